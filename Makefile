@@ -1,0 +1,42 @@
+# Every target does its own set-up: the first one you call builds .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(READY) ## the virtual environment in .venv, with everything that constraints.txt pins
+
+demo: $(READY) ## four models on drawn faces, compared in .demo/report (minutes)
+	$(BIN)/landmark-train -m model=non,nobb,bbo,bb experiment=demo data_dir=.demo/data runs_dir=.demo/runs
+	$(BIN)/landmark-report runs=.demo/runs output=.demo/report
+
+test: $(READY) ## the tests
+	$(BIN)/python -m pytest
+
+test-all: $(READY) ## the tests and the slow ones
+	$(BIN)/python -m pytest -m ''
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## lets ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## speed ratios, each against its rival in one process (minutes)
+	$(BIN)/python -m benchmarks
+
+clean: ## removes what the other targets made, but for runs and data
+	rm -rf .venv .demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

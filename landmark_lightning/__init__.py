@@ -1,0 +1,1 @@
+"""Facial landmarks that know their own error: validation signal and loss-balanced batches."""

@@ -1,0 +1,116 @@
+"""landmark-prepare: reads a dataset with its source and writes its FaceFile."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from landmark_lightning.data.face import SPLITS, Face, Rejection
+from landmark_lightning.data.facefile import CropRule, FaceFile, shared_groups
+from landmark_lightning.data.preparing import Preparation, prepare
+from landmark_lightning.schemes import scheme_from
+from landmark_lightning.targets import build
+
+SHOWN_REJECTIONS = 10
+
+
+def run(config: Mapping[str, Any]) -> None:
+    """Prepares ``dataset`` into ``data_dir``."""
+    prepare_dataset(config["dataset"], Path(config["data_dir"]), config["allow_targets"])
+
+
+def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
+    """Where a dataset's FaceFile lies.
+
+    Raises:
+        ValueError: A name that can't be a file's name.
+    """
+    name = dataset["name"]
+    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"dataset.name={name!r} must be letters, digits, - and _")
+    return data_dir / f"{name}.h5"
+
+
+def prepare_dataset(
+    dataset: Mapping[str, Any], data_dir: Path, allow_targets: Iterable[str] = ()
+) -> FaceFile:
+    """Prepares a dataset, with progress and a summary.
+
+    Args:
+        dataset: The composed ``dataset`` group.
+        data_dir: Folder of the FaceFiles.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+
+    Returns:
+        The FaceFile.
+
+    Raises:
+        ValueError: A setting or a face that can't be used.
+    """
+    path = facefile_path(dataset, data_dir)
+    scheme = scheme_from(dataset["scheme"])
+    crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
+    root = None if dataset["root"] is None else Path(dataset["root"])
+    if root is not None and not root.is_dir():
+        raise ValueError(f"dataset.root={root} is no folder")
+    subsets = dataset["subsets"]
+    print(
+        f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
+        f"from {root or 'drawn faces'} into {path}"
+    )
+    read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
+    done = prepare(
+        _shown(read(root, scheme)),
+        path,
+        name=dataset["name"],
+        root=root,
+        scheme=scheme,
+        normalizer=dataset["normalizer"],
+        crop=crop,
+        subsets=None if subsets is None else tuple(subsets),
+        strict=bool(dataset["strict"]),
+    )
+    faces = FaceFile.open(path)
+    print(summary(faces))
+    _print_rejections(done)
+    print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return faces
+
+
+def summary(faces: FaceFile) -> str:
+    """A FaceFile's faces by split and subset, as an aligned table."""
+    splits = {split: faces.read(split) for split in SPLITS}
+    rows = [("", *SPLITS), ("faces", *(str(len(splits[split])) for split in SPLITS))]
+    for k, name in enumerate(faces.subsets):
+        rows.append((name, *(str(int(splits[s].subsets[:, k].sum())) for s in SPLITS)))
+    groups = {s: len({g for g in splits[s].group if g}) for s in SPLITS}
+    if any(groups.values()):
+        rows.append(("groups", *(str(groups[s]) for s in SPLITS)))
+    width = max(len(row[0]) for row in rows)
+    lines = [f"  {name:<{width}}{train:>8}{test:>8}" for name, train, test in rows]
+    crop = faces.crop
+    lines.append(
+        f"  crops of {crop.side} x {crop.side}: {crop.scale * crop.margin:g} times the "
+        f"{crop.boxes} box, normalized by {faces.normalizers[0]}"
+    )
+    if both := shared_groups(splits["train"], splits["test"]):
+        lines.append(
+            f"  Warning: {len(both)} groups stand in train and test, such as {both[0]!r}; "
+            "the test figures will be too good"
+        )
+    return "\n".join(lines)
+
+
+def _shown(faces: Iterable[Face | Rejection]) -> Iterator[Face | Rejection]:
+    return iter(tqdm(faces, desc="preparing", unit="face", mininterval=1.0))
+
+
+def _print_rejections(done: Preparation) -> None:
+    if not done.rejections:
+        return
+    print(f"  Left out {len(done.rejections)} faces:")
+    for rejection in done.rejections[:SHOWN_REJECTIONS]:
+        print(f"    {rejection.where}: {rejection.reason}")
+    if len(done.rejections) > SHOWN_REJECTIONS:
+        print(f"    and {len(done.rejections) - SHOWN_REJECTIONS} more")

@@ -1,0 +1,207 @@
+"""landmark-train: one cell of an experiment, from the FaceFile to its test figures."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import wandb
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+
+from landmark_lightning.commands.evaluate import figures_line, write_results
+from landmark_lightning.commands.prepare import facefile_path, prepare_dataset
+from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.learning.callbacks import (
+    OnlineBalancing,
+    Rescoring,
+    TrainingCurves,
+    TrainingProgress,
+)
+from landmark_lightning.learning.checkpoints import DurableCheckpointIO, RunState
+from landmark_lightning.learning.inference import predict_test, static_prior
+from landmark_lightning.learning.loggers import csv_logger, summary_figures, wandb_logger
+from landmark_lightning.learning.task import LandmarkTask, load_task
+from landmark_lightning.run_folder import RunFolder, write_text
+from landmark_lightning.targets import build
+
+
+def run(config: dict[str, Any]) -> None:
+    """Trains and tests one run, unless its folder says that this is done."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
+    warnings.filterwarnings("ignore", message=".*does not have many workers")
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+    dataset, model, seed = config["dataset"], config["model"], config["seed"]
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
+    cell = f"{dataset['name']}/{model['name']}/seed{seed}"
+    folder = RunFolder(Path(config["runs_dir"]) / cell)
+    if config["rerun"]:
+        folder.clear()
+    folder.check_same(config)
+    if folder.metrics.is_file():
+        print(f"{folder.path} is finished already; pass rerun=true to train it again")
+        return
+    faces = _facefile(config)
+    pl.seed_everything(seed, workers=True, verbose=False)
+    datamodule = FaceDataModule(
+        faces,
+        batch_size=config["batch_size"],
+        balancing=model["balancing"],
+        seed=seed,
+        **config["data"],
+    )
+    task = _task(config, faces, datamodule)
+    balancing = _balancing(model["balancing"])
+    state = RunState()
+    callbacks: list[Callback] = [
+        *balancing,
+        state,
+        TrainingCurves(config["trainer"]["log_every_n_steps"]),
+        TrainingProgress(cell),
+        ModelCheckpoint(
+            folder.checkpoints,
+            filename="best",
+            monitor="val/nme",
+            save_last=True,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        ),
+    ]
+    resumed = folder.last if folder.last.is_file() else None
+    _print_plan(folder, faces, datamodule, task, resumed)
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    loggers: list[Logger] = [csv_logger(folder, resumed)]
+    if config["logger"]["wandb"]:
+        loggers.append(wandb_logger(folder, config))
+    try:
+        trainer = _trainer(config, task, callbacks, loggers)
+        trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=False)
+        if not folder.best.is_file():
+            raise ValueError(f"{folder.path}: training ended without a checkpoint")
+        best = _with_prior(folder, datamodule, task.device)
+        records = predict_test(
+            best, faces, dataset=dataset["name"], model=model["name"], seed=seed
+        )
+        content = write_results(
+            records,
+            folder.path,
+            epochs=task.schedule.epochs,
+            train_seconds=round(state.seconds, 2),
+            rescore_seconds=round(sum(b.seconds for b in balancing), 2),
+        )
+        for logger in loggers:
+            logger.log_metrics(summary_figures(content), step=trainer.global_step)
+            logger.save()
+            logger.finalize("success")
+    finally:
+        wandb.finish()
+    print(figures_line(content))
+    print(f"Wrote {folder.path}: metrics.json, predictions.h5, metrics.csv, checkpoints")
+
+
+def _facefile(config: Mapping[str, Any]) -> FaceFile:
+    """The dataset's FaceFile, prepared first where the config says all that this needs."""
+    dataset, data_dir = config["dataset"], Path(config["data_dir"])
+    path = facefile_path(dataset, data_dir)
+    if path.is_file():
+        return FaceFile.open(path)
+    if dataset["drawn"] or dataset["root"] is not None:
+        return prepare_dataset(dataset, data_dir, config["allow_targets"])
+    choice = dataset["choice"]
+    own = f" dataset.name={dataset['name']} dataset.scheme=..." if choice == "custom" else ""
+    raise FileNotFoundError(
+        f"{path} does not exist; prepare it with: landmark-prepare dataset={choice}{own} "
+        f"dataset.root=<folder of the dataset> data_dir={data_dir}"
+    )
+
+
+def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule) -> LandmarkTask:
+    phases = {key: value for key, value in config["phases"].items() if key != "name"}
+    task = LandmarkTask(
+        dataset={
+            "name": faces.name,
+            "scheme": faces.scheme.to_dict(),
+            "normalizers": list(faces.normalizers),
+            "subsets": list(faces.subsets),
+        },
+        crop={"side": faces.crop.side, "margin": faces.crop.margin, "scale": faces.crop.scale},
+        network=config["network"],
+        augmentation=config["augmentation"],
+        phases=phases,
+        validation=config["model"]["validation"],
+        steps_per_epoch=len(datamodule.sampler),
+        allow_targets=config["allow_targets"],
+    )
+    if phases["mean_shape"]:
+        task.start_at_mean_shape(datamodule.train_faces.landmarks)
+    return task
+
+
+def _balancing(config: Mapping[str, Any]) -> list[OnlineBalancing | Rescoring]:
+    """The callback that refreshes the balancer's losses, if any."""
+    if config["refresh"] == "online":
+        return [OnlineBalancing(config["score"])]
+    if config["refresh"] == "rescore":
+        return [Rescoring(config["every"], config["fraction"], config["score"])]
+    return []
+
+
+def _trainer(
+    config: Mapping[str, Any],
+    task: LandmarkTask,
+    callbacks: list[Callback],
+    loggers: list[Logger],
+) -> pl.Trainer:
+    trainer: pl.Trainer = build(
+        config["trainer"],
+        allow=tuple(config["allow_targets"]),
+        max_epochs=task.schedule.epochs,
+        max_steps=task.schedule.total_steps,
+        gradient_clip_val=config["phases"]["gradient_clip"],
+        callbacks=callbacks,
+        logger=loggers,
+        plugins=[DurableCheckpointIO()],
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+    )
+    return trainer
+
+
+def _with_prior(
+    folder: RunFolder, datamodule: FaceDataModule, device: torch.device
+) -> LandmarkTask:
+    """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
+    checkpoint = torch.load(folder.best, map_location="cpu", weights_only=True)
+    best = load_task(folder.best).to(device)
+    best.static_prior = static_prior(best, datamodule.train_faces)
+    checkpoint["state_dict"]["static_prior"] = best.static_prior
+    DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)
+    return best
+
+
+def _print_plan(
+    folder: RunFolder,
+    faces: FaceFile,
+    datamodule: FaceDataModule,
+    task: LandmarkTask,
+    resumed: Path | None,
+) -> None:
+    weights = sum(p.numel() for p in task.network.parameters())
+    print(
+        f"Training {folder.path}\n"
+        f"  {faces.path}: {len(datamodule.train_faces)} faces to train, "
+        f"{len(datamodule.val_faces)} to validate, {faces.faces['test']} to test\n"
+        f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
+        f"{task.network.side}\n"
+        f"  {task.schedule.total_steps} steps: {task.schedule.describe()}"
+        + (f"\n  goes on from {resumed}" if resumed else "")
+    )

@@ -1,0 +1,1 @@
+"""Data: sources of annotated faces, the FaceFile, and what the next batch is."""

@@ -1,0 +1,48 @@
+"""Face: one annotated face as a source reads it, before it is cropped and stored."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Face:
+    """One annotated face in one photo.
+
+    Attributes:
+        photo: Path of the photo relative to the source's root, with forward slashes; it also
+            names drawn faces that no file holds.
+        split: ``train`` or ``test``.
+        landmarks: (L, 2) float64, pixels of the photo, pixel centres at whole numbers.
+        where: Where it was read, for messages, such as ``landmarks.csv line 12``.
+        subsets: Names of the subsets that the face belongs to, besides the whole split.
+        group: A name shared by faces that belong together (a person, a video); empty if unknown.
+        box: (4,) float64 x0, y0, x1, y1 of the face in the photo; None where the source has none.
+        image: (H, W) uint8 gray picture, for sources that draw; None where the photo is a file.
+    """
+
+    photo: str
+    split: str
+    landmarks: NDArray[np.float64]
+    where: str
+    subsets: tuple[str, ...] = ()
+    group: str = ""
+    box: NDArray[np.float64] | None = None
+    image: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A face that can't be used: ``where`` it was read and the ``reason``, half a sentence each.
+
+    Readers yield it in place of the Face, so that preparing decides between an error (strict) and
+    a count.
+    """
+
+    where: str
+    reason: str
+
+
+SPLITS = ("train", "test")
+"""The splits of a FaceFile. A validation split is taken out of train, never out of test."""

@@ -1,0 +1,277 @@
+"""FaceFile: the HDF5 file of one prepared dataset.
+
+Groups ``train`` and ``test`` hold, for N faces, L landmarks, R normalizers and K subsets:
+``images`` uint8 (N,C,C), ``landmarks`` float32 (N,L,2) in crop pixels, ``normalizer`` float32
+(N,R) in crop pixels, ``subsets`` bool (N,K), ``to_photo`` float32 (N,2,3) crop -> photo, ``box``
+float32 (N,4) in the photo, ``photo`` and ``group`` text (N). File attributes: ``schema``,
+``described`` (JSON of a Description) and ``sha256`` of the content.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.data.face import SPLITS
+from landmark_lightning.data.photos import GRAY_RULES
+from landmark_lightning.schemes import Scheme, scheme_from
+
+SCHEMA = 1
+BOX_KINDS = ("landmarks", "provided", "detector")
+LAYOUT = {
+    "images": ("u1", 3),
+    "landmarks": ("f4", 3),
+    "normalizer": ("f4", 2),
+    "subsets": ("b1", 2),
+    "to_photo": ("f4", 3),
+    "box": ("f4", 2),
+    "photo": ("S", 1),
+    "group": ("S", 1),
+}
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """How a face's square crop is cut.
+
+    Attributes:
+        boxes: Box kind: of the ``landmarks``, ``provided`` by the source, or by a ``detector``.
+        scale: Side of the network's input over the box's longer side.
+        margin: Side of the stored crop over the network's input; 1.82 leaves real pixels for a
+            20% shift and a rotation of 1 radian.
+        side: Pixels C of the stored crop.
+        gray: ``luma`` or ``mean``.
+
+    Raises:
+        ValueError: A value out of range; it is named.
+    """
+
+    boxes: str = "landmarks"
+    scale: float = 1.2
+    margin: float = 2.0
+    side: int = 128
+    gray: str = "luma"
+
+    def __post_init__(self) -> None:
+        if self.boxes not in BOX_KINDS:
+            raise ValueError(f"boxes={self.boxes!r} must be one of {', '.join(BOX_KINDS)}")
+        if self.gray not in GRAY_RULES:
+            raise ValueError(f"crop.gray={self.gray!r} must be one of {', '.join(GRAY_RULES)}")
+        for name, low, high in (("scale", 0.5, 4.0), ("margin", 1.0, 4.0), ("side", 16, 1024)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not low <= value <= high:
+                raise ValueError(f"crop.{name}={value!r} must lie between {low} and {high}")
+        if not isinstance(self.side, int):
+            raise ValueError(f"crop.side={self.side!r} must be a whole number")
+
+
+@dataclass(frozen=True)
+class FaceSplit:
+    """The arrays of one split; shapes and units as in the module's text."""
+
+    images: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    normalizer: NDArray[np.float32]
+    subsets: NDArray[np.bool_]
+    to_photo: NDArray[np.float32]
+    box: NDArray[np.float32]
+    photo: list[str]
+    group: list[str]
+
+    def __len__(self) -> int:
+        return len(self.photo)
+
+
+@dataclass(frozen=True)
+class FaceFile:
+    """An opened and checked FaceFile; ``read`` loads a split.
+
+    Attributes:
+        path: The file.
+        name: The dataset's name.
+        scheme: Its landmark scheme.
+        normalizers: Names of the R normalizers; the first is the one that tables lead with.
+        subsets: Names of the K subsets.
+        crop: The crop rule.
+        faces: Number of faces by split.
+        sha256: Digest of the content, as stored.
+    """
+
+    path: Path
+    name: str
+    scheme: Scheme
+    normalizers: tuple[str, ...]
+    subsets: tuple[str, ...]
+    crop: CropRule
+    faces: dict[str, int]
+    sha256: str
+
+    @classmethod
+    def open(cls, path: Path) -> "FaceFile":
+        """Opens and checks a FaceFile.
+
+        Raises:
+            FileNotFoundError: No such file.
+            ValueError: Not a FaceFile, of another schema, or damaged; one sentence.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
+        with _opened(path) as file:
+            schema = file.attrs.get("schema")
+            if schema != SCHEMA:
+                raise ValueError(
+                    f"{path} has schema {schema}, this version reads {SCHEMA}; "
+                    "run landmark-prepare again"
+                )
+            described = json.loads(file.attrs["described"])
+            scheme = scheme_from(described["scheme"])
+            names = tuple(described["normalizers"]), tuple(described["subsets"])
+            crop = CropRule(**described["crop"])
+            shapes = {
+                "images": (crop.side, crop.side),
+                "landmarks": (scheme.landmarks, 2),
+                "normalizer": (len(names[0]),),
+                "subsets": (len(names[1]),),
+                "to_photo": (2, 3),
+                "box": (4,),
+                "photo": (),
+                "group": (),
+            }
+            faces = {split: _check_split(path, file, split, shapes) for split in SPLITS}
+            sha256 = str(file.attrs["sha256"])
+        return cls(path, described["name"], scheme, *names, crop, faces, sha256)
+
+    def read(self, split: str) -> FaceSplit:
+        """Loads one split into memory.
+
+        Raises:
+            ValueError: An unknown split, or content that fails its checksum.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
+        with _opened(self.path) as file:
+            arrays = {name: file[split][name][()] for name in LAYOUT}
+        for name in ("photo", "group"):
+            arrays[name] = [text.decode() for text in arrays[name].tolist()]
+        return FaceSplit(**arrays)
+
+    def verify(self) -> None:
+        """Compares the whole content with the digest written when it was prepared.
+
+        Raises:
+            ValueError: It differs.
+        """
+        with _opened(self.path) as file:
+            if content_digest(file) != self.sha256:
+                raise ValueError(
+                    f"{self.path} has changed since it was written (its SHA-256 differs); "
+                    "run landmark-prepare again"
+                )
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a FaceFile says of itself, apart from its faces."""
+
+    name: str
+    scheme: Scheme
+    normalizers: tuple[str, ...]
+    subsets: tuple[str, ...]
+    crop: CropRule
+    library: str
+
+    def to_json(self) -> str:
+        """The description as it stands in the file."""
+        fields = asdict(self) | {"scheme": self.scheme.to_dict()}
+        return json.dumps(fields, sort_keys=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[h5py.File]:
+    """A new HDF5 file that takes ``path``'s place only when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    try:
+        with h5py.File(temporary, "w") as file:
+            yield file
+        with Path(temporary).open("rb+") as written:
+            os.fsync(written.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def content_digest(file: h5py.File) -> str:
+    """SHA-256 over the description and every array, in a fixed order."""
+    digest = hashlib.sha256(file.attrs["described"].encode())
+    for split in SPLITS:
+        for name in LAYOUT:
+            array = file[split][name]
+            digest.update(f"{split}/{name} {array.shape} {array.dtype}".encode())
+            for start in range(0, len(array), 1024):
+                digest.update(np.ascontiguousarray(array[start : start + 1024]).tobytes())
+    return digest.hexdigest()
+
+
+def subset_counts(split: FaceSplit, subsets: tuple[str, ...]) -> dict[str, int]:
+    """Number of faces in each subset of a split."""
+    return {name: int(split.subsets[:, k].sum()) for k, name in enumerate(subsets)}
+
+
+def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:
+    """Groups (persons, videos) that stand in both splits, the most frequent first."""
+    both = Counter(g for g in train.group if g) & Counter(g for g in test.group if g)
+    return [group for group, _ in both.most_common()]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} is no FaceFile or is damaged ({error}); run landmark-prepare again"
+        ) from error
+
+
+def _check_split(
+    path: Path, file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]
+) -> int:
+    """Checks a split's arrays before anything is read; returns its number of faces."""
+
+    def refuse(name: str, reason: str) -> ValueError:
+        return ValueError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
+
+    counts: set[int] = set()
+    for name, (kind, _) in LAYOUT.items():
+        link: Any = file.get(f"{split}/{name}", getlink=True)
+        if not isinstance(link, h5py.HardLink) or not isinstance(
+            file.get(split, getlink=True), h5py.HardLink
+        ):
+            raise refuse(name, "is missing or links elsewhere")
+        array = file[split][name]
+        if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
+            raise refuse(name, "is not stored in the file itself")
+        if not (array.dtype.kind == "S" if kind == "S" else array.dtype == np.dtype(kind)):
+            raise refuse(name, f"has type {array.dtype}, not {kind}")
+        if array.shape[1:] != shapes[name]:
+            raise refuse(name, f"has shape {array.shape}, not (N, {shapes[name]})")
+        if array.id.get_storage_size() < array.nbytes:
+            raise refuse(name, "is shorter than it declares")
+        counts.add(len(array))
+    if len(counts) != 1:
+        raise ValueError(f"{path}: the arrays of {split} differ in length")
+    return counts.pop()

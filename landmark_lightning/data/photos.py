@@ -1,0 +1,77 @@
+"""Photos: decoding one safely, and cutting the square crop that a FaceFile stores."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MAX_PIXELS = 64_000_000
+"""Largest photo that is decoded, in pixels; a header that claims more is refused unread."""
+
+GRAY_RULES = ("luma", "mean")
+
+
+def photo_path(root: Path, photo: str) -> Path:
+    """The file of a photo named relative to the dataset's root.
+
+    Raises:
+        ValueError: The name leaves the root (by ``..``, a link or an absolute path), or no such
+            file exists.
+    """
+    path = (root / photo).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise ValueError(f"photo {photo!r} lies outside {root}")
+    if not path.is_file():
+        raise ValueError(f"photo {photo!r} does not exist under {root}")
+    return path
+
+
+def read_photo(path: Path, gray: str = "luma") -> NDArray[np.uint8]:
+    """Decodes a JPEG or PNG photo to gray, in stored pixel order (EXIF turns are not applied).
+
+    Args:
+        path: The file.
+        gray: ``luma`` (ITU-R 601) or ``mean`` of red, green and blue (dlib's rule).
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ValueError: Not a photo, damaged, or larger than ``MAX_PIXELS``.
+    """
+    try:
+        with Image.open(path, formats=["JPEG", "PNG"]) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ValueError(f"photo {path} claims {width} x {height} pixels")
+            if gray == "luma":
+                return np.asarray(image.convert("L"))
+            return np.asarray(image.convert("RGB")).mean(axis=2).round().astype(np.uint8)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"photo {path} claims too many pixels") from error
+    except (OSError, SyntaxError) as error:  # Pillow's words for a file it can't read
+        raise ValueError(f"photo {path} is damaged or no JPEG or PNG") from error
+
+
+def cut_crop(
+    image: NDArray[np.uint8], center: tuple[float, float], extent: float, side: int
+) -> NDArray[np.uint8]:
+    """Cuts a square out of a gray photo and resizes it, anti-aliased; black outside the photo.
+
+    Args:
+        image: (H, W) uint8.
+        center: x, y of the square's middle, pixel centres at whole numbers.
+        extent: Side of the square in photo pixels.
+        side: Side of the result.
+
+    Returns:
+        (side, side) uint8, related to the photo by ``geometry.crop_to_photo``.
+    """
+    # Pillow counts pixels from their upper-left corner: half a pixel more than from the centre.
+    left, top = (middle + 0.5 - extent / 2 for middle in center)
+    x0, y0 = int(np.floor(left)) - 1, int(np.floor(top)) - 1
+    x1, y1 = int(np.ceil(left + extent)) + 1, int(np.ceil(top + extent)) + 1
+    region = Image.fromarray(image).crop((x0, y0, x1, y1))
+    box = (left - x0, top - y0, left - x0 + extent, top - y0 + extent)
+    return np.asarray(region.resize((side, side), Image.Resampling.BILINEAR, box=box))

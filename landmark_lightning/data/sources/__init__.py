@@ -1,0 +1,1 @@
+"""Sources: one module a dataset layout, each with ``read(root, scheme, ...)``."""

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, records, drawings and reports of what runs predict."""

@@ -1,0 +1,228 @@
+"""Sheets of faces: the annotated points, or predicted beside true points coloured by the signal.
+
+Coordinates are pixels of the image that they are drawn on, pixel centres at whole numbers.
+"""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+SHEET_SIDE = 192
+"""Side in pixels that a face of a contact sheet has at least, where no scale is given."""
+
+PREDICTED_SIDE = 288
+"""The same of a face with predicted points, which needs more room."""
+
+GAP = 6
+FONT_SIZE = 13
+LINE = 20
+PAPER, INK = (255, 255, 255), (20, 20, 20)
+DOT = (255, 200, 0)
+TRUE = (0, 140, 255)
+SHADE = (0, 0, 0)
+
+# Marks are drawn twice as large and scaled down, since Pillow does not smooth edges.
+_SMOOTH = 2
+_COLORS = 256
+
+Color = tuple[int, int, int]
+
+
+def contact_sheet(
+    images: Tensor,
+    landmarks: Tensor,
+    captions: Sequence[str],
+    columns: int = 6,
+    scale: int | None = None,
+) -> Image.Image:
+    """Draws faces with their landmarks as small dots, a caption below each.
+
+    Args:
+        images: (N, C, C) uint8 gray.
+        landmarks: (N, L, 2) in pixels of the images.
+        captions: N lines; one that is too long is cut.
+        columns: Faces in a row.
+        scale: How many times the images are enlarged; by default what makes them ``SHEET_SIDE``
+            wide.
+
+    Raises:
+        ValueError: No face, another dtype or shape, or a ``columns`` or ``scale`` below 1.
+    """
+    scale = _check(images, columns, scale, SHEET_SIDE, landmarks=landmarks)
+    if len(captions) != len(images):
+        raise ValueError(f"captions has {len(captions)} lines, expected {len(images)}")
+    faces = []
+    for image, points in zip(images, landmarks, strict=True):
+        face = _enlarge(image, scale)
+        for x, y in _places(points, face, scale):
+            _disc(face, x, y, _SMOOTH * 1.6, DOT)
+        faces.append(_shrink(face))
+    return _sheet(faces, captions, columns)
+
+
+def predicted_faces(
+    images: Tensor,
+    target: Tensor,
+    prediction: Tensor,
+    signal: Tensor | None,
+    captions: Sequence[str] = (),
+    columns: int = 4,
+    scale: int | None = None,
+) -> Image.Image:
+    """Draws true points as rings and predicted points as dots in the colour of their signal.
+
+    A thin line joins the two. One scale of colours, from 0 to the 98th percentile of the signal,
+    serves the whole sheet; the legend below shows it in pixels.
+
+    Args:
+        images: (N, S, S) uint8 gray.
+        target: (N, L, 2) in pixels of the images.
+        prediction: (N, L, 2) in pixels of the images.
+        signal: (N, L) in pixels of the images; None draws all dots in one colour.
+        captions: N lines, or none at all.
+        columns: Faces in a row.
+        scale: How many times the images are enlarged; by default what makes them
+            ``PREDICTED_SIDE`` wide.
+
+    Raises:
+        ValueError: No face, another dtype or shape, or a ``columns`` or ``scale`` below 1.
+    """
+    scale = _check(images, columns, scale, PREDICTED_SIDE, target=target, prediction=prediction)
+    if signal is not None and signal.shape != target.shape[:2]:
+        raise ValueError(
+            f"signal has shape {tuple(signal.shape)}, expected {tuple(target.shape[:2])}"
+        )
+    if captions and len(captions) != len(images):
+        raise ValueError(f"captions has {len(captions)} lines, expected {len(images)} or none")
+    top = 0.0 if signal is None else max(float(signal.float().quantile(0.98)), 0.1)
+    faces = []
+    for n, image in enumerate(images):
+        face = _enlarge(image, scale)
+        true = _places(target[n], face, scale)
+        predicted = _places(prediction[n], face, scale)
+        colors = [DOT] * len(true)
+        if signal is not None:
+            colors = [_color(value / top) for value in signal[n].tolist()]
+        draw = ImageDraw.Draw(face)
+        for (x, y), (u, v) in zip(true, predicted, strict=True):
+            draw.line((x, y, u, v), fill=TRUE, width=_SMOOTH)
+            _ring(face, x, y, _SMOOTH * 2.5)
+        for (u, v), color in zip(predicted, colors, strict=True):
+            _disc(face, u, v, _SMOOTH * 2.2, color)
+        faces.append(_shrink(face))
+    return _with_legend(_sheet(faces, captions, columns), None if signal is None else top)
+
+
+def _check(images: Tensor, columns: int, scale: int | None, side: int, **points: Tensor) -> int:
+    if images.dim() != 3 or images.numel() == 0 or images.dtype != torch.uint8:
+        raise ValueError(
+            f"images is {images.dtype} of shape {tuple(images.shape)}, expected uint8 (N, C, C) "
+            "with at least one face"
+        )
+    for name, tensor in points.items():
+        if tensor.dim() != 3 or len(tensor) != len(images) or tensor.shape[2] != 2:
+            raise ValueError(
+                f"{name} has shape {tuple(tensor.shape)}, expected ({len(images)}, L, 2)"
+            )
+        if not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} holds a number that is not finite")
+    scale = math.ceil(side / images.shape[2]) if scale is None else scale
+    for name, value in (("columns", columns), ("scale", scale)):
+        if value < 1:
+            raise ValueError(f"{name}={value} must be at least 1")
+    return scale
+
+
+def _enlarge(image: Tensor, scale: int) -> Image.Image:
+    gray = Image.fromarray(image.cpu().numpy())
+    side = (gray.width * scale * _SMOOTH, gray.height * scale * _SMOOTH)
+    return gray.resize(side, Image.Resampling.BICUBIC).convert("RGB")
+
+
+def _shrink(face: Image.Image) -> Image.Image:
+    return face.reduce(_SMOOTH)
+
+
+def _places(points: Tensor, face: Image.Image, scale: int) -> list[tuple[float, float]]:
+    """Where points (L, 2) lie on their enlarged face; one far outside is drawn just outside."""
+    factor = scale * _SMOOTH
+    places = ((points + 0.5) * factor - 0.5).clamp(-face.width, 2 * face.width)
+    return [(x, y) for x, y in places.tolist()]
+
+
+def _disc(face: Image.Image, x: float, y: float, radius: float, fill: Color) -> None:
+    box = (x - radius, y - radius, x + radius, y + radius)
+    ImageDraw.Draw(face).ellipse(box, fill=fill, outline=SHADE)
+
+
+def _ring(face: Image.Image, x: float, y: float, radius: float) -> None:
+    box = (x - radius, y - radius, x + radius, y + radius)
+    ImageDraw.Draw(face).ellipse(box, outline=TRUE, width=_SMOOTH)
+
+
+def _color(share: float) -> Color:
+    red, green, blue, _ = matplotlib.colormaps["YlOrRd"](min(max(share, 0.0), 1.0), bytes=True)
+    return int(red), int(green), int(blue)
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(FONT_SIZE)
+
+
+def _cut(draw: ImageDraw.ImageDraw, text: str, width: float) -> str:
+    font = _font()
+    if draw.textlength(text, font=font) <= width:
+        return text
+    while text and draw.textlength(f"{text}...", font=font) > width:
+        text = text[:-1]
+    return f"{text}..."
+
+
+def _sheet(faces: Sequence[Image.Image], captions: Sequence[str], columns: int) -> Image.Image:
+    columns = min(columns, len(faces))
+    rows = math.ceil(len(faces) / columns)
+    width, height = faces[0].size
+    step = height + GAP + (LINE if captions else 0)
+    sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * step + GAP), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for n, face in enumerate(faces):
+        x, y = GAP + n % columns * (width + GAP), GAP + n // columns * step
+        sheet.paste(face, (x, y))
+        if captions:
+            text = _cut(draw, captions[n], width)
+            draw.text((x, y + height + 2), text, fill=INK, font=_font())
+    return sheet
+
+
+def _with_legend(sheet: Image.Image, top: float | None) -> Image.Image:
+    legend = _legend(top)
+    whole = Image.new(
+        "RGB", (max(sheet.width, legend.width + GAP), sheet.height + legend.height + GAP), PAPER
+    )
+    whole.paste(sheet, (0, 0))
+    whole.paste(legend, (GAP, sheet.height))
+    return whole
+
+
+def _legend(top: float | None) -> Image.Image:
+    """The marks by name and, for a signal, its colours from 0 to ``top`` pixels."""
+    font, bar = _font(), 100
+    legend = Image.new("RGB", (190 if top is None else 460, LINE), PAPER)
+    draw = ImageDraw.Draw(legend)
+    middle, marks = LINE / 2, legend.resize((legend.width * _SMOOTH, LINE * _SMOOTH))
+    _ring(marks, 8 * _SMOOTH, middle * _SMOOTH, 5 * _SMOOTH)
+    _disc(marks, 98 * _SMOOTH, middle * _SMOOTH, 5 * _SMOOTH, DOT if top is None else _color(0.5))
+    legend.paste(_shrink(marks))
+    draw.text((18, middle), "annotated", fill=INK, font=font, anchor="lm")
+    draw.text((108, middle), "predicted", fill=INK, font=font, anchor="lm")
+    if top is not None:
+        draw.text((190, middle), "signal 0", fill=INK, font=font, anchor="lm")
+        for step in range(bar):
+            x = 248 + step
+            draw.line((x, 4, x, LINE - 5), fill=_color(step / (bar - 1)))
+        draw.text((248 + bar + 6, middle), f"{top:.1f} px", fill=INK, font=font, anchor="lm")
+    return legend

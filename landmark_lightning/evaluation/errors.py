@@ -1,0 +1,108 @@
+"""Errors of landmarks and faces: normalized mean error, failure rate, area under the curve.
+
+A normalized error is in **percent** of the face's normalizer, and so is a failure rate; thresholds
+are fractions of the normalizer, and an area under the curve is a fraction too. A figure that
+can't be computed is NaN: an empty set, or a face whose normalizer is zero or not finite.
+"""
+
+import torch
+from torch import Tensor
+
+THRESHOLDS = (0.08, 0.10)
+"""Usual thresholds of failure rate and area under the curve, as fractions of the normalizer."""
+
+
+def landmark_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Euclidean error of each landmark, in the unit of the coordinates.
+
+    Args:
+        prediction: (..., L, 2).
+        target: (..., L, 2).
+
+    Returns:
+        (..., L).
+
+    Example:
+        >>> landmark_error(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2))
+        tensor([[5.]])
+    """
+    return (prediction - target).square().sum(dim=-1).sqrt()
+
+
+def normalized_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> Tensor:
+    r"""Error of each landmark in percent: :math:`100 \, \|p_{nl} - t_{nl}\|_2 / d_n`.
+
+    Args:
+        prediction: (N, L, 2) in any pixels.
+        target: (N, L, 2) in the same pixels.
+        normalizer: (N,) length d of each face in the same pixels.
+
+    Returns:
+        (N, L); NaN where d is not finite and positive.
+
+    Example:
+        >>> prediction, target = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
+        >>> normalized_error(prediction, target, torch.tensor([50.0]))
+        tensor([[10.]])
+    """
+    usable = normalizer.isfinite() & (normalizer > 0)
+    length = torch.where(usable, normalizer, torch.nan)
+    return 100 * landmark_error(prediction, target) / length[:, None]
+
+
+def normalized_mean_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> Tensor:
+    r"""NME of each face in percent: :math:`\frac{100}{L d_n} \sum_l \|p_{nl} - t_{nl}\|_2`.
+
+    The NME of a set is the mean of its faces.
+
+    Args:
+        prediction: (N, L, 2) in any pixels.
+        target: (N, L, 2) in the same pixels.
+        normalizer: (N,) length d of each face in the same pixels.
+
+    Returns:
+        (N,); NaN where d is not finite and positive.
+
+    Example:
+        >>> prediction = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]])
+        >>> normalized_mean_error(prediction, torch.zeros(1, 2, 2), torch.tensor([50.0]))
+        tensor([5.])
+    """
+    return normalized_error(prediction, target, normalizer).mean(dim=1)
+
+
+def failure_rate(nme: Tensor, threshold: float) -> Tensor:
+    r"""Percentage of faces that fail: :math:`\frac{100}{N} |\{n : NME_n > 100 t\}|`.
+
+    Args:
+        nme: (N,) in percent.
+        threshold: t as a fraction of the normalizer, such as 0.08.
+
+    Returns:
+        Scalar in percent.
+
+    Example:
+        >>> failure_rate(torch.tensor([3.0, 5.0, 8.0, 12.0]), 0.08)
+        tensor(25.)
+    """
+    failed = torch.where(nme.isnan(), nme, (nme > 100 * threshold).to(nme.dtype))
+    return 100 * failed.mean()
+
+
+def area_under_curve(nme: Tensor, threshold: float) -> Tensor:
+    r"""Area under the cumulative error distribution up to t, divided by t.
+
+    It equals :math:`\frac{1}{N} \sum_n \max(0, 1 - NME_n / (100 t))`.
+
+    Args:
+        nme: (N,) in percent.
+        threshold: t as a fraction of the normalizer, such as 0.08.
+
+    Returns:
+        Scalar in 0..1: 1 when every error is zero.
+
+    Example:
+        >>> area_under_curve(torch.tensor([4.0, 8.0, 12.0, 0.0]), 0.08)
+        tensor(0.3750)
+    """
+    return (1 - nme / (100 * threshold)).clamp(min=0).mean()

@@ -1,0 +1,229 @@
+"""predictions.h5: what a run predicts on the test split, face by face.
+
+The file holds one dataset for each tensor of ``Records`` under the same name (``signal`` is left
+out for a model that has none), ``photo`` as UTF-8 text, and the attributes ``format``,
+``version``, ``info`` (JSON) and ``sha256``. Datasets carry fletcher32 checksums and are not
+compressed.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FORMAT = "landmark-lightning predictions"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInfo:
+    """What the predictions of a run come from.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model: Name of the model, such as ``bb``.
+        seed: Seed of the run.
+        scheme: The landmark scheme as ``Scheme.to_dict`` gives it.
+        normalizers: Names of the R normalizers. The first is the primary one: discarding, the
+            failure rate and the area under the curve refer to it.
+        subset_names: Names of the K subsets; the whole split, ``full``, is not among them.
+        distance: What the signal was trained to predict, such as ``manhattan`` or ``euclidean``;
+            None for a model without a signal.
+        input_side: Pixels S of the network's input.
+
+    Raises:
+        ValueError: No normalizer, a name used twice, or a subset named ``full``.
+    """
+
+    dataset: str
+    model: str
+    seed: int
+    scheme: dict[str, Any]
+    normalizers: tuple[str, ...]
+    subset_names: tuple[str, ...]
+    distance: str | None
+    input_side: int
+
+    def __post_init__(self) -> None:
+        if not self.normalizers:
+            raise ValueError("normalizers=() must name at least one normalizer")
+        for field in ("normalizers", "subset_names"):
+            names = getattr(self, field)
+            if len(set(names)) != len(names):
+                raise ValueError(f"{field}={names} names one twice")
+        if "full" in self.subset_names:
+            raise ValueError("subset_names holds 'full', which always means the whole split")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Records:
+    """What a run predicts on N faces of L landmarks, in pixels of the network's input.
+
+    Attributes:
+        prediction: (N, L, 2) float32 predicted landmarks.
+        target: (N, L, 2) float32 annotated landmarks.
+        signal: (N, L) float32 validation signal; None for a model that has none.
+        normalizer: (N, R) float32 lengths that errors are divided by, in the order of
+            ``info.normalizers``. A zero or non-finite length makes the figures null that need it.
+        subsets: (N, K) bool membership, in the order of ``info.subset_names``.
+        photo: N names of the photos that the faces come from.
+        to_photo: (N, 2, 3) float32 affine maps from input pixels to photo pixels.
+        prior: (L,) float32 mean error of each landmark on the training faces (static prior).
+        info: Where the predictions come from.
+
+    Raises:
+        ValueError: A tensor of another dtype or shape, or a number that is not finite.
+    """
+
+    prediction: Tensor
+    target: Tensor
+    signal: Tensor | None
+    normalizer: Tensor
+    subsets: Tensor
+    photo: tuple[str, ...]
+    to_photo: Tensor
+    prior: Tensor
+    info: RunInfo
+
+    def __post_init__(self) -> None:
+        if self.prediction.dim() != 3 or self.prediction.numel() == 0:
+            raise ValueError(
+                f"prediction has shape {tuple(self.prediction.shape)}, expected (N, L, 2) with "
+                "at least one face and one landmark"
+            )
+        faces, landmarks, _ = self.prediction.shape
+        for name, shape in _shapes(faces, landmarks, self.info).items():
+            tensor = getattr(self, name)
+            if tensor is None and name == "signal":
+                continue
+            if tuple(tensor.shape) != shape:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
+            dtype = torch.bool if name == "subsets" else torch.float32
+            if tensor.dtype != dtype:
+                raise ValueError(f"{name} is {tensor.dtype}, expected {dtype}")
+            if name not in ("subsets", "normalizer") and not bool(tensor.isfinite().all()):
+                raise ValueError(f"{name} holds a number that is not finite")
+        if len(self.photo) != faces:
+            raise ValueError(f"photo has {len(self.photo)} names, expected {faces}")
+
+
+def _shapes(faces: int, landmarks: int, info: RunInfo) -> dict[str, tuple[int, ...]]:
+    return {
+        "prediction": (faces, landmarks, 2),
+        "target": (faces, landmarks, 2),
+        "signal": (faces, landmarks),
+        "normalizer": (faces, len(info.normalizers)),
+        "subsets": (faces, len(info.subset_names)),
+        "to_photo": (faces, 2, 3),
+        "prior": (landmarks,),
+    }
+
+
+def write_records(path: Path, records: Records) -> None:
+    """Writes ``records`` to ``path`` so that a reader sees the old file or the complete new one.
+
+    Args:
+        path: The file; its folder is made where it is missing.
+        records: What to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        with h5py.File(temporary, "w") as file:
+            file.attrs["format"] = FORMAT
+            file.attrs["version"] = VERSION
+            file.attrs["info"] = json.dumps(dataclasses.asdict(records.info))
+            file.attrs["sha256"] = _digest(records)
+            for name in _shapes(0, 0, records.info):
+                tensor = getattr(records, name)
+                if tensor is not None:
+                    array = tensor.detach().cpu().numpy()
+                    file.create_dataset(name, data=array, chunks=True, fletcher32=True)
+            # HDF5 can't checksum text of variable length, so the names are padded to one length.
+            names = np.array([name.encode() for name in records.photo], dtype=np.bytes_)
+            file.create_dataset("photo", data=names, chunks=True, fletcher32=True)
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_records(path: Path) -> Records:
+    """Reads what ``write_records`` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The records, on the CPU.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or holds something else; the message names it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; landmark-evaluate writes it")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file)
+    except KeyError as error:
+        raise ValueError(f"{path} lacks {error.args[0]}") from error
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} can't be read as predictions: {reason}") from error
+
+
+def _read(file: h5py.File) -> Records:
+    if file.attrs.get("format") != FORMAT:
+        raise ValueError(f"its format is {file.attrs.get('format')!r}, expected {FORMAT!r}")
+    if file.attrs.get("version") != VERSION:
+        raise ValueError(f"its version is {file.attrs.get('version')}, expected {VERSION}")
+    content = json.loads(file.attrs["info"])
+    for field in ("normalizers", "subset_names"):
+        content[field] = tuple(content[field])
+    info = RunInfo(**content)
+    tensors: dict[str, Tensor | None] = {
+        name: torch.from_numpy(_array(file, name))
+        for name in _shapes(0, 0, info)
+        if name != "signal" or name in file
+    }
+    photo = tuple(np.char.decode(_array(file, "photo"), "utf-8").tolist())
+    records = Records(**{"signal": None, **tensors}, photo=photo, info=info)  # type: ignore[arg-type]
+    if file.attrs["sha256"] != _digest(records):
+        raise ValueError("its content does not agree with its sha256")
+    return records
+
+
+def _digest(records: Records) -> str:
+    """SHA-256 of the content: HDF5 checksums its numbers, but not its names, text and tables."""
+    text = json.dumps([dataclasses.asdict(records.info), records.photo])
+    digest = hashlib.sha256(text.encode())
+    for name in _shapes(0, 0, records.info):
+        tensor = getattr(records, name)
+        if tensor is not None:
+            digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _array(file: h5py.File, name: str) -> NDArray[Any]:
+    """One dataset; refuses one that leads out of the file or declares more than it holds."""
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is a link")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{name} is not a dataset")
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} is stored in another file")
+    if dataset.id.get_storage_size() < dataset.nbytes:
+        raise ValueError(f"{name} declares more numbers than the file holds")
+    return np.asarray(dataset[()])

@@ -1,0 +1,1 @@
+"""Learning: augmentation, network, objective, phases and the task that joins them."""

@@ -1,0 +1,250 @@
+"""Callbacks: LPBB's two ways to refresh the losses, training curves and progress."""
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ProgressBar
+from torch import Tensor
+from tqdm import tqdm
+
+from landmark_lightning.data.balancing import LossBalancer, effective_sample_size
+from landmark_lightning.data.datamodule import Batch, FaceDataModule
+from landmark_lightning.learning.task import SCORES, LandmarkTask
+
+
+def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
+    datamodule = trainer.datamodule  # type: ignore[attr-defined]
+    assert isinstance(datamodule, FaceDataModule)
+    return datamodule
+
+
+def _check_score(score: str) -> str:
+    if score not in SCORES:
+        raise ValueError(f"balancing.score={score!r} must be one of {', '.join(SCORES)}")
+    return score
+
+
+class OnlineBalancing(Callback):
+    """BBO: after every batch, the losses of its own forward pass become its faces' losses.
+
+    Args:
+        score: ``total`` loss of a face, or that of its ``coordinates`` alone.
+
+    Raises:
+        ValueError: Another score.
+    """
+
+    seconds = 0.0  # the losses come for free
+
+    def __init__(self, score: str = "total") -> None:
+        self.score = _check_score(score)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Updates the balancer."""
+        losses: Tensor = outputs["coordinates"]
+        if self.score == "total":
+            losses = losses + outputs["validation"]
+        _datamodule(trainer).balancer.update(batch["index"], losses)
+
+
+class Rescoring(Callback):
+    """BB and bbs: scores training faces on a schedule, in evaluation mode, without augmentation.
+
+    The whole training set is scored before the first step, then a share of it after every
+    ``every`` of an epoch.
+
+    Args:
+        every: Share of an epoch between rescorings; the paper's is 0.1.
+        fraction: Share of the training faces that a rescoring scores, those whose losses are
+            oldest; 1 scores all.
+        score: ``total`` loss of a face, or that of its ``coordinates`` alone.
+        batch_size: Faces in a batch of scoring.
+
+    Raises:
+        ValueError: A value out of range; it is named.
+    """
+
+    def __init__(
+        self,
+        every: float = 0.1,
+        fraction: float = 1.0,
+        score: str = "total",
+        batch_size: int = 64,
+    ) -> None:
+        for name, value in (("every", every), ("fraction", fraction)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"balancing.{name}={value!r} must be a number")
+            if not 0 < value <= 1:
+                raise ValueError(f"balancing.{name}={value!r} must be more than 0 and at most 1")
+        self.every = every
+        self.fraction = fraction
+        self.score = _check_score(score)
+        self.batch_size = batch_size
+        self.seconds = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Scores every face, unless the run goes on from a checkpoint."""
+        if trainer.global_step == 0:
+            self._rescore(trainer, pl_module, 1.0)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Scores faces when another ``every`` of the epoch is over."""
+        batches = len(_datamodule(trainer).sampler)
+        if int((batch_idx + 1) / (self.every * batches) + 1e-9) > int(
+            batch_idx / (self.every * batches) + 1e-9
+        ):
+            self._rescore(trainer, pl_module, self.fraction)
+
+    def _rescore(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, fraction: float
+    ) -> None:
+        assert isinstance(pl_module, LandmarkTask)
+        started = time.perf_counter()
+        datamodule = _datamodule(trainer)
+        balancer, faces = datamodule.balancer, datamodule.train_faces
+        chosen = balancer.oldest(max(1, round(fraction * len(faces))))
+        pl_module.eval()
+        with torch.inference_mode():
+            losses = [
+                pl_module.face_losses(_on(faces[index], pl_module.device), self.score)
+                for index in chosen.split(self.batch_size)
+            ]
+        pl_module.train()
+        balancer.update(chosen, torch.cat(losses))
+        self.seconds += time.perf_counter() - started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seconds spent so far."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on counting seconds."""
+        self.seconds = float(state_dict["seconds"])
+
+
+def _on(batch: Batch, device: torch.device) -> Batch:
+    return {name: value.to(device) for name, value in batch.items()}
+
+
+class TrainingCurves(Callback):
+    """Logs means over the last steps: loss by part, learning rate, phase and the balancer's state.
+
+    Losses gather on the device; the host sees them once in ``every`` steps.
+
+    Args:
+        every: Steps between two points of the curves.
+
+    Raises:
+        ValueError: Not a whole number of at least 1.
+    """
+
+    def __init__(self, every: int = 50) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"trainer.log_every_n_steps={every!r} must be at least 1")
+        self.every = every
+        self.sums: Tensor | None = None
+        self.steps = 0
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Adds a step; logs when it is time."""
+        assert isinstance(pl_module, LandmarkTask)
+        parts = torch.stack([outputs["coordinates"].mean(), outputs["validation"].mean()])
+        self.sums = parts if self.sums is None else self.sums + parts
+        self.steps += 1
+        if trainer.global_step % self.every:
+            return
+        coordinates, validation = (self.sums / self.steps).tolist()
+        self.sums, self.steps = None, 0
+        step = trainer.global_step - 1
+        figures = {
+            "train/loss": coordinates + validation,
+            "train/loss_coordinates": coordinates,
+            "train/loss_validation": validation,
+            "train/lr": pl_module.schedule.lr(step),
+            "train/phase": pl_module.schedule.index(step),
+        }
+        sampler = _datamodule(trainer).sampler
+        if isinstance(sampler, LossBalancer):
+            probabilities = sampler.probabilities
+            figures |= {
+                "balancing/effective_sample_size": effective_sample_size(probabilities),
+                "balancing/largest_probability": float(probabilities.max()),
+                "balancing/invalid_losses": sampler.invalid,
+            }
+        for logger in trainer.loggers:
+            logger.log_metrics(figures, step=step)
+
+
+class TrainingProgress(ProgressBar):
+    """One bar over all steps of a training, with the phase and the last validation NME.
+
+    Args:
+        title: Text before the bar.
+    """
+
+    def __init__(self, title: str = "training") -> None:
+        super().__init__()
+        self.title = title
+        self.bar: tqdm[None] | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Opens the bar."""
+        assert isinstance(pl_module, LandmarkTask)
+        self.bar = tqdm(
+            total=pl_module.schedule.total_steps,
+            initial=trainer.global_step,
+            desc=self.title,
+            unit="step",
+            mininterval=1.0 if sys.stderr.isatty() else 15.0,
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+        """Moves the bar."""
+        if self.bar is not None:
+            self.bar.update(trainer.global_step - self.bar.n)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Shows phase and NME."""
+        assert isinstance(pl_module, LandmarkTask)
+        nme = trainer.callback_metrics.get("val/nme")
+        if self.bar is not None and nme is not None:
+            phase = pl_module.schedule.phase(max(0, trainer.global_step - 1)).loss
+            self.bar.set_postfix_str(f"{phase}, validation NME {float(nme):.2f}", refresh=False)
+
+    def on_train_end(self, *_: Any) -> None:  # noqa: ANN401
+        """Closes the bar."""
+        self._close()
+
+    def on_exception(self, *_: Any) -> None:  # noqa: ANN401
+        """Closes the bar."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

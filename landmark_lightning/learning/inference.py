@@ -1,0 +1,98 @@
+"""Inference over whole splits: predictions, the static prior and a run's records."""
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from landmark_lightning import geometry
+from landmark_lightning.data.datamodule import ResidentFaces
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.evaluation.errors import landmark_error
+from landmark_lightning.evaluation.records import Records, RunInfo
+from landmark_lightning.learning.task import LandmarkTask
+
+
+def predict(
+    task: LandmarkTask, faces: ResidentFaces, batch_size: int = 64, title: str = "predicting"
+) -> tuple[Tensor, Tensor]:
+    """Predicts faces in order, on the task's device, without augmentation.
+
+    Returns:
+        (N, L, 3) predictions, or (N, L, 2) without validation, and (N, L, 2) targets, both in
+        input pixels, on the CPU.
+    """
+    task.eval()
+    predictions, targets = [], []
+    with torch.inference_mode():
+        for batch in tqdm(faces.in_order(batch_size), desc=title, unit="batch", leave=False):
+            prediction, target = task(
+                batch["image"].to(task.device), batch["landmarks"].to(task.device)
+            )
+            predictions.append(prediction.cpu())
+            targets.append(target.cpu())
+    return torch.cat(predictions), torch.cat(targets)
+
+
+def static_prior(task: LandmarkTask, faces: ResidentFaces, batch_size: int = 64) -> Tensor:
+    """The static prior: (L,) mean Euclidean error of each landmark index, input pixels."""
+    prediction, target = predict(task, faces, batch_size, "static prior")
+    points, _ = task.split_output(prediction)
+    return landmark_error(points, target).mean(dim=0)
+
+
+def predict_test(
+    task: LandmarkTask,
+    faces: FaceFile,
+    *,
+    dataset: str,
+    model: str,
+    seed: int,
+    batch_size: int = 64,
+) -> Records:
+    """A run's predictions on a FaceFile's test split.
+
+    Args:
+        task: The trained task.
+        faces: The FaceFile.
+        dataset: Name of the dataset, for the records.
+        model: Name of the model.
+        seed: Seed of the run.
+        batch_size: Faces in a batch.
+
+    Raises:
+        ValueError: The FaceFile's landmarks are not those that the task predicts.
+    """
+    if faces.scheme.landmarks != task.scheme.landmarks or faces.scheme.name != task.scheme.name:
+        raise ValueError(
+            f"{faces.path} has scheme {faces.scheme.name} ({faces.scheme.landmarks} landmarks), "
+            f"the run predicts {task.scheme.name} ({task.scheme.landmarks})"
+        )
+    split = ResidentFaces(faces.read("test"))
+    side = task.network.side
+    task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
+    prediction, target = predict(task, split, batch_size, "testing")
+    points, signal = task.split_output(prediction)
+    zero = torch.zeros(1)
+    to_crop = geometry.input_to_crop(
+        faces.crop.side, faces.crop.margin, side, torch.zeros(1, 2), zero
+    )
+    return Records(
+        prediction=points,
+        target=target,
+        signal=signal,
+        normalizer=split.normalizer * task.input_per_crop,
+        subsets=split.subsets,
+        photo=tuple(split.photo),
+        to_photo=geometry.compose_affine(split.to_photo, to_crop.expand(len(split), 2, 3)),
+        prior=task.static_prior.cpu(),
+        info=RunInfo(
+            dataset=dataset,
+            model=model,
+            seed=seed,
+            scheme=faces.scheme.to_dict(),
+            normalizers=faces.normalizers,
+            subset_names=faces.subsets,
+            distance=task.distance,
+            input_side=side,
+        ),
+    )

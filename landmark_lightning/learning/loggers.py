@@ -1,0 +1,79 @@
+"""Loggers: CSV always, Weights & Biases beside it."""
+
+import csv
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import wandb
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
+
+from landmark_lightning.run_folder import RunFolder
+
+INIT_SECONDS = 30.0
+"""How long W&B may take to answer when a run starts; its own limit is several times that."""
+
+
+def csv_logger(folder: RunFolder, resumed: Path | None) -> CSVLogger:
+    """A logger that writes ``metrics.csv``; of a resumed run it keeps the rows so far.
+
+    Args:
+        folder: The run's folder.
+        resumed: Checkpoint that the run goes on from; None: the run is new.
+    """
+    rows: list[dict[str, Any]] = []
+    if resumed is not None and folder.curves.is_file():
+        step = torch.load(resumed, map_location="cpu", weights_only=True)["global_step"]
+        with folder.curves.open(newline="") as lines:
+            rows = [row for row in csv.DictReader(lines) if int(row["step"]) < step]
+    folder.curves.unlink(missing_ok=True)
+    logger = CSVLogger(folder.path, name="", version="")
+    with warnings.catch_warnings():  # the folder holds more than a log, and nothing is lost
+        warnings.filterwarnings("ignore", message="Experiment logs directory")
+        logger.experiment.metrics.extend(rows)
+    return logger
+
+
+def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
+    """One W&B run for one cell: group is the dataset, job type the model.
+
+    Args:
+        folder: The run's folder; W&B writes under ``wandb`` in it.
+        config: The whole resolved configuration.
+
+    Raises:
+        ValueError: A project name that W&B refuses.
+    """
+    dataset, model, seed = config["dataset"]["name"], config["model"]["name"], config["seed"]
+    project = config["logger"]["project"]
+    if not isinstance(project, str) or not project or set(project) & set("/\\#?%:"):
+        raise ValueError(f"logger.project={project!r} must be a name without / \\ # ? % :")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    tags = [model, dataset, f"seed{seed}", *config["logger"]["tags"]]
+    return WandbLogger(
+        name=f"{dataset}-{model}-s{seed}",
+        project=project,
+        save_dir=folder.path,
+        offline=bool(config["logger"]["offline"]),
+        group=dataset,
+        job_type=model,
+        tags=[str(tag)[:64] for tag in tags if str(tag)],
+        config=dict(config),
+        settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
+    )
+
+
+def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of metrics.json as flat numbers, such as ``test/full/discard/30``."""
+    costs = {name: content[name] for name in ("epochs", "train_seconds", "rescore_seconds")}
+    figures: dict[str, float] = {}
+    nests: list[tuple[str, Any]] = [("test", costs), ("test", content["subsets"])]
+    while nests:
+        prefix, value = nests.pop()
+        if isinstance(value, Mapping):
+            nests += [(f"{prefix}/{key}", inner) for key, inner in value.items()]
+        elif value is not None:
+            figures[prefix] = value
+    return figures

@@ -1,0 +1,133 @@
+"""Objective: coordinate loss of the phase, and the validation loss of Eq. 3."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from landmark_lightning.targets import build
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""(B, L, 2), (B, L, 2) -> (B, L) distances in pixels."""
+
+
+def l2(residual: Tensor) -> Tensor:
+    """r^2 / 2, the conventional loss of section 4; its descent direction is Eq. 2."""
+    return residual.square() / 2
+
+
+def l1(residual: Tensor) -> Tensor:
+    """|r|."""
+    return residual.abs()
+
+
+def wing(residual: Tensor, w: float = 10.0, epsilon: float = 2.0) -> Tensor:
+    """Wing loss: w ln(1 + |r| / epsilon) below w, |r| - C from w on (Feng et al., CVPR 2018).
+
+    Args:
+        residual: Any shape, input pixels.
+        w: Where the logarithm ends, input pixels.
+        epsilon: Limits the curvature near 0, input pixels.
+    """
+    size = residual.abs()
+    offset = w - w * torch.log1p(torch.tensor(w / epsilon, dtype=size.dtype, device=size.device))
+    return torch.where(size < w, w * torch.log1p(size / epsilon), size - offset)
+
+
+def manhattan(prediction: Tensor, target: Tensor) -> Tensor:
+    """|dx| + |dy|, the distance of Eq. 3: (B, L, 2) twice -> (B, L)."""
+    return (prediction - target).abs().sum(dim=-1)
+
+
+def euclidean(prediction: Tensor, target: Tensor) -> Tensor:
+    """sqrt(dx^2 + dy^2), section 4's alternative: (B, L, 2) twice -> (B, L)."""
+    return torch.linalg.vector_norm(prediction - target, dim=-1)
+
+
+COORDINATE_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l2": l2, "l1": l1, "wing": wing}
+DISTANCES: dict[str, Distance] = {"manhattan": manhattan, "euclidean": euclidean}
+
+
+def distance_from(
+    value: str | Mapping[str, Any] | Distance | None, allow: Sequence[str] = ()
+) -> Distance | None:
+    """A distance by its name, by ``_target_`` (with ``_partial_: true``), or as it is.
+
+    Args:
+        value: The distance.
+        allow: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        ValueError: An unknown name, or something that can't be called.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if value not in DISTANCES:
+            raise ValueError(
+                f"validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
+            )
+        return DISTANCES[value]
+    distance = build(value, allow=allow) if isinstance(value, Mapping) else value
+    if not callable(distance):
+        raise ValueError(f"validation={value!r} is no distance: it can't be called")
+    return distance  # type: ignore[no-any-return]
+
+
+def distance_name(value: str | Mapping[str, Any] | None) -> str | None:
+    """What files call a distance: its name or its ``_target_``; None without validation."""
+    return value["_target_"] if isinstance(value, Mapping) else value
+
+
+class Objective:
+    """Loss of each face, summed over its landmarks.
+
+    For a landmark with target (gx, gy), prediction (ex, ey) and validation signal v it is
+    c(gx - ex) + c(gy - ey) + (d - v)^2 / 2 with d = distance((ex, ey), (gx, gy)). The distance is
+    detached: no gradient reaches x and y through it, so with c = l2 the gradient is Eq. 3 with the
+    sign of descent.
+
+    Args:
+        coordinate: l2, l1 or wing.
+        distance: manhattan, euclidean, any callable (B,L,2), (B,L,2) -> (B,L), or None: no
+            validation signal.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        ValueError: An unknown name.
+    """
+
+    def __init__(
+        self,
+        coordinate: str,
+        distance: str | Mapping[str, Any] | Distance | None,
+        allow_targets: Sequence[str] = (),
+    ) -> None:
+        if coordinate not in COORDINATE_LOSSES:
+            raise ValueError(f"loss={coordinate!r} must be one of {', '.join(COORDINATE_LOSSES)}")
+        self.coordinate = COORDINATE_LOSSES[coordinate]
+        self.distance = distance_from(distance, allow_targets)
+
+    def parts(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The coordinates' and the validation signal's loss of each face.
+
+        Args:
+            prediction: (B, L, 3), or (B, L, 2) without validation, input pixels.
+            target: (B, L, 2) input pixels.
+
+        Returns:
+            (B,) and (B,), the second 0 without validation.
+        """
+        points = prediction[..., :2]
+        coordinates = self.coordinate(points - target).sum(dim=(-2, -1))
+        if self.distance is None:
+            return coordinates, torch.zeros_like(coordinates)
+        expected = self.distance(points.detach(), target)
+        validation = l2(prediction[..., 2] - expected).sum(dim=-1)
+        return coordinates, validation
+
+    def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """(B,) loss of each face; arguments as for ``parts``."""
+        coordinates, validation = self.parts(prediction, target)
+        return coordinates + validation

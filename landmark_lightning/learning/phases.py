@@ -1,0 +1,136 @@
+"""Phases: which coordinate loss and learning rate apply at which step of a training."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from landmark_lightning.learning.objective import COORDINATE_LOSSES
+
+DECAYS = ("constant", "cosine")
+
+
+def _number(name: str, value: object, low: float, high: float = math.inf) -> float:
+    """Checks that a value is a finite number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name}={value!r} must be a finite number")
+    if not low <= value <= high:
+        limit = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
+        raise ValueError(f"{name}={value!r} must be {limit}")
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training.
+
+    Attributes:
+        loss: Coordinate loss: l2, l1 or wing.
+        lr: Learning rate, more than 0.
+        epochs: Length in epochs, before scaling.
+        decay: ``constant``, or ``cosine`` down to 0 within the phase.
+
+    Raises:
+        ValueError: A value out of range; it is named.
+    """
+
+    loss: str
+    lr: float
+    epochs: float
+    decay: str = "constant"
+
+    def __post_init__(self) -> None:
+        if self.loss not in COORDINATE_LOSSES:
+            raise ValueError(
+                f"phases: loss={self.loss!r} must be one of {', '.join(COORDINATE_LOSSES)}"
+            )
+        if _number("phases: lr", self.lr, 0.0) == 0:
+            raise ValueError("phases: lr=0 must be more than 0")
+        _number("phases: epochs", self.epochs, 0.0)
+        if self.decay not in DECAYS:
+            raise ValueError(f"phases: decay={self.decay!r} must be one of {', '.join(DECAYS)}")
+
+
+class Schedule:
+    """Phases laid out over steps; the total is rounded up to whole epochs.
+
+    Args:
+        phases: The phases in order, as Phase or as mappings of its attributes.
+        steps_per_epoch: Batches in an epoch.
+        scale: Stretches or shrinks every phase.
+        warmup: Share of all steps over which the rate rises linearly from nearly 0.
+        decay: ``constant``, or ``cosine``: every rate is multiplied by a cosine that falls from 1
+            after the warm-up to 0 at the end.
+
+    Raises:
+        ValueError: No phases, or a value out of range; it is named.
+    """
+
+    def __init__(
+        self,
+        phases: Sequence[Phase | Mapping[str, Any]],
+        steps_per_epoch: int,
+        scale: float = 1.0,
+        warmup: float = 0.0,
+        decay: str = "constant",
+    ) -> None:
+        if not phases:
+            raise ValueError("phases: the list is empty; name at least one {loss, lr, epochs}")
+        self.phases = [p if isinstance(p, Phase) else _phase(p) for p in phases]
+        if _number("phases.scale", scale, 0.0) == 0:
+            raise ValueError("phases.scale=0 must be more than 0")
+        self.warmup = _number("phases.warmup", warmup, 0.0, 1.0)
+        if decay not in DECAYS:
+            raise ValueError(f"phases.decay={decay!r} must be one of {', '.join(DECAYS)}")
+        self.decay = decay
+        self.steps_per_epoch = steps_per_epoch
+        lengths = [phase.epochs * scale for phase in self.phases]
+        # A hair under, so that 0.1 + 0.2 epochs is not 1 epoch more than 0.3.
+        self.epochs = max(1, math.ceil(sum(lengths) - 1e-9))
+        self.total_steps = self.epochs * steps_per_epoch
+        self.ends = [round(sum(lengths[: k + 1]) * steps_per_epoch) for k in range(len(lengths))]
+        self.ends[-1] = self.total_steps
+
+    def index(self, step: int) -> int:
+        """Which phase a step (counted from 0) belongs to."""
+        return next((k for k, end in enumerate(self.ends) if step < end), len(self.ends) - 1)
+
+    def phase(self, step: int) -> Phase:
+        """The phase that a step belongs to."""
+        return self.phases[self.index(step)]
+
+    def lr(self, step: int) -> float:
+        """The learning rate of a step."""
+        index = self.index(step)
+        rate = self.phases[index].lr
+        if self.phases[index].decay == "cosine":
+            start = self.ends[index - 1] if index else 0
+            rate *= _cosine((step - start) / max(1, self.ends[index] - start))
+        rising = self.warmup * self.total_steps
+        if step < rising:
+            return rate * (step + 1) / (rising + 1)
+        if self.decay == "cosine":
+            rate *= _cosine((step - rising) / max(1.0, self.total_steps - rising))
+        return rate
+
+    def describe(self) -> str:
+        """One line, such as ``l2 10 epochs at 0.001, l1 14 at 0.001``."""
+        starts = [0, *self.ends[:-1]]
+        return ", ".join(
+            f"{phase.loss} {(end - start) / self.steps_per_epoch:.4g} epochs at {phase.lr:g}"
+            for phase, start, end in zip(self.phases, starts, self.ends, strict=True)
+        )
+
+
+def _phase(fields: Mapping[str, Any]) -> Phase:
+    if unknown := set(fields) - {"loss", "lr", "epochs", "decay"}:
+        raise ValueError(
+            f"phases: {min(unknown)!r} is unknown; a phase is loss, lr, epochs, decay"
+        )
+    if missing := {"loss", "lr", "epochs"} - set(fields):
+        raise ValueError(f"phases: {dict(fields)} lacks {min(missing)!r}")
+    return Phase(**fields)
+
+
+def _cosine(progress: float) -> float:
+    return (1 + math.cos(math.pi * min(1.0, progress))) / 2

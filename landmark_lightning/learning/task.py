@@ -1,0 +1,229 @@
+"""LandmarkTask: the LightningModule that joins augmentation, network, objective and phases."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from landmark_lightning import geometry
+from landmark_lightning.data.datamodule import Batch
+from landmark_lightning.evaluation.metrics import (
+    DiscardError,
+    NormalizedMeanError,
+    SignalQuality,
+)
+from landmark_lightning.learning.augmentation import Augmentation
+from landmark_lightning.learning.network import LandmarkNetwork
+from landmark_lightning.learning.objective import Objective, distance_name
+from landmark_lightning.learning.phases import Schedule
+from landmark_lightning.schemes import scheme_from
+from landmark_lightning.targets import build
+
+REDUCTIONS = ("sum", "mean")
+SCORES = ("total", "coordinates")
+
+
+class LandmarkTask(pl.LightningModule):
+    """Training and validation of a LandmarkNetwork.
+
+    All arguments are plain mappings, lists, numbers and text. They are the checkpoint's
+    hyperparameters, so ``load_task`` needs the checkpoint alone.
+
+    Args:
+        dataset: ``name``, ``scheme``, ``normalizers`` and ``subsets`` as in the FaceFile.
+        crop: The FaceFile's crop rule (``side`` and ``margin`` are used).
+        network: ``_target_`` and arguments of the network, without landmarks and outputs.
+        augmentation: Arguments of Augmentation.
+        phases: ``list`` of phases, ``scale``, ``warmup``, ``decay``, ``reduction``, ``optimizer``,
+            ``mean_shape``.
+        validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
+        steps_per_epoch: Batches in an epoch.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        ValueError: A value out of range; it is named.
+    """
+
+    static_prior: Tensor
+
+    def __init__(
+        self,
+        dataset: Mapping[str, Any],
+        crop: Mapping[str, Any],
+        network: Mapping[str, Any],
+        augmentation: Mapping[str, Any],
+        phases: Mapping[str, Any],
+        validation: str | Mapping[str, Any] | None,
+        steps_per_epoch: int,
+        allow_targets: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.scheme = scheme_from(dataset["scheme"])
+        outputs = 2 if validation is None else 3
+        self.network: LandmarkNetwork = build(
+            network, landmarks=self.scheme.landmarks, outputs=outputs, allow=allow_targets
+        )
+        self.augmentation = Augmentation(
+            self.scheme,
+            crop["side"],
+            crop["margin"],
+            self.network.side,
+            **augmentation,
+            allow_targets=allow_targets,
+        )
+        self.schedule = Schedule(
+            phases["list"], steps_per_epoch, phases["scale"], phases["warmup"], phases["decay"]
+        )
+        self.objectives = [
+            Objective(phase.loss, validation, allow_targets) for phase in self.schedule.phases
+        ]
+        if phases["reduction"] not in REDUCTIONS:
+            raise ValueError(
+                f"phases.reduction={phases['reduction']!r} must be one of {', '.join(REDUCTIONS)}"
+            )
+        per_output = phases["reduction"] == "mean"
+        self.loss_scale = 1 / (self.scheme.landmarks * outputs) if per_output else 1.0
+        self.optimizer_config = dict(phases["optimizer"])
+        self.allow_targets = tuple(allow_targets)
+        self._build_optimizer()  # a wrong argument is said before the training starts
+        self.register_buffer("static_prior", torch.full((self.scheme.landmarks,), torch.nan))
+        normalizers, subsets = dataset["normalizers"], dataset["subsets"]
+        self.nme = NormalizedMeanError(normalizers, subsets)
+        self.discard = DiscardError(normalizers, subsets)
+        self.distance = distance_name(validation)
+        self.signal_quality = (
+            None if validation is None else SignalQuality(normalizers, subsets, self.distance)
+        )
+        self.normalizer = str(normalizers[0])
+
+    @property
+    def objective(self) -> Objective:
+        """The objective of the current phase."""
+        return self.objectives[self.schedule.index(self.global_step)]
+
+    def forward(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """Predicts on stored crops, changed at random while in training mode.
+
+        Args:
+            images: (B, 1, C, C) uint8.
+            landmarks: (B, L, 2) in crop pixels.
+
+        Returns:
+            (B, L, 3) prediction, or (B, L, 2) without validation, and (B, L, 2) target, both in
+            input pixels.
+        """
+        image, target = self.augmentation(images, landmarks)
+        return self.network(image), target
+
+    def face_losses(self, batch: Batch, score: str = "total") -> Tensor:
+        """(B,) loss of each face in the current phase, as LPBB weighs it (Eq. 1)."""
+        prediction, target = self(batch["image"], batch["landmarks"])
+        coordinates, validation = self.objective.parts(prediction, target)
+        return coordinates + validation if score == "total" else coordinates
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """One step; returns the loss and, detached, each face's two losses (B,)."""
+        prediction, target = self(batch["image"], batch["landmarks"])
+        coordinates, validation = self.objective.parts(prediction, target)
+        loss = (coordinates + validation).mean() * self.loss_scale
+        return {
+            "loss": loss,
+            "coordinates": coordinates.detach(),
+            "validation": validation.detach(),
+        }
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Adds a batch to the validation metrics."""
+        prediction, target = self(batch["image"], batch["landmarks"])
+        points, signal = self.split_output(prediction)
+        normalizer = batch["normalizer"] * self.input_per_crop
+        faces = (points, target, signal, normalizer, batch["subsets"])
+        self.nme.update(*faces)
+        self.discard.update(*faces)
+        if self.signal_quality is not None:
+            self.signal_quality.update(*faces)
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by."""
+        figures: dict[str, Tensor] = {}
+        for metric in (self.nme, self.discard, self.signal_quality):
+            if metric is not None:
+                figures |= metric.compute()
+                metric.reset()
+        self.log_dict({f"val/{name}": value for name, value in figures.items()})
+        self.log("val/nme", figures[f"nme/full/{self.normalizer}"])
+
+    @property
+    def input_per_crop(self) -> float:
+        """Input pixels in a stored-crop pixel."""
+        return self.network.side * self.augmentation.margin / self.augmentation.crop_side
+
+    def split_output(self, prediction: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, L, 2) landmarks and (B, L) validation signal (None without) of a prediction."""
+        has_signal = prediction.shape[-1] == 3
+        return prediction[..., :2], prediction[..., 2] if has_signal else None
+
+    def start_at_mean_shape(self, landmarks: Tensor) -> None:
+        """Sets the network's last bias to the mean of (N, L, 2) landmarks in crop pixels."""
+        nothing = torch.zeros(1)
+        to_crop = geometry.input_to_crop(
+            self.augmentation.crop_side,
+            self.augmentation.margin,
+            self.network.side,
+            nothing[:, None].expand(1, 2),
+            nothing,
+        )
+        mean = geometry.apply_affine(geometry.invert_affine(to_crop), landmarks.mean(dim=0)[None])
+        self.network.start_at(mean[0])
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """The optimizer, with the schedule's rate at every step."""
+        optimizer = self._build_optimizer()
+        first = self.schedule.phases[0].lr
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.schedule.lr(step) / first
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _build_optimizer(self) -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = build(
+            self.optimizer_config,
+            list(self.network.parameters()),
+            lr=self.schedule.phases[0].lr,
+            allow=self.allow_targets,
+        )
+        return optimizer
+
+
+def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
+    """Rebuilds a trained task from its checkpoint, in evaluation mode, on the CPU.
+
+    Args:
+        path: The checkpoint.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual; what the checkpoint
+            itself allows does not count.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: No checkpoint of this library, or damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; landmark-train writes it")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        arguments = checkpoint["hyper_parameters"] | {"allow_targets": tuple(allow_targets)}
+        weights = checkpoint["state_dict"]
+    except (OSError, EOFError, LookupError, RuntimeError, TypeError, UnpicklingError) as error:
+        raise ValueError(f"{path} is no checkpoint or is damaged ({error!r:.80})") from error
+    task = LandmarkTask(**arguments)
+    task.load_state_dict(weights)
+    return task.eval()

@@ -1,0 +1,66 @@
+"""Building objects from config by ``_target_``, from a short list of packages only.
+
+A config or a checkpoint may come from somebody else, and ``_target_`` can name any function of any
+package. What is not listed here is refused unless the command line allows it by name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+TRUSTED = (
+    "landmark_lightning.",
+    "pytorch_lightning.callbacks.",
+    "pytorch_lightning.loggers.",
+    "pytorch_lightning.strategies.",
+    "pytorch_lightning.Trainer",
+    "torch.optim.",
+    "torch.nn.",
+    "kornia.augmentation.",
+    "kornia.geometry.",
+)
+
+
+def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kwargs: Any) -> Any:  # noqa: ANN401
+    """Calls the ``_target_`` of a plain mapping with its other keys as arguments.
+
+    Args:
+        config: The mapping; nested mappings with a ``_target_`` are built first.
+        *args: Positional arguments of the call.
+        allow: Prefixes of targets to trust besides ``TRUSTED``.
+        **kwargs: More arguments of the call.
+
+    Returns:
+        What the target returns (or a partial, with ``_partial_: true``).
+
+    Raises:
+        ValueError: A target that is not trusted or does not exist, or what it says of its
+            arguments.
+    """
+    for target in _targets(config):
+        if not target.startswith((*TRUSTED, *allow)):
+            raise ValueError(
+                f"_target_={target!r} is not of a trusted package; allow it with "
+                f"'allow_targets=[{target.rpartition('.')[0]}.]'"
+            )
+    try:
+        return instantiate(config, *args, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, (ValueError, TypeError)):
+            raise ValueError(f"{config['_target_'].rpartition('.')[2]}: {cause}") from error
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def _targets(value: object) -> Iterator[str]:
+    """Every ``_target_`` in a nest of mappings and lists."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield str(value["_target_"])
+        for inner in value.values():
+            yield from _targets(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _targets(inner)

@@ -1,0 +1,69 @@
+"""What several tests share: small face files, written once a session."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from landmark_lightning.data.face import Face
+from landmark_lightning.data.facefile import CropRule, FaceFile
+from landmark_lightning.data.preparing import prepare
+from landmark_lightning.data.sources import synthetic
+from landmark_lightning.schemes import SCHEMES, Scheme
+
+DOTS = Scheme("dots5", 5, (1, 0, 2, 4, 3), {"inter_ocular": ((0,), (1,)), "box": "box"})
+"""A scheme of five landmarks, for tests that need no real face."""
+
+
+def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
+    """Gray photos with a bright blob at each of five landmarks."""
+    rng = np.random.default_rng([seed, split == "test"])
+    shape = np.array([[-12.0, -8.0], [12.0, -8.0], [0.0, 2.0], [-8.0, 12.0], [8.0, 12.0]])
+    y, x = np.mgrid[:96, :96]
+    for i in range(faces):
+        points = 47.5 + rng.uniform(-6, 6, 2) + shape * rng.uniform(0.9, 1.3)
+        points += rng.normal(0, 1.0, points.shape)
+        image = rng.uniform(20, 90, (96, 96))
+        for px, py in points:
+            image += 160 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
+        yield Face(
+            photo=f"{split}/{i}.png",
+            split=split,
+            landmarks=points,
+            where=f"face {i} of {split}",
+            subsets=("even",) if i % 2 == 0 else ("odd", "rare") if i % 7 == 0 else ("odd",),
+            group=f"{split}{i // 2}" if i % 3 else "",
+            image=image.clip(0, 255).astype(np.uint8),
+        )
+
+
+@pytest.fixture(scope="session")
+def dots(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
+    """60 training and 20 test faces of five landmarks, crops of 64 pixels."""
+    path = tmp_path_factory.mktemp("dots") / "dots.h5"
+    prepare(
+        [*dotted_faces(60, "train"), *dotted_faces(20, "test")],
+        path,
+        name="dots",
+        root=None,
+        scheme=DOTS,
+        normalizer="inter_ocular",
+        crop=CropRule(side=64),
+    )
+    return FaceFile.open(path)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
+    """40 training and 12 test synthetic faces with 68 landmarks."""
+    path = tmp_path_factory.mktemp("drawn") / "synthetic.h5"
+    prepare(
+        synthetic.read(None, SCHEMES["ibug68"], train=40, test=12),
+        path,
+        name="synthetic",
+        root=None,
+        scheme=SCHEMES["ibug68"],
+        normalizer="inter_ocular",
+        crop=CropRule(),
+    )
+    return FaceFile.open(path)

@@ -1,0 +1,97 @@
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from landmark_lightning import geometry
+from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
+
+
+def test_gray_rules(tmp_path: Path) -> None:
+    path = tmp_path / "red.png"
+    Image.new("RGB", (4, 3), (200, 100, 30)).save(path)
+    assert read_photo(path, "luma").tolist() == [[122] * 4] * 3
+    assert read_photo(path, "mean").tolist() == [[110] * 4] * 3
+
+
+def test_exif_turns_are_not_applied(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("L", (30, 20)).save(path, exif=exif)
+    assert read_photo(path).shape == (20, 30)
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo", b"\x89PNG\r\n\x1a\n123"])
+def test_what_is_no_photo_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"bad\.png is damaged or no JPEG or PNG"):
+        read_photo(path)
+
+
+def test_a_cut_photo_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (100, 100), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"cut\.jpg is damaged"):
+        read_photo(path)
+
+
+def test_a_header_that_claims_too_much_is_refused_unread(tmp_path: Path) -> None:
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    path = tmp_path / "huge.png"
+    chunks = [header, b"IDAT" + zlib.compress(bytes(100))]
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            for chunk in chunks
+        )
+    )
+    with pytest.raises(ValueError, match=r"huge\.png claims"):
+        read_photo(path)
+
+
+def test_photos_stay_under_the_root(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside.png"
+    root.mkdir()
+    outside.write_bytes(b"")
+    (root / "link.png").symlink_to(outside)
+    for name in ("../outside.png", str(outside), "link.png"):
+        with pytest.raises(ValueError, match="lies outside"):
+            photo_path(root, name)
+    with pytest.raises(ValueError, match=r"'none\.png' does not exist"):
+        photo_path(root, "none.png")
+
+
+@pytest.mark.parametrize(
+    ("center", "extent", "side"), [((40.3, 31.7), 50.0, 64), ((20.0, 60.0), 64.0, 32)]
+)
+def test_a_spot_lands_where_the_map_says(
+    center: tuple[float, float], extent: float, side: int
+) -> None:
+    spot = np.array([43.0, 38.0])
+    y, x = np.mgrid[:80, :80]
+    image = (255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / 8)).astype(np.uint8)
+    crop = cut_crop(image, center, extent, side).astype(float)
+    rows, columns = np.mgrid[:side, :side]
+    found = [(columns * crop).sum() / crop.sum(), (rows * crop).sum() / crop.sum()]
+    to_photo = geometry.crop_to_photo(
+        torch.tensor(center, dtype=torch.float64), torch.tensor(extent).double(), side
+    )
+    expected = geometry.apply_affine(
+        geometry.invert_affine(to_photo), torch.from_numpy(spot)[None]
+    )
+    assert found == pytest.approx(expected[0].tolist(), abs=0.05)
+
+
+def test_black_outside_the_photo() -> None:
+    crop = cut_crop(np.full((10, 10), 200, dtype=np.uint8), (0.0, 0.0), 20.0, 20)
+    assert crop[:9, :9].max() == 0
+    assert crop[11:19, 11:19].min() == 200

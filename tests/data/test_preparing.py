@@ -1,0 +1,171 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from landmark_lightning import geometry
+from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.facefile import CropRule, FaceFile
+from landmark_lightning.data.preparing import Preparation, prepare
+from tests.conftest import DOTS, dotted_faces
+
+GOOD = [*dotted_faces(4, "train"), *dotted_faces(2, "test")]
+
+
+def _prepare(
+    faces: list[Face | Rejection], path: Path, *, strict: bool = True, boxes: str = "landmarks"
+) -> Preparation:
+    return prepare(
+        faces,
+        path,
+        name="dots",
+        root=None,
+        scheme=DOTS,
+        normalizer="inter_ocular",
+        crop=CropRule(side=64, boxes=boxes),
+        strict=strict,
+    )
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    done = _prepare([*GOOD], tmp_path / "dots.h5")
+    assert dict(done.faces) == {"train": 4, "test": 2}
+    file = FaceFile.open(tmp_path / "dots.h5")
+    file.verify()
+    assert file.name == "dots"
+    assert file.scheme == DOTS
+    assert file.normalizers == ("inter_ocular", "box")
+    assert file.subsets == ("even", "odd")
+    train = file.read("train")
+    assert train.images.shape == (4, 64, 64)
+    assert train.photo == [f"train/{i}.png" for i in range(4)]
+    assert train.group == ["", "train0", "train1", ""]
+    assert train.subsets.tolist()[:2] == [[True, False], [False, True]]
+
+
+def test_landmarks_map_back_to_the_photo(tmp_path: Path) -> None:
+    _prepare([*GOOD], tmp_path / "dots.h5")
+    train = FaceFile.open(tmp_path / "dots.h5").read("train")
+    in_photo = geometry.apply_affine(
+        torch.from_numpy(train.to_photo), torch.from_numpy(train.landmarks)
+    )
+    for face, points in zip(GOOD, in_photo, strict=False):
+        assert np.allclose(points.numpy(), face.landmarks, atol=1e-3)
+
+
+def test_the_normalizer_is_in_crop_pixels(tmp_path: Path) -> None:
+    _prepare([*GOOD], tmp_path / "dots.h5")
+    train = FaceFile.open(tmp_path / "dots.h5").read("train")
+    eyes = np.linalg.norm(train.landmarks[:, 0] - train.landmarks[:, 1], axis=1)
+    assert np.allclose(train.normalizer[:, 0], eyes, atol=1e-3)
+
+
+def test_the_crop_shows_the_box_scaled(tmp_path: Path) -> None:
+    """scale 1.2 and margin 2: the box's longer side takes 1 / 2.4 of the crop, in its middle."""
+    _prepare([*GOOD], tmp_path / "dots.h5")
+    landmarks = FaceFile.open(tmp_path / "dots.h5").read("train").landmarks
+    low, high = landmarks.min(axis=1), landmarks.max(axis=1)
+    assert np.allclose((high - low).max(axis=1), 64 / 2.4, atol=1e-3)
+    assert np.allclose((high + low) / 2, 31.5, atol=1e-3)
+
+
+def test_preparing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    _prepare([*GOOD], tmp_path / "a.h5")
+    _prepare([*GOOD], tmp_path / "b.h5")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def _moved(x: float) -> Face:
+    landmarks = GOOD[0].landmarks.copy()
+    landmarks[3, 0] = x
+    return dataclasses.replace(GOOD[0], landmarks=landmarks)
+
+
+BAD: dict[str, tuple[Face | Rejection, str]] = {
+    "far outside": (_moved(5000.0), "face 0 of train: landmark 3 at .5000.* lies far outside"),
+    "no file": (dataclasses.replace(GOOD[0], image=None), "is a file, but dataset.root"),
+    "a point": (
+        dataclasses.replace(GOOD[0], landmarks=np.full((5, 2), 40.0)),
+        "its box is 0 pixels",
+    ),
+    "one-eyed": (
+        dataclasses.replace(GOOD[0], landmarks=GOOD[0].landmarks[[0, 0, 2, 3, 4]]),
+        "its inter_ocular distance is 0",
+    ),
+    "rejected": (Rejection("line 7", "it is torn"), "line 7: it is torn"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_an_unusable_face_is_an_error_that_leaves_nothing(tmp_path: Path, kind: str) -> None:
+    face, said = BAD[kind]
+    with pytest.raises(ValueError, match=said):
+        _prepare([*GOOD, face], tmp_path / "dots.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_or_is_left_out_and_counted(tmp_path: Path, kind: str) -> None:
+    done = _prepare([*GOOD, BAD[kind][0]], tmp_path / "dots.h5", strict=False)
+    assert len(done.rejections) == 1
+    assert FaceFile.open(tmp_path / "dots.h5").faces == {"train": 4, "test": 2}
+
+
+def test_a_landmark_a_little_outside_stays(tmp_path: Path) -> None:
+    _prepare([*GOOD, _moved(-20.0)], tmp_path / "dots.h5")
+    assert FaceFile.open(tmp_path / "dots.h5").faces["train"] == 5
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "dots.h5"
+    _prepare([*GOOD], path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="torn"):
+        _prepare([Rejection("line 7", "it is torn")], path)
+    assert path.read_bytes() == before
+
+
+def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="dots has no faces in split 'test'"):
+        _prepare([*dotted_faces(4, "train")], tmp_path / "dots.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_provided_boxes(tmp_path: Path) -> None:
+    boxed = [dataclasses.replace(f, box=np.array([10.0, 10.0, 90.0, 80.0])) for f in GOOD]
+    _prepare([*boxed], tmp_path / "dots.h5", boxes="provided")
+    train = FaceFile.open(tmp_path / "dots.h5").read("train")
+    assert train.box[0].tolist() == [10.0, 10.0, 90.0, 80.0]
+    assert train.to_photo[0, 0, 0] == pytest.approx(80 * 2.4 / 64)
+    with pytest.raises(ValueError, match=r"has no box, and dataset\.boxes=provided"):
+        _prepare([*GOOD], tmp_path / "none.h5", boxes="provided")
+
+
+def test_a_normalizer_the_scheme_lacks(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"inter_pupil.*inter_ocular, box"):
+        prepare(
+            GOOD,
+            tmp_path / "x.h5",
+            name="x",
+            root=None,
+            scheme=DOTS,
+            normalizer="inter_pupil",
+            crop=CropRule(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"scale": 0}, "crop.scale=0"),
+        ({"margin": "wide"}, "crop.margin='wide'"),
+        ({"side": 99.5}, r"crop.side=99\.5"),
+        ({"gray": "red"}, "crop.gray='red'"),
+        ({"boxes": "best"}, "boxes='best'"),
+    ],
+)
+def test_a_wrong_crop_rule_is_named(knobs: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        CropRule(**knobs)  # type: ignore[arg-type]

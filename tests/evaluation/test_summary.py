@@ -1,0 +1,148 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from landmark_lightning.evaluation.discarding import discard_error, random_discard_error
+from landmark_lightning.evaluation.errors import normalized_error
+from landmark_lightning.evaluation.records import Records
+from landmark_lightning.evaluation.summary import discard_curve, summarize
+
+MakeRecords = Callable[..., Records]
+
+KEYS = {
+    *("faces", "nme", "nme_by", "fr_0.08", "auc_0.08", "fr_0.10", "auc_0.10"),
+    *("discard", "discard_random", "discard_prior", "discard_oracle", "closed"),
+    *("spearman", "spearman_face", "pearson", "ause", "signal_mae", "failure_auroc"),
+}
+OF_SIGNAL = {"spearman", "spearman_face", "pearson", "ause", "signal_mae", "failure_auroc"}
+
+
+def _leaves(value: Any) -> list[Any]:  # noqa: ANN401
+    if isinstance(value, dict):
+        return [leaf for entry in value.values() for leaf in _leaves(entry)]
+    return [value]
+
+
+def test_every_subset_has_every_figure_and_json_takes_it(make_records: MakeRecords) -> None:
+    summary = summarize(make_records())
+    assert list(summary) == ["full", "frontal", "none"]
+    for figures in summary.values():
+        assert set(figures) == KEYS
+        for name in ("discard", "discard_random", "discard_prior", "discard_oracle"):
+            assert list(figures[name]) == ["10", "20", "30"]
+        assert list(figures["closed"]) == ["within", "pooled", "face"]
+        assert list(figures["nme_by"]) == ["box", "diag"]
+    assert all(leaf is not None for leaf in _leaves(summary["full"]))
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+
+def test_an_empty_subset_has_no_faces_and_no_figures(make_records: MakeRecords) -> None:
+    empty = summarize(make_records())["none"]
+    assert empty.pop("faces") == 0
+    assert all(leaf is None for leaf in _leaves(empty))
+
+
+def test_a_subset_is_summarized_as_if_it_were_all(make_records: MakeRecords) -> None:
+    records = make_records()
+    member = records.subsets[:, 0]
+    assert records.signal is not None
+    alone = dataclasses.replace(
+        records,
+        **{
+            name: getattr(records, name)[member]
+            for name in ("prediction", "target", "signal", "normalizer", "subsets", "to_photo")
+        },
+        photo=tuple(records.photo[i] for i in member.nonzero().flatten().tolist()),
+    )
+    part, whole = summarize(records)["frontal"], summarize(alone)["full"]
+    for figures in (part, whole):
+        figures.pop("discard_random")
+    assert _leaves(part) == pytest.approx(_leaves(whole))
+
+
+def test_a_model_without_signal_discards_at_random(make_records: MakeRecords) -> None:
+    figures = summarize(make_records(model="non"))["full"]
+    assert figures["discard"] == figures["discard_random"]
+    assert all(figures[name] is None for name in OF_SIGNAL)
+    assert figures["closed"] == {"within": None, "pooled": None, "face": None}
+    assert figures["discard_prior"]["30"] < figures["nme"]
+
+
+def test_an_unusable_secondary_normalizer_is_null_and_leaves_the_rest(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    before = summarize(records)
+    records.normalizer[4, 1] = 0
+    after = summarize(records)
+    assert after["full"]["nme_by"]["diag"] is None
+    before["full"]["nme_by"]["diag"] = None
+    before["frontal"]["nme_by"]["diag"] = after["frontal"]["nme_by"]["diag"]
+    assert after == before
+
+
+def test_an_unusable_primary_normalizer_leaves_what_is_in_pixels(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    before = summarize(records)["full"]
+    records.normalizer[4, 0] = torch.nan
+    after = summarize(records)["full"]
+    in_pixels = ("spearman", "spearman_face", "pearson", "signal_mae")
+    for name in in_pixels:
+        assert after.pop(name) == before[name]
+    assert after.pop("faces") == 40
+    assert after.pop("nme_by") == {"box": None, "diag": before["nme_by"]["diag"]}
+    assert all(leaf is None for leaf in _leaves(after))
+
+
+def test_a_signal_of_unknown_distance_has_no_mean_absolute_error(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    info = dataclasses.replace(records.info, distance="chebyshev")
+    figures = summarize(dataclasses.replace(records, info=info))["full"]
+    assert figures["signal_mae"] is None
+    assert figures["spearman"] is not None
+
+
+def test_signal_mae_is_measured_to_the_distance_it_was_trained_for(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    for distance, norm in (("manhattan", 1), ("euclidean", 2)):
+        info = dataclasses.replace(records.info, distance=distance)
+        perfect = (records.prediction - records.target).norm(p=norm, dim=-1)  # type: ignore[no-untyped-call]
+        exact = dataclasses.replace(records, info=info, signal=perfect + 0.25)
+        assert summarize(exact)["full"]["signal_mae"] == pytest.approx(0.25, abs=1e-5)
+
+
+def test_discard_curve_starts_together_and_agrees_with_the_summary(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    curves, figures = discard_curve(records), summarize(records)["full"]
+    assert set(curves) == {"signal", "prior", "random", "oracle"}
+    for name, key in (("signal", "discard"), ("prior", "discard_prior"), ("oracle",) * 2):
+        curve = curves[name]
+        assert curve.shape == (51,)
+        assert curve[0].item() == pytest.approx(figures["nme"])
+        key = "discard_oracle" if name == "oracle" else key
+        assert curve[[10, 20, 30]].tolist() == pytest.approx(list(figures[key].values()))
+    assert "signal" not in discard_curve(make_records(model="non"))
+
+
+def test_discarded_figures_refer_to_the_primary_normalizer(make_records: MakeRecords) -> None:
+    records = make_records()
+    error = normalized_error(
+        records.prediction.double(), records.target.double(), records.normalizer[:, 0].double()
+    )
+    figures = summarize(records)["full"]
+    random = random_discard_error(error).mean(dim=0)
+    assert list(figures["discard_random"].values()) == pytest.approx(random.tolist())
+    oracle = discard_error(error, error).mean(dim=0)
+    assert list(figures["discard_oracle"].values()) == pytest.approx(oracle.tolist())

@@ -1,0 +1,64 @@
+"""A small task on the dotted faces, built as landmark-train builds it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.learning.task import LandmarkTask
+
+STILL: dict[str, Any] = {
+    "shift": 0.0, "rotation": 0.0, "noise": 0.0, "blur_probability": 0.0, "occlusion": 0.0,
+    "contrast": 0.0,
+}  # fmt: skip
+PHASES: dict[str, Any] = {
+    "list": [
+        {"loss": "l2", "lr": 0.003, "epochs": 2},
+        {"loss": "l1", "lr": 0.003, "epochs": 1},
+        {"loss": "wing", "lr": 0.003, "epochs": 1},
+    ],
+    "scale": 1.0,
+    "warmup": 0.0,
+    "decay": "constant",
+    "reduction": "mean",
+    "gradient_clip": None,
+    "mean_shape": True,
+    "optimizer": {"_target_": "torch.optim.AdamW"},
+}
+MakeTask = Callable[..., tuple[LandmarkTask, FaceDataModule]]
+
+
+def task_arguments(faces: FaceFile, steps_per_epoch: int) -> dict[str, Any]:
+    """Arguments of a LandmarkTask for a FaceFile."""
+    return {
+        "dataset": {
+            "name": faces.name,
+            "scheme": faces.scheme.to_dict(),
+            "normalizers": list(faces.normalizers),
+            "subsets": list(faces.subsets),
+        },
+        "crop": {"side": faces.crop.side, "margin": faces.crop.margin},
+        "network": {
+            "_target_": "landmark_lightning.learning.network.LandmarkNetwork",
+            "side": 32,
+            "width": 4,
+            "hidden": 16,
+        },
+        "augmentation": STILL,
+        "phases": PHASES,
+        "validation": "manhattan",
+        "steps_per_epoch": steps_per_epoch,
+    }
+
+
+@pytest.fixture
+def make_task(dots: FaceFile) -> MakeTask:
+    """Makes a task and its datamodule; keyword arguments replace the task's."""
+
+    def make(refresh: str = "none", **changes: Any) -> tuple[LandmarkTask, FaceDataModule]:  # noqa: ANN401
+        module = FaceDataModule(dots, batch_size=10, balancing={"refresh": refresh})
+        return LandmarkTask(**(task_arguments(dots, len(module.sampler)) | changes)), module
+
+    return make

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from landmark_lightning import geometry
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.evaluation.records import read_records, write_records
+from landmark_lightning.evaluation.summary import summarize
+from landmark_lightning.learning.inference import predict, predict_test, static_prior
+from tests.learning.conftest import MakeTask
+
+
+def test_predictions_do_not_depend_on_the_batch(make_task: MakeTask) -> None:
+    task, module = make_task()
+    one, target = predict(task, module.train_faces, 1)
+    many, _ = predict(task, module.train_faces, 64)
+    assert torch.allclose(one, many, atol=1e-5)
+    assert target.shape == (len(module.train_faces), 5, 2)
+
+
+def test_the_static_prior_is_the_mean_training_error(make_task: MakeTask) -> None:
+    task, module = make_task()
+    prediction, target = predict(task, module.train_faces)
+    expected = (prediction[..., :2] - target).norm(dim=-1).mean(dim=0)
+    assert torch.allclose(static_prior(task, module.train_faces), expected)
+
+
+@pytest.mark.parametrize("validation", ["manhattan", None])
+def test_records_of_the_test_split(
+    make_task: MakeTask, dots: FaceFile, tmp_path: Path, validation: str | None
+) -> None:
+    task, module = make_task(validation=validation)
+    task.static_prior = static_prior(task, module.train_faces)
+    records = predict_test(task, dots, dataset="dots", model="nobb", seed=0)
+    write_records(tmp_path / "predictions.h5", records)
+    records = read_records(tmp_path / "predictions.h5")
+    assert (records.signal is None) == (validation is None)
+    split = dots.read("test")
+    in_photo = geometry.apply_affine(records.to_photo, records.target)
+    expected = geometry.apply_affine(
+        torch.from_numpy(split.to_photo), torch.from_numpy(split.landmarks)
+    )
+    assert torch.allclose(in_photo, expected, atol=1e-3)
+    eyes = (records.target[:, 0] - records.target[:, 1]).norm(dim=-1)
+    assert torch.allclose(records.normalizer[:, 0], eyes, atol=1e-3)
+    assert summarize(records)["full"]["faces"] == 20
+
+
+def test_the_nme_does_not_depend_on_the_crop_s_pixels(make_task: MakeTask, dots: FaceFile) -> None:
+    """The normalizer travels in the same pixels as the error."""
+    task, _ = make_task()
+    task.static_prior = torch.ones(5)
+    figures = summarize(predict_test(task, dots, dataset="d", model="m", seed=0))["full"]
+    prediction, target = predict(task, make_task()[1].test_faces())
+    split = dots.read("test")
+    lengths = torch.from_numpy(split.normalizer[:, 0]) * 32 / (64 / 2)
+    error = (prediction[..., :2] - target).norm(dim=-1).mean(dim=1) / lengths
+    assert figures["nme"] == pytest.approx(float(error.mean()) * 100, rel=1e-4)
+
+
+def test_another_scheme_is_refused(make_task: MakeTask, drawn: FaceFile) -> None:
+    task, _ = make_task()
+    with pytest.raises(
+        ValueError, match=r"scheme ibug68 \(68 landmarks\), the run predicts dots5"
+    ):
+        predict_test(task, drawn, dataset="d", model="m", seed=0)

@@ -1,0 +1,78 @@
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from landmark_lightning.learning.loggers import csv_logger, summary_figures, wandb_logger
+from landmark_lightning.run_folder import RunFolder
+
+CONFIG: dict[str, Any] = {
+    "dataset": {"name": "dots"},
+    "model": {"name": "bb"},
+    "seed": 3,
+    "logger": {"wandb": True, "offline": True, "project": "study", "tags": ["x" * 90, ""]},
+}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    first = csv_logger(folder, None)
+    for step in range(5):
+        first.log_metrics({"loss": float(step)}, step=step)
+    first.save()
+    torch.save({"global_step": 3}, tmp_path / "last.ckpt")
+    again = csv_logger(folder, tmp_path / "last.ckpt")
+    again.log_metrics({"loss": 30.0, "nme": 1.0}, step=3)
+    again.save()
+    rows = _rows(folder.curves)
+    assert [(row["step"], row["loss"]) for row in rows] == [
+        ("0", "0.0"), ("1", "1.0"), ("2", "2.0"), ("3", "30.0")
+    ]  # fmt: skip
+
+
+def test_a_new_run_starts_its_curve_anew(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for value in (1.0, 2.0):
+        logger = csv_logger(folder, None)
+        logger.log_metrics({"loss": value}, step=0)
+        logger.save()
+    assert [row["loss"] for row in _rows(folder.curves)] == ["2.0"]
+
+
+def test_wandb_names_and_tags(tmp_path: Path) -> None:
+    logger = wandb_logger(RunFolder(tmp_path / "run"), CONFIG)
+    start = logger._wandb_init
+    assert start["name"] == "dots-bb-s3"
+    assert (start["group"], start["job_type"]) == ("dots", "bb")
+    assert start["tags"] == ["bb", "dots", "seed3", "x" * 64]
+    assert start["config"]["seed"] == 3
+    assert logger._offline
+
+
+@pytest.mark.parametrize("project", ["", "a/b", "100%", 3])
+def test_a_project_that_wandb_refuses_is_named(tmp_path: Path, project: object) -> None:
+    config = CONFIG | {"logger": CONFIG["logger"] | {"project": project}}
+    with pytest.raises(ValueError, match=r"logger\.project="):
+        wandb_logger(RunFolder(tmp_path), config)
+
+
+def test_summary_figures_are_flat_and_without_nulls() -> None:
+    content = {
+        "epochs": 2,
+        "train_seconds": 1.5,
+        "rescore_seconds": None,
+        "subsets": {"full": {"nme": 6.0, "spearman": None, "discard": {"30": 5.0}}},
+    }
+    assert summary_figures(content) == {
+        "test/epochs": 2,
+        "test/train_seconds": 1.5,
+        "test/full/nme": 6.0,
+        "test/full/discard/30": 5.0,
+    }

@@ -1,0 +1,89 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landmark_lightning.learning.phases import Phase, Schedule
+
+THREE = [
+    {"loss": "l2", "lr": 0.1, "epochs": 2},
+    {"loss": "l1", "lr": 0.2, "epochs": 1},
+    {"loss": "wing", "lr": 0.3, "epochs": 3},
+]
+
+
+def test_phases_follow_each_other() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=10)
+    assert (schedule.epochs, schedule.total_steps) == (6, 60)
+    losses = [schedule.phase(step).loss for step in (0, 19, 20, 29, 30, 59)]
+    assert losses == ["l2", "l2", "l1", "l1", "wing", "wing"]
+    assert [schedule.lr(step) for step in (0, 20, 59)] == [0.1, 0.2, 0.3]
+    assert schedule.describe() == "l2 2 epochs at 0.1, l1 1 epochs at 0.2, wing 3 epochs at 0.3"
+
+
+def test_the_total_is_whole_epochs() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=10, scale=0.25)
+    assert (schedule.epochs, schedule.total_steps) == (2, 20)
+    assert schedule.ends == [5, 8, 20]
+
+
+@given(st.floats(0.001, 3), st.integers(1, 500))
+def test_every_step_has_a_phase_in_order(scale: float, steps: int) -> None:
+    schedule = Schedule(THREE, steps, scale)
+    order = [schedule.index(step) for step in range(schedule.total_steps)]
+    assert order == sorted(order)
+    assert order[-1] == 2
+
+
+def test_warm_up_and_cosine() -> None:
+    schedule = Schedule([Phase("l2", 1.0, 10)], 10, warmup=0.2, decay="cosine")
+    rates = [schedule.lr(step) for step in range(100)]
+    assert rates[0] == pytest.approx(1 / 21)
+    assert max(rates) == rates[20] == 1.0
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[60] == pytest.approx(0.5)
+    assert 0 < rates[99] < 0.001
+
+
+def test_a_phase_may_decay_by_itself() -> None:
+    schedule = Schedule([Phase("l2", 1.0, 1, "cosine"), Phase("l1", 0.5, 1)], 10)
+    assert schedule.lr(0) == 1.0
+    assert schedule.lr(5) == pytest.approx(0.5)
+    assert schedule.lr(15) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lr": -1}, "lr=-1"),
+        ({"lr": "abc"}, "lr='abc'"),
+        ({"lr": float("inf")}, "lr=inf"),
+        ({"lr": 0}, "lr=0"),
+        ({"epochs": -2}, "epochs=-2"),
+        ({"loss": "l3"}, "loss='l3'"),
+        ({"decay": "steep"}, "decay='steep'"),
+        ({"rate": 1}, "'rate' is unknown"),
+    ],
+)
+def test_a_wrong_phase_is_named(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Schedule([THREE[0] | change], 10)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"phases": []}, "the list is empty"),
+        ({"phases": [{"loss": "l2", "lr": 1}]}, "lacks 'epochs'"),
+        ({"scale": 0}, "scale=0"),
+        ({"scale": float("nan")}, "scale=nan"),
+        ({"warmup": 2}, "warmup=2"),
+        ({"decay": "steep"}, "phases.decay='steep'"),
+    ],
+)
+def test_a_wrong_schedule_is_named(knobs: dict[str, Any], said: str) -> None:
+    defaults: dict[str, Any] = {"phases": THREE, "steps_per_epoch": 10}
+    with pytest.raises(ValueError, match=said):
+        Schedule(**(defaults | knobs))

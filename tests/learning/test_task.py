@@ -1,0 +1,148 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.learning.task import LandmarkTask, load_task
+from tests.learning.conftest import PHASES, MakeTask, task_arguments
+
+
+def _fit(task: LandmarkTask, module: pl.LightningDataModule, **knobs: Any) -> pl.Trainer:  # noqa: ANN401
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **({"max_epochs": task.schedule.epochs} | knobs),
+    )
+    trainer.fit(task, datamodule=module)
+    return trainer
+
+
+@pytest.mark.parametrize("validation", ["manhattan", "euclidean", None])
+def test_a_training_lowers_the_error(make_task: MakeTask, validation: str | None) -> None:
+    pl.seed_everything(0, verbose=False)
+    longer = PHASES | {"scale": 5.0}
+    task, module = make_task(validation=validation, phases=longer)
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    trainer = _fit(task, module, max_epochs=1)
+    before = float(trainer.callback_metrics["val/nme"])
+    trainer = _fit(task, module)
+    after = float(trainer.callback_metrics["val/nme"])
+    assert after < 0.8 * before
+    assert ("val/spearman/full/pixels" in trainer.callback_metrics) == (validation is not None)
+    assert "val/nme/odd/box" in trainer.callback_metrics
+
+
+def test_the_phases_change_at_their_steps(make_task: MakeTask) -> None:
+    task, module = make_task()
+    seen: list[tuple[str, float]] = []
+
+    class Watch(pl.Callback):
+        def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            seen.append((task.objective.coordinate.__name__, rate))
+
+    steps = [
+        {"loss": "l2", "lr": 0.003, "epochs": 2},
+        {"loss": "l1", "lr": 0.001, "epochs": 1},
+        {"loss": "wing", "lr": 0.002, "epochs": 1},
+    ]
+    task, module = make_task(phases=PHASES | {"list": steps})
+    _fit(task, module, callbacks=[Watch()])
+    n = len(module.sampler)
+    expected = [("l2", 0.003)] * 2 * n + [("l1", 0.001)] * n + [("wing", 0.002)] * n
+    assert [s[0] for s in seen] == [e[0] for e in expected]
+    assert [s[1] for s in seen] == pytest.approx([e[1] for e in expected])
+
+
+def test_reductions(make_task: MakeTask) -> None:
+    """sum: over the outputs, averaged over the batch (dlib's convention); mean: over both."""
+    losses = {}
+    for reduction in ("sum", "mean"):
+        pl.seed_everything(0, verbose=False)
+        task, module = make_task(phases=PHASES | {"reduction": reduction})
+        batch = module.train_faces[torch.arange(4)]
+        step = task.training_step(batch, 0)
+        losses[reduction] = float(step["loss"])
+        by_face = step["coordinates"] + step["validation"]
+        assert by_face.shape == (4,)
+        assert not by_face.requires_grad
+    assert losses["sum"] == pytest.approx(float(by_face.mean()), rel=1e-5)
+    assert losses["mean"] == pytest.approx(losses["sum"] / (5 * 3), rel=1e-5)
+
+
+def test_face_losses_by_score(make_task: MakeTask) -> None:
+    task, module = make_task()
+    task.eval()
+    batch = module.train_faces[torch.arange(4)]
+    total, coordinates = (task.face_losses(batch, score) for score in ("total", "coordinates"))
+    assert bool((total >= coordinates).all())
+    assert bool((total > coordinates).any())
+
+
+def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
+    task, module = make_task()
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    last = task.network.head[-1]
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+    prediction, target = task.eval()(module.train_faces.images, module.train_faces.landmarks)
+    assert torch.allclose(prediction[0, :, :2], target.mean(dim=0), atol=1e-4)
+
+
+def test_a_checkpoint_explains_itself(make_task: MakeTask, tmp_path: Path) -> None:
+    task, module = make_task()
+    trainer = _fit(task, module, max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    assert type(checkpoint["hyper_parameters"]["dataset"]) is dict
+    loaded = load_task(tmp_path / "a.ckpt")
+    assert loaded.scheme == task.scheme
+    faces = module.val_faces
+    with torch.no_grad():
+        expected, _ = task.eval()(faces.images, faces.landmarks)
+        answer, _ = loaded(faces.images, faces.landmarks)
+    assert torch.equal(expected, answer)
+
+
+def test_a_checkpoint_cannot_trust_itself(dots: FaceFile, tmp_path: Path) -> None:
+    arguments = task_arguments(dots, 5) | {
+        "network": {"_target_": "os.system", "command": "true"},
+        "allow_targets": ["os."],
+    }
+    torch.save({"hyper_parameters": arguments, "state_dict": {}}, tmp_path / "evil.ckpt")
+    with pytest.raises(ValueError, match=r"_target_='os\.system' is not of a trusted package"):
+        load_task(tmp_path / "evil.ckpt")
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04cut"])
+def test_a_broken_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "broken.ckpt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"broken\.ckpt is no checkpoint or is damaged"):
+        load_task(tmp_path / "broken.ckpt")
+    with pytest.raises(FileNotFoundError, match=r"none\.ckpt does not exist"):
+        load_task(tmp_path / "none.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"validation": "chess"}, "validation='chess'"),
+        ({"phases": PHASES | {"reduction": "max"}}, r"phases\.reduction='max'"),
+        (
+            {"phases": PHASES | {"optimizer": {"_target_": "torch.optim.AdamW", "eps": -1.0}}},
+            "AdamW: Invalid epsilon value",
+        ),
+        ({"network": {"_target_": "torch.nn.Lineal"}}, r"torch\.nn\.Lineal"),
+    ],
+)
+def test_a_wrong_setting_is_named(make_task: MakeTask, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make_task(**changes)

@@ -1,0 +1,43 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from landmark_lightning.run_folder import RunFolder, write_json, write_text
+
+CONFIG: dict[str, Any] = {"phases": {"scale": 1.0, "list": [{"lr": 0.1}]}, "rerun": False}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    write_text(tmp_path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(CONFIG)))
+    return RunFolder(tmp_path)
+
+
+def test_the_same_settings_pass(folder: RunFolder) -> None:
+    folder.check_same(CONFIG | {"rerun": True, "data_dir": "elsewhere"})
+
+
+def test_another_setting_is_named(folder: RunFolder) -> None:
+    changed = {"scale": 0.5, "list": [{"lr": 0.1}]}
+    with pytest.raises(ValueError, match=r"phases\.scale=1\.0, now it is 0\.5"):
+        folder.check_same(CONFIG | {"phases": changed})
+
+
+def test_clear_leaves_what_others_wrote(folder: RunFolder) -> None:
+    write_json(folder.metrics, {"nme": 1.0})
+    (folder.path / "notes.txt").write_text("mine")
+    folder.clear()
+    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json(path, {"nme": 1.0})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"nme": float("nan")})
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "\ud800")
+    assert path.read_text() == '{\n "nme": 1.0\n}\n'
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
