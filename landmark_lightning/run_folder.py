@@ -3,12 +3,14 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+
+from landmark_lightning.settings import first_difference
 
 IGNORED = ("rerun", "data_dir", "runs_dir", "logger", "trainer", "allow_targets")
 """Settings that may differ when a run is started again: they do not change what it learns."""
@@ -79,23 +81,13 @@ class RunFolder:
         """
         if not self.config.is_file():
             return
-        before = dict(_leaves(OmegaConf.to_container(OmegaConf.load(self.config))))
-        now = dict(_leaves(config))
-        for key in sorted(before.keys() | now.keys()):
-            if key.split(".")[0] not in IGNORED and before.get(key) != now.get(key):
-                raise ValueError(
-                    f"{self.path} holds a run with {key}={before.get(key)}, now it is "
-                    f"{now.get(key)}; pass rerun=true to replace it or runs_dir=... to keep both"
-                )
-
-
-def _leaves(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Every setting that is no mapping, with its dotted name."""
-    if isinstance(config, Mapping) and config:
-        for key, value in config.items():
-            yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, config
+        before: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+        if found := first_difference(before, config, IGNORED):
+            key, old, new = found
+            raise ValueError(
+                f"{self.path} holds a run with {key}={old}, now it is {new}; pass rerun=true to "
+                "replace it or runs_dir=... to keep both"
+            )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,15 +1,16 @@
 """landmark-prepare: reads a dataset with its source and writes its FaceFile."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from landmark_lightning.data.face import SPLITS, Face, Rejection
+from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.facefile import CropRule, FaceFile, shared_groups
 from landmark_lightning.data.preparing import Preparation, prepare
 from landmark_lightning.schemes import scheme_from
+from landmark_lightning.settings import first_difference
 from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
@@ -60,22 +61,46 @@ def prepare_dataset(
         f"from {root or 'drawn faces'} into {path}"
     )
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
-    done = prepare(
-        _shown(read(root, scheme)),
-        path,
-        name=dataset["name"],
-        root=root,
-        scheme=scheme,
-        normalizer=dataset["normalizer"],
-        crop=crop,
-        subsets=None if subsets is None else tuple(subsets),
-        strict=bool(dataset["strict"]),
-    )
+    with tqdm(read(root, scheme), desc="preparing", unit="face", mininterval=1.0) as shown:
+        done = prepare(
+            shown,
+            path,
+            name=dataset["name"],
+            root=root,
+            scheme=scheme,
+            normalizer=dataset["normalizer"],
+            crop=crop,
+            subsets=None if subsets is None else tuple(subsets),
+            strict=bool(dataset["strict"]),
+            settings=_content(dataset),
+        )
     faces = FaceFile.open(path)
     print(summary(faces))
     _print_rejections(done)
     print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return faces
+
+
+def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
+    """Opens a dataset's FaceFile, which must have been prepared with the same settings.
+
+    Raises:
+        FileNotFoundError: It was not prepared.
+        ValueError: Damaged, or prepared with other settings; the first one is named.
+    """
+    faces = FaceFile.open(facefile_path(dataset, data_dir))
+    if found := first_difference(faces.settings, _content(dataset)):
+        key, old, new = found
+        raise ValueError(
+            f"{faces.path} was prepared with dataset.{key}={old}, now it is {new}; run "
+            "landmark-prepare again or choose another dataset.name"
+        )
+    return faces
+
+
+def _content(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that decide what is in the FaceFile, wherever the photos lie."""
+    return {key: value for key, value in dataset.items() if key not in ("root", "strict")}
 
 
 def summary(faces: FaceFile) -> str:
@@ -100,10 +125,6 @@ def summary(faces: FaceFile) -> str:
             "the test figures will be too good"
         )
     return "\n".join(lines)
-
-
-def _shown(faces: Iterable[Face | Rejection]) -> Iterator[Face | Rejection]:
-    return iter(tqdm(faces, desc="preparing", unit="face", mininterval=1.0))
 
 
 def _print_rejections(done: Preparation) -> None:

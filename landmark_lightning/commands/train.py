@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from landmark_lightning.commands.evaluate import figures_line, write_results
-from landmark_lightning.commands.prepare import facefile_path, prepare_dataset
+from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.learning.callbacks import (
@@ -25,7 +25,12 @@ from landmark_lightning.learning.callbacks import (
 )
 from landmark_lightning.learning.checkpoints import DurableCheckpointIO, RunState
 from landmark_lightning.learning.inference import predict_test, static_prior
-from landmark_lightning.learning.loggers import csv_logger, summary_figures, wandb_logger
+from landmark_lightning.learning.loggers import (
+    csv_logger,
+    start_curves,
+    summary_figures,
+    wandb_logger,
+)
 from landmark_lightning.learning.task import LandmarkTask, load_task
 from landmark_lightning.run_folder import RunFolder, write_text
 from landmark_lightning.targets import build
@@ -43,12 +48,11 @@ def run(config: dict[str, Any]) -> None:
         raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
     cell = f"{dataset['name']}/{model['name']}/seed{seed}"
     folder = RunFolder(Path(config["runs_dir"]) / cell)
-    if config["rerun"]:
-        folder.clear()
-    folder.check_same(config)
-    if folder.metrics.is_file():
-        print(f"{folder.path} is finished already; pass rerun=true to train it again")
-        return
+    if not config["rerun"]:
+        folder.check_same(config)
+        if folder.metrics.is_file():
+            print(f"{folder.path} is finished already; pass rerun=true to train it again")
+            return
     faces = _facefile(config)
     pl.seed_everything(seed, workers=True, verbose=False)
     datamodule = FaceDataModule(
@@ -75,18 +79,23 @@ def run(config: dict[str, Any]) -> None:
             enable_version_counter=False,
         ),
     ]
-    resumed = folder.last if folder.last.is_file() else None
-    _print_plan(folder, faces, datamodule, task, resumed)
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
-    loggers: list[Logger] = [csv_logger(folder, resumed)]
+    resumed = folder.last if folder.last.is_file() and not config["rerun"] else None
+    curves = csv_logger(folder)
+    loggers: list[Logger] = [curves]
     if config["logger"]["wandb"]:
         loggers.append(wandb_logger(folder, config))
+    trainer = _trainer(config, task, callbacks, loggers)
+    # From here on every setting is known to be good, and the folder is touched.
+    _print_plan(folder, faces, datamodule, task, resumed)
+    if config["rerun"]:
+        folder.clear()
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    start_curves(curves, folder, resumed)
     try:
-        trainer = _trainer(config, task, callbacks, loggers)
-        trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=False)
+        trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
         if not folder.best.is_file():
             raise ValueError(f"{folder.path}: training ended without a checkpoint")
-        best = _with_prior(folder, datamodule, task.device)
+        best = _with_prior(folder, datamodule, task)
         records = predict_test(
             best, faces, dataset=dataset["name"], model=model["name"], seed=seed
         )
@@ -112,7 +121,7 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
     dataset, data_dir = config["dataset"], Path(config["data_dir"])
     path = facefile_path(dataset, data_dir)
     if path.is_file():
-        return FaceFile.open(path)
+        return open_prepared(dataset, data_dir)
     if dataset["drawn"] or dataset["root"] is not None:
         return prepare_dataset(dataset, data_dir, config["allow_targets"])
     choice = dataset["choice"]
@@ -176,12 +185,10 @@ def _trainer(
     return trainer
 
 
-def _with_prior(
-    folder: RunFolder, datamodule: FaceDataModule, device: torch.device
-) -> LandmarkTask:
+def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTask) -> LandmarkTask:
     """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
     checkpoint = torch.load(folder.best, map_location="cpu", weights_only=True)
-    best = load_task(folder.best).to(device)
+    best = load_task(folder.best, task.allow_targets).to(task.device)
     best.static_prior = static_prior(best, datamodule.train_faces)
     checkpoint["state_dict"]["static_prior"] = best.static_prior
     DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)

@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,6 +103,7 @@ class FaceFile:
         normalizers: Names of the R normalizers; the first is the one that tables lead with.
         subsets: Names of the K subsets.
         crop: The crop rule.
+        settings: The dataset's settings that it was prepared with.
         faces: Number of faces by split.
         sha256: Digest of the content, as stored.
     """
@@ -113,6 +114,7 @@ class FaceFile:
     normalizers: tuple[str, ...]
     subsets: tuple[str, ...]
     crop: CropRule
+    settings: dict[str, Any]
     faces: dict[str, int]
     sha256: str
 
@@ -149,7 +151,9 @@ class FaceFile:
             }
             faces = {split: _check_split(path, file, split, shapes) for split in SPLITS}
             sha256 = str(file.attrs["sha256"])
-        return cls(path, described["name"], scheme, *names, crop, faces, sha256)
+        return cls(
+            path, described["name"], scheme, *names, crop, described["settings"], faces, sha256
+        )
 
     def read(self, split: str) -> FaceSplit:
         """Loads one split into memory.
@@ -188,6 +192,7 @@ class Description:
     normalizers: tuple[str, ...]
     subsets: tuple[str, ...]
     crop: CropRule
+    settings: Mapping[str, Any]
     library: str
 
     def to_json(self) -> str:

@@ -1,7 +1,7 @@
 """Preparing: from the faces of a source to a FaceFile."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -56,6 +56,7 @@ def prepare(
     crop: CropRule,
     subsets: tuple[str, ...] | None = None,
     strict: bool = True,
+    settings: Mapping[str, Any] | None = None,
 ) -> Preparation:
     """Crops faces and writes them to a FaceFile, which appears only when it is whole.
 
@@ -70,6 +71,7 @@ def prepare(
         subsets: Names of the subsets in order; None: those found, sorted.
         strict: Whether the first unusable face is an error; otherwise they are left out and
             counted.
+        settings: The dataset's settings, kept in the file for comparison.
 
     Returns:
         What was found.
@@ -118,7 +120,13 @@ def prepare(
         for writer in writers.values():
             writer.finish(names)
         described = Description(
-            name, scheme, normalizers, names, crop, version("landmark-lightning")
+            name,
+            scheme,
+            normalizers,
+            names,
+            crop,
+            settings or {},
+            version("landmark-lightning"),
         )
         file.attrs["schema"] = SCHEMA
         file.attrs["described"] = described.to_json()

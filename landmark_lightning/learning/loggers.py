@@ -16,10 +16,16 @@ INIT_SECONDS = 30.0
 """How long W&B may take to answer when a run starts; its own limit is several times that."""
 
 
-def csv_logger(folder: RunFolder, resumed: Path | None) -> CSVLogger:
-    """A logger that writes ``metrics.csv``; of a resumed run it keeps the rows so far.
+def csv_logger(folder: RunFolder) -> CSVLogger:
+    """A logger that writes ``metrics.csv`` into the run's folder; it touches nothing yet."""
+    return CSVLogger(folder.path, name="", version="")
+
+
+def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> None:
+    """Starts ``metrics.csv`` anew; of a resumed run the rows up to its checkpoint stay.
 
     Args:
+        logger: The run's CSV logger.
         folder: The run's folder.
         resumed: Checkpoint that the run goes on from; None: the run is new.
     """
@@ -29,11 +35,9 @@ def csv_logger(folder: RunFolder, resumed: Path | None) -> CSVLogger:
         with folder.curves.open(newline="") as lines:
             rows = [row for row in csv.DictReader(lines) if int(row["step"]) < step]
     folder.curves.unlink(missing_ok=True)
-    logger = CSVLogger(folder.path, name="", version="")
     with warnings.catch_warnings():  # the folder holds more than a log, and nothing is lost
         warnings.filterwarnings("ignore", message="Experiment logs directory")
         logger.experiment.metrics.extend(rows)
-    return logger
 
 
 def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
@@ -50,7 +54,6 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
     project = config["logger"]["project"]
     if not isinstance(project, str) or not project or set(project) & set("/\\#?%:"):
         raise ValueError(f"logger.project={project!r} must be a name without / \\ # ? % :")
-    folder.path.mkdir(parents=True, exist_ok=True)
     tags = [model, dataset, f"seed{seed}", *config["logger"]["tags"]]
     return WandbLogger(
         name=f"{dataset}-{model}-s{seed}",

@@ -74,8 +74,8 @@ class Schedule:
         warmup: float = 0.0,
         decay: str = "constant",
     ) -> None:
-        if not phases:
-            raise ValueError("phases: the list is empty; name at least one {loss, lr, epochs}")
+        if not isinstance(phases, Sequence) or isinstance(phases, str) or not phases:
+            raise ValueError(f"phases.list={phases!r} must be a list of {{loss, lr, epochs}}")
         self.phases = [p if isinstance(p, Phase) else _phase(p) for p in phases]
         if _number("phases.scale", scale, 0.0) == 0:
             raise ValueError("phases.scale=0 must be more than 0")
@@ -123,6 +123,8 @@ class Schedule:
 
 
 def _phase(fields: Mapping[str, Any]) -> Phase:
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"phases: {fields!r} must be {{loss, lr, epochs}}")
     if unknown := set(fields) - {"loss", "lr", "epochs", "decay"}:
         raise ValueError(
             f"phases: {min(unknown)!r} is unknown; a phase is loss, lr, epochs, decay"

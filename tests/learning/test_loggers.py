@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from landmark_lightning.learning.loggers import csv_logger, summary_figures, wandb_logger
+from landmark_lightning.learning.loggers import (
+    csv_logger,
+    start_curves,
+    summary_figures,
+    wandb_logger,
+)
 from landmark_lightning.run_folder import RunFolder
 
 CONFIG: dict[str, Any] = {
@@ -23,12 +28,14 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    first = csv_logger(folder, None)
+    first = csv_logger(folder)
+    start_curves(first, folder, None)
     for step in range(5):
         first.log_metrics({"loss": float(step)}, step=step)
     first.save()
     torch.save({"global_step": 3}, tmp_path / "last.ckpt")
-    again = csv_logger(folder, tmp_path / "last.ckpt")
+    again = csv_logger(folder)
+    start_curves(again, folder, tmp_path / "last.ckpt")
     again.log_metrics({"loss": 30.0, "nme": 1.0}, step=3)
     again.save()
     rows = _rows(folder.curves)
@@ -40,7 +47,8 @@ def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> N
 def test_a_new_run_starts_its_curve_anew(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     for value in (1.0, 2.0):
-        logger = csv_logger(folder, None)
+        logger = csv_logger(folder)
+        start_curves(logger, folder, None)
         logger.log_metrics({"loss": value}, step=0)
         logger.save()
     assert [row["loss"] for row in _rows(folder.curves)] == ["2.0"]

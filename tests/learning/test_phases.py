@@ -75,7 +75,9 @@ def test_a_wrong_phase_is_named(change: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("knobs", "said"),
     [
-        ({"phases": []}, "the list is empty"),
+        ({"phases": []}, r"phases\.list=\[\] must be a list"),
+        ({"phases": 3}, r"phases\.list=3 must be a list"),
+        ({"phases": [0.1]}, r"phases: 0\.1 must be"),
         ({"phases": [{"loss": "l2", "lr": 1}]}, "lacks 'epochs'"),
         ({"scale": 0}, "scale=0"),
         ({"scale": float("nan")}, "scale=nan"),

@@ -1,0 +1,105 @@
+"""The console scripts: each composes its config with Hydra and calls ``run`` of its module.
+
+A command's module, with all that it imports, is loaded when the config is already composed, so
+that ``--help`` and a misspelt setting answer at once.
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+USER_ERRORS = (ValueError, FileNotFoundError, HydraException, OmegaConfBaseException)
+"""What a user can mend: said in one sentence, without a trace."""
+
+
+def config_folder() -> Path:
+    """The folder of the YAML files: inside the installed package, or the checkout's.
+
+    Raises:
+        FileNotFoundError: Neither is there.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"no conf folder with train.yaml in {package} or beside it")
+
+
+def sentence(error: BaseException) -> str:
+    """An error as one line, Hydra's own put in words of the command line."""
+    text, _, key = " ".join(str(error).split()).partition(" full_key: ")
+    if text.startswith("Could not override"):
+        return f"there is no setting {text.split(chr(39))[1]!r}; --cfg job lists all of them"
+    if text.startswith("Missing mandatory value"):
+        return f"{key.split()[0]} is not given; add {key.split()[0]}=<value>"
+    text = text.split(" Config search path:")[0].replace(" Available options", "; choices")
+    return f"{text} (setting {key.split()[0]})" if key else text
+
+
+def _launch(name: str) -> None:
+    """Composes a command's config and runs it; ends the process with 1 after a user's error."""
+    wanted = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines
+    failed = 0
+
+    def job(config: DictConfig) -> None:
+        nonlocal failed
+        try:
+            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            importlib.import_module(f"landmark_lightning.commands.{name}").run(plain)
+        except USER_ERRORS as error:
+            if wanted:
+                raise
+            failed += 1  # in a multirun the other runs still take their turn
+            overrides = " ".join(HydraConfig.get().overrides.task)
+            where = f" ({overrides})" if HydraConfig.get().mode == RunMode.MULTIRUN else ""
+            print(f"landmark-{name}{where}: {sentence(error)}", file=sys.stderr)
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=name)(job)()
+    except USER_ERRORS as error:
+        if wanted:
+            raise
+        print(f"landmark-{name}: {sentence(error)}", file=sys.stderr)
+        failed += 1
+    except KeyboardInterrupt:
+        print(f"landmark-{name}: interrupted", file=sys.stderr)
+        sys.exit(130)
+    finally:
+        if wanted is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+    if failed:
+        sys.exit(1)
+
+
+def prepare() -> None:
+    """landmark-prepare: from a dataset as its authors ship it to a FaceFile."""
+    _launch("prepare")
+
+
+def inspect() -> None:
+    """landmark-inspect: checks a FaceFile and draws it."""
+    _launch("inspect")
+
+
+def train() -> None:
+    """landmark-train: trains and tests one run, or a multirun of them."""
+    _launch("train")
+
+
+def evaluate() -> None:
+    """landmark-evaluate: tests a trained run."""
+    _launch("evaluate")
+
+
+def report() -> None:
+    """landmark-report: compares runs."""
+    _launch("report")

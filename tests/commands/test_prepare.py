@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import h5py
+import pytest
+
+from landmark_lightning.data.facefile import FaceFile
+from tests.commands.conftest import Command
+
+OWN = ("dataset=custom", "dataset.name=mine", "dataset.scheme=ibug68", "dataset.crop.side=64")
+
+
+def test_one_s_own_folder(command: Command, table: Path, tmp_path: Path) -> None:
+    done = command("prepare", *OWN, f"dataset.root={table}")
+    assert done.code == 0, done.err
+    rows = [line.split() for line in done.out.splitlines()]
+    assert ["faces", "8", "4"] in rows
+    assert ["even", "4", "2"] in rows
+    assert FaceFile.open(tmp_path / "data/mine.h5").faces == {"train": 8, "test": 4}
+    seen = command("inspect", *OWN)
+    assert seen.code == 0, seen.err
+    assert "content as it was written" in seen.out
+    assert (tmp_path / "data/mine-inspect/train.png").is_file()
+
+
+def test_the_group_of_a_person_in_both_splits_is_warned_of(command: Command, table: Path) -> None:
+    lines = (table / "landmarks.csv").read_text().replace(",g5,", ",g0,")
+    (table / "landmarks.csv").write_text(lines)
+    done = command("prepare", *OWN, f"dataset.root={table}")
+    assert "Warning: 1 groups stand in train and test, such as 'g0'" in done.out
+
+
+def _spoil(table: Path, old: str, new: str, line: int | None = None) -> None:
+    lines = (table / "landmarks.csv").read_text().splitlines()
+    chosen = range(len(lines)) if line is None else [line - 1]
+    for i in chosen:
+        lines[i] = lines[i].replace(old, new)
+    (table / "landmarks.csv").write_text("\n".join(lines) + "\n")
+
+
+def _cells(table: Path, line: int, change: dict[int, str]) -> None:
+    lines = (table / "landmarks.csv").read_text().splitlines()
+    cells = lines[line - 1].split(",")
+    for place, value in change.items():
+        cells[place] = value
+    lines[line - 1] = ",".join(cells)
+    (table / "landmarks.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("photo", "landmarks.csv line 4: photo 'none.png' does not exist"),
+        ("nan", "landmarks.csv line 4: y0 is 'nan', not a finite number"),
+        ("far", "landmarks.csv line 4: landmark 1 at (99999, "),
+        ("67", "landmarks.csv: the header has 67 landmarks"),
+        ("split", "dataset mine has no faces in split 'test'"),
+        ("noise", "3.png is damaged or no JPEG or PNG"),
+    ],
+)
+def test_bad_data_is_one_sentence_and_leaves_no_file(
+    command: Command, table: Path, tmp_path: Path, kind: str, said: str
+) -> None:
+    if kind == "photo":
+        _cells(table, 4, {0: "none.png"})
+    elif kind == "nan":
+        _cells(table, 4, {5: "nan"})
+    elif kind == "far":
+        _cells(table, 4, {6: "99999"})
+    elif kind == "67":
+        _spoil(table, ",x67,y67", "")
+    elif kind == "split":
+        _spoil(table, ",test,", ",train,")
+    else:
+        (table / "3.png").write_bytes(b"no photo")
+    done = command("prepare", *OWN, f"dataset.root={table}")
+    assert done.code == 1
+    last = done.err.strip().splitlines()[-1]
+    assert last.startswith("landmark-prepare: ")
+    assert said in last
+    assert not list((tmp_path / "data").glob("*")) if (tmp_path / "data").exists() else True
+
+
+def test_unusable_faces_may_be_left_out(command: Command, table: Path) -> None:
+    _cells(table, 4, {5: "nan"})
+    done = command("prepare", *OWN, f"dataset.root={table}", "dataset.strict=false")
+    assert done.code == 0, done.err
+    assert "Left out 1 faces:" in done.out
+    assert "landmarks.csv line 4: y0 is 'nan'" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["dataset.root=/none"], "dataset.root=/none is no folder"),
+        (["dataset.name=../x"], "dataset.name='../x' must be letters"),
+        (["dataset.boxes=best"], "boxes='best' must be one of"),
+        (["dataset.normalizer=eyes"], "normalizer='eyes' is unknown to scheme ibug68"),
+        (["dataset.crop.scale=0"], "crop.scale=0 must lie between"),
+        (["dataset.boxes=provided"], "it has no box"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(
+    command: Command, table: Path, arguments: list[str], said: str
+) -> None:
+    done = command("prepare", *OWN, f"dataset.root={table}", *arguments)
+    assert done.code == 1
+    assert said in done.err.strip().splitlines()[-1]
+
+
+def test_synthetic_faces_are_the_same_for_the_same_seed(command: Command, tmp_path: Path) -> None:
+    small = ("dataset.source.train=6", "dataset.source.test=3")
+    for folder in ("a", "b"):
+        assert command("prepare", *small, f"data_dir={folder}").code == 0
+    first, second = ((tmp_path / f / "synthetic.h5").read_bytes() for f in ("a", "b"))
+    assert first == second
+    assert command("prepare", *small, "data_dir=c", "dataset.source.seed=1").code == 0
+    assert (tmp_path / "c" / "synthetic.h5").read_bytes() != first
+
+
+def test_inspect_finds_a_changed_file(command: Command, table: Path, tmp_path: Path) -> None:
+    assert command("prepare", *OWN, f"dataset.root={table}").code == 0
+    path = tmp_path / "data/mine.h5"
+    with h5py.File(path) as file:
+        place = file["test/images"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    done = command("inspect", *OWN)
+    assert done.code == 1
+    assert "data/mine.h5" in done.err
