@@ -150,10 +150,9 @@ class FaceFile:
                 "group": (),
             }
             faces = {split: _check_split(path, file, split, shapes) for split in SPLITS}
+            name, settings = str(described["name"]), dict(described["settings"])
             sha256 = str(file.attrs["sha256"])
-        return cls(
-            path, described["name"], scheme, *names, crop, described["settings"], faces, sha256
-        )
+        return cls(path, name, scheme, *names, crop, settings, faces, sha256)
 
     def read(self, split: str) -> FaceSplit:
         """Loads one split into memory.
