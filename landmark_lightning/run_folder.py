@@ -61,6 +61,11 @@ class RunFolder:
         """The test predictions, HDF5."""
         return self.path / "predictions.h5"
 
+    @property
+    def faces(self) -> Path:
+        """Test faces with their predictions, PNG."""
+        return self.path / "faces.png"
+
     def clear(self) -> None:
         """Removes what a run writes, so that it starts anew."""
         for path in (
@@ -70,6 +75,7 @@ class RunFolder:
             self.curves,
             self.metrics,
             self.predictions,
+            self.faces,
         ):
             path.unlink(missing_ok=True)
 

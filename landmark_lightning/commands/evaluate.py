@@ -4,17 +4,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import OmegaConf
 
 from landmark_lightning.commands.prepare import facefile_path
 from landmark_lightning.data.datamodule import ResidentFaces
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.evaluation.drawing import predicted_faces
+from landmark_lightning.evaluation.errors import normalized_mean_error
 from landmark_lightning.evaluation.records import Records, write_records
 from landmark_lightning.evaluation.summary import summarize
-from landmark_lightning.learning.inference import predict_test, static_prior
-from landmark_lightning.learning.task import load_task
+from landmark_lightning.learning.inference import input_images, predict_test, static_prior
+from landmark_lightning.learning.task import LandmarkTask, load_task
 from landmark_lightning.run_folder import RunFolder, write_json
+
+COSTS = ("epochs", "train_seconds", "rescore_seconds")
+DRAWN_FACES = 20
 
 
 def run(config: Mapping[str, Any]) -> None:
@@ -36,45 +42,69 @@ def run(config: Mapping[str, Any]) -> None:
     task = load_task(checkpoint, tuple(config["allow_targets"]))
     if bool(task.static_prior.isnan().any()):
         task.static_prior = static_prior(task, ResidentFaces(faces.read("train")))
-    records = predict_test(
-        task, faces, dataset=dataset["name"], model=trained["model"]["name"], seed=trained["seed"]
+    content = write_results(
+        task, faces, output, dataset["name"], trained["model"]["name"], trained["seed"]
     )
-    content = write_results(records, output, epochs=None, train_seconds=None, rescore_seconds=None)
     print(figures_line(content))
-    print(f"Wrote {output / 'metrics.json'} and {output / 'predictions.h5'}")
+    print(f"Wrote {output}: metrics.json, predictions.h5, faces.png")
 
 
 def write_results(
-    records: Records,
+    task: LandmarkTask,
+    faces: FaceFile,
     output: Path,
-    *,
-    epochs: int | None,
-    train_seconds: float | None,
-    rescore_seconds: float | None,
+    dataset: str,
+    model: str,
+    seed: int,
+    costs: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
-    """Writes predictions.h5, then metrics.json, whose presence says that all is there.
+    """Tests a task on a FaceFile and writes predictions.h5, faces.png and, last, metrics.json.
+
+    Args:
+        task: The trained task.
+        faces: The FaceFile.
+        output: Folder to write to.
+        dataset: Name of the dataset.
+        model: Name of the model.
+        seed: Seed of the run.
+        costs: ``epochs``, ``train_seconds`` and ``rescore_seconds``; None: unknown here.
 
     Returns:
         The content of metrics.json.
     """
     folder = RunFolder(output)
     output.mkdir(parents=True, exist_ok=True)
+    records = predict_test(task, faces, dataset=dataset, model=model, seed=seed)
     write_records(folder.predictions, records)
-    info = records.info
+    _draw(task, faces, records, folder.faces)
     content = {
-        "dataset": info.dataset,
-        "model": info.model,
-        "seed": info.seed,
-        "scheme": info.scheme["name"],
-        "normalizer": info.normalizers[0],
-        "epochs": epochs,
-        "train_seconds": train_seconds,
-        "rescore_seconds": rescore_seconds,
+        "dataset": dataset,
+        "model": model,
+        "seed": seed,
+        "scheme": faces.scheme.name,
+        "normalizer": faces.normalizers[0],
+        **{name: (costs or {}).get(name) for name in COSTS},
         "torch": torch.__version__,
         "subsets": summarize(records),
     }
     write_json(folder.metrics, content)
     return content
+
+
+def _draw(task: LandmarkTask, faces: FaceFile, records: Records, path: Path) -> None:
+    """Draws test faces, spread evenly, with their predictions in the colour of the signal."""
+    chosen = np.linspace(0, len(records.photo) - 1, min(DRAWN_FACES, len(records.photo)))
+    rows = chosen.round().astype(np.int64)
+    primary = records.normalizer[:, 0]
+    nme = normalized_mean_error(records.prediction, records.target, primary)
+    sheet = predicted_faces(
+        input_images(task, ResidentFaces(faces.read("test"), rows)),
+        records.target[rows],
+        records.prediction[rows],
+        None if records.signal is None else records.signal[rows],
+        [f"{Path(records.photo[i]).name}  NME {nme[i]:.1f}%" for i in rows],
+    )
+    sheet.save(path)
 
 
 def figures_line(content: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from landmark_lightning.learning.callbacks import (
     TrainingProgress,
 )
 from landmark_lightning.learning.checkpoints import DurableCheckpointIO, RunState
-from landmark_lightning.learning.inference import predict_test, static_prior
+from landmark_lightning.learning.inference import static_prior
 from landmark_lightning.learning.loggers import (
     csv_logger,
     start_curves,
@@ -96,15 +96,13 @@ def run(config: dict[str, Any]) -> None:
         if not folder.best.is_file():
             raise ValueError(f"{folder.path}: training ended without a checkpoint")
         best = _with_prior(folder, datamodule, task)
-        records = predict_test(
-            best, faces, dataset=dataset["name"], model=model["name"], seed=seed
-        )
+        costs = {
+            "epochs": task.schedule.epochs,
+            "train_seconds": round(state.seconds, 2),
+            "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
+        }
         content = write_results(
-            records,
-            folder.path,
-            epochs=task.schedule.epochs,
-            train_seconds=round(state.seconds, 2),
-            rescore_seconds=round(sum(b.seconds for b in balancing), 2),
+            best, faces, folder.path, dataset["name"], model["name"], seed, costs
         )
         for logger in loggers:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
@@ -113,7 +111,9 @@ def run(config: dict[str, Any]) -> None:
     finally:
         wandb.finish()
     print(figures_line(content))
-    print(f"Wrote {folder.path}: metrics.json, predictions.h5, metrics.csv, checkpoints")
+    print(
+        f"Wrote {folder.path}: metrics.json, predictions.h5, faces.png, metrics.csv, checkpoints"
+    )
 
 
 def _facefile(config: Mapping[str, Any]) -> FaceFile:

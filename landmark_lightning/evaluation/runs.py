@@ -83,7 +83,7 @@ def read_run(path: Path) -> Run:
 
 
 def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
-    """Reads every metrics.json below a folder.
+    """Reads every metrics.json below a folder, but for those of later evaluations of a run.
 
     Returns:
         The runs, and a sentence for each file that was left out: a broken one, or a second one of
@@ -92,6 +92,8 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
     runs: dict[tuple[str, str, int, str], Run] = {}
     left_out = []
     for path in sorted(folder.rglob("metrics.json")):
+        if "evaluations" in path.relative_to(folder).parts:
+            continue
         try:
             run = read_run(path)
         except ValueError as error:

@@ -40,6 +40,14 @@ def static_prior(task: LandmarkTask, faces: ResidentFaces, batch_size: int = 64)
     return landmark_error(points, target).mean(dim=0)
 
 
+def input_images(task: LandmarkTask, faces: ResidentFaces) -> Tensor:
+    """What the network sees of faces: (N, S, S) uint8, on the CPU."""
+    task.eval()
+    with torch.inference_mode():
+        image, _ = task.augmentation(faces.images.to(task.device), faces.landmarks.to(task.device))
+    return ((image[:, 0] + 1) * 127.5).round().to(torch.uint8).cpu()
+
+
 def predict_test(
     task: LandmarkTask,
     faces: FaceFile,

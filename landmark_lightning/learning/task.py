@@ -63,7 +63,7 @@ class LandmarkTask(pl.LightningModule):
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(logger=False)  # the loggers get the whole configuration
         self.scheme = scheme_from(dataset["scheme"])
         outputs = 2 if validation is None else 3
         self.network: LandmarkNetwork = build(
@@ -119,7 +119,8 @@ class LandmarkTask(pl.LightningModule):
             input pixels.
         """
         image, target = self.augmentation(images, landmarks)
-        return self.network(image), target
+        # Losses and metrics stay in float32 where the network runs in less.
+        return self.network(image).float(), target
 
     def face_losses(self, batch: Batch, score: str = "total") -> Tensor:
         """(B,) loss of each face in the current phase, as LPBB weighs it (Eq. 1)."""

@@ -28,6 +28,7 @@ def test_a_checkpoint_and_another_dataset(command: Command, tmp_path: Path) -> N
     assert content["subsets"]["full"]["faces"] == 5
     assert content["subsets"]["full"]["discard_prior"]["30"] is not None
     assert (tmp_path / "there/predictions.h5").is_file()
+    assert (tmp_path / "there/faces.png").is_file()
 
 
 def test_errors_are_one_sentence(command: Command, tmp_path: Path) -> None:

@@ -34,11 +34,13 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
         assert (run / "config.yaml").is_file()
         for name in ("best", "last"):
             torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    assert command("evaluate", "run=runs/synthetic/bb/seed0").code == 0
     report = command("report")
     assert report.code == 0, report.err
     assert (tmp_path / "report" / "discard.png").is_file()
     tables = (tmp_path / "report" / "tables.md").read_text()
     assert [model in tables for model in ("non", "nobb", "bbo", "bb", "bbs")] == [True] * 5
+    assert "evaluations" not in tables
 
 
 def test_wandb_makes_one_offline_run_a_cell(command: Command, tmp_path: Path) -> None:

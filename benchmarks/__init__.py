@@ -1,0 +1,1 @@
+"""Speed ratios: each claim against its strongest cheap rival, interleaved in one process."""
