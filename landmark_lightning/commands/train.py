@@ -108,6 +108,10 @@ def run(config: dict[str, Any]) -> None:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
             logger.save()
             logger.finalize("success")
+    except wandb.Error as error:
+        raise ValueError(
+            f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
+        ) from error
     finally:
         wandb.finish()
     print(figures_line(content))

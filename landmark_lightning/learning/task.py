@@ -69,6 +69,7 @@ class LandmarkTask(pl.LightningModule):
         self.network: LandmarkNetwork = build(
             network, landmarks=self.scheme.landmarks, outputs=outputs, allow=allow_targets
         )
+        self.network.to(memory_format=torch.channels_last)  # a quarter faster on a CPU
         self.augmentation = Augmentation(
             self.scheme,
             crop["side"],

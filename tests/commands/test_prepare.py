@@ -2,6 +2,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+from PIL import Image
 
 from landmark_lightning.data.facefile import FaceFile
 from tests.commands.conftest import Command
@@ -128,3 +129,22 @@ def test_inspect_finds_a_changed_file(command: Command, table: Path, tmp_path: P
     done = command("inspect", *OWN)
     assert done.code == 1
     assert "data/mine.h5" in done.err
+
+
+def test_a_scheme_of_one_s_own_from_the_command_line(command: Command, tmp_path: Path) -> None:
+    root = tmp_path / "eyes"
+    root.mkdir()
+    lines = ["image,split,x0,y0,x1,y1"]
+    for i, split in enumerate(["train", "train", "test"]):
+        Image.new("L", (60, 60), 20 * i).save(root / f"{i}.png")
+        lines.append(f"{i}.png,{split},20,30,4{i},31")
+    (root / "landmarks.csv").write_text("\n".join(lines) + "\n")
+    scheme = "{name:eyes2,landmarks:2,mirror:[[0,1]],normalizers:{inter_ocular:[[0],[1]]}}"
+    own = ("dataset=custom", "dataset.name=eyes", f"dataset.scheme={scheme}")
+    done = command("prepare", *own, f"dataset.root={root}")
+    assert done.code == 0, done.err
+    file = FaceFile.open(tmp_path / "data/eyes.h5")
+    assert (file.scheme.landmarks, file.scheme.mirror) == (2, (1, 0))
+    wrong = scheme.replace("[[0,1]]", "[[0,2]]")
+    refused = command("prepare", *own[:2], f"dataset.scheme={wrong}", f"dataset.root={root}")
+    assert "mirror pair [0, 2] must be two landmarks of 0..1" in refused.err
