@@ -1,11 +1,9 @@
-"""Boxes, crops and the affine maps between photo, stored crop and network input.
+"""Boxes, crops, distances and the affine maps between photo, stored crop and network input.
 
 Coordinates are pixels, x then y, pixel centres at whole numbers. A map is (..., 2, 3): its left
 part turns and scales, its last column shifts. Every function takes and gives tensors, any leading
 batch dimensions, in the input's dtype.
 """
-
-import math
 
 import torch
 from torch import Tensor
@@ -88,7 +86,11 @@ def input_to_crop(
     return similarity(center, (input_side - 1) / 2, scale, angle)
 
 
-def needed_margin(shift: float, angle: float) -> float:
-    """The smallest margin that leaves real pixels for a shift (share of the side) and a turn."""
-    turn = min(abs(angle), math.pi / 4)
-    return math.cos(turn) + math.sin(turn) + 2 * shift
+def manhattan(prediction: Tensor, target: Tensor) -> Tensor:
+    """|dx| + |dy|, the distance of Eq. 3: (B, L, 2) twice -> (B, L)."""
+    return (prediction - target).abs().sum(dim=-1)
+
+
+def euclidean(prediction: Tensor, target: Tensor) -> Tensor:
+    """sqrt(dx^2 + dy^2), section 4's alternative: (B, L, 2) twice -> (B, L)."""
+    return torch.linalg.vector_norm(prediction - target, dim=-1)

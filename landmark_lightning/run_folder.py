@@ -1,18 +1,20 @@
 """A run's folder: ``<runs_dir>/<dataset>/<model>/seed<k>/`` and what lies where in it."""
 
-import json
-import os
-import tempfile
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from landmark_lightning.settings import first_difference
 
-IGNORED = ("rerun", "data_dir", "runs_dir", "logger", "trainer", "allow_targets")
+IGNORED = (
+    "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "dataset.root", "dataset.strict",
+    "trainer.accelerator", "trainer.devices", "trainer.log_every_n_steps",
+)  # fmt: skip
 """Settings that may differ when a run is started again: they do not change what it learns."""
 
 
@@ -66,6 +68,11 @@ class RunFolder:
         """Test faces with their predictions, PNG."""
         return self.path / "faces.png"
 
+    @property
+    def evaluations(self) -> Path:
+        """Folder of later evaluations, one a dataset."""
+        return self.path / "evaluations"
+
     def clear(self) -> None:
         """Removes what a run writes, so that it starts anew."""
         for path in (
@@ -78,39 +85,25 @@ class RunFolder:
             self.faces,
         ):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.evaluations, ignore_errors=True)
 
     def check_same(self, config: Mapping[str, Any]) -> None:
         """Refuses to go on with, or to skip, a run that was started with other settings.
 
         Raises:
-            ValueError: It names the first setting that differs.
+            ValueError: It names the first setting that differs, or a damaged config.yaml.
         """
         if not self.config.is_file():
             return
-        before: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+        try:
+            before: Any = OmegaConf.to_container(OmegaConf.load(self.config))
+        except (OSError, YAMLError) as error:
+            raise ValueError(
+                f"{self.config} is damaged ({error}); pass rerun=true to train anew"
+            ) from error
         if found := first_difference(before, config, IGNORED):
             key, old, new = found
             raise ValueError(
                 f"{self.path} holds a run with {key}={old}, now it is {new}; pass rerun=true to "
                 "replace it or runs_dir=... to keep both"
             )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file that takes ``path``'s place only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a mapping as JSON, atomically; NaN and infinities are refused."""
-    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -158,12 +158,14 @@ SCHEMES: dict[str, Scheme] = {
 """The schemes of 300W (68), WFLW (98) and AFLW's 19-point protocol."""
 
 
-def scheme_from(value: str | Mapping[str, Any]) -> Scheme:
+def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
     """A built-in scheme by its name, or one's own from a mapping as in the module docstring.
 
     Raises:
         ValueError: An unknown name, or a mapping that lacks a key or has one too many.
     """
+    if value is None:
+        raise ValueError(f"scheme is not given; name one of {', '.join(SCHEMES)} or your own")
     if isinstance(value, str):
         if value not in SCHEMES:
             raise ValueError(f"scheme={value!r} is unknown; choose from {', '.join(SCHEMES)}")
@@ -178,10 +180,17 @@ def scheme_from(value: str | Mapping[str, Any]) -> Scheme:
     name, count = str(value["name"]), value["landmarks"]
     _check_count(name, count)
     normalizers: dict[str, EyeGroups | str] = {}
-    for key, rule in value["normalizers"].items():
-        if isinstance(rule, str):
-            normalizers[str(key)] = rule
-        else:
-            first, second = ([int(i) for i in group] for group in rule)
-            normalizers[str(key)] = (tuple(first), tuple(second))
-    return Scheme(name, count, _permutation(name, count, value["mirror"]), normalizers)
+    try:
+        mirror = _permutation(name, count, value["mirror"])
+        for key, rule in value["normalizers"].items():
+            if isinstance(rule, str):
+                normalizers[str(key)] = rule
+            else:
+                first, second = ([int(i) for i in group] for group in rule)
+                normalizers[str(key)] = (tuple(first), tuple(second))
+    except (TypeError, AttributeError) as error:
+        raise ValueError(
+            f"scheme {name}: mirror must be a list of pairs, and normalizers a mapping of "
+            "names to two lists of landmarks, box or diag"
+        ) from error
+    return Scheme(name, count, mirror, normalizers)

@@ -12,16 +12,62 @@ def first_difference(
     Args:
         before: Nested settings of old.
         now: Nested settings of today.
-        ignored: Names on the outermost level that may differ.
+        ignored: Dotted names that may differ, with all that is below them.
 
     Returns:
         Its dotted name and its two values (None where it is missing), or None: all are the same.
     """
     old, new = dict(_leaves(before)), dict(_leaves(now))
     for key in sorted(old.keys() | new.keys()):
-        if key.split(".")[0] not in ignored and old.get(key) != new.get(key):
+        passed = any(key == name or key.startswith(f"{name}.") for name in ignored)
+        if not passed and old.get(key) != new.get(key):
             return key, old.get(key), new.get(key)
     return None
+
+
+def check_flag(value: object, name: str) -> bool:
+    """A setting that must be true or false.
+
+    Raises:
+        ValueError: It is anything else, such as the text ``no``.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r} must be true or false")
+    return value
+
+
+def check_name(value: object, name: str) -> str:
+    """A setting that names files and folders: letters, digits, - and _.
+
+    Raises:
+        ValueError: It is anything else.
+    """
+    kind = isinstance(value, (str, int)) and not isinstance(value, bool)
+    if not kind or not str(value).replace("-", "").replace("_", "").isalnum():
+        raise ValueError(f"{name}={value!r} must be letters, digits, - and _")
+    return str(value)
+
+
+def check_kinds(
+    settings: Mapping[str, Any], mappings: Collection[str], lists: Collection[str]
+) -> None:
+    """Checks that settings which hold others, or are lists, were not replaced by something else.
+
+    Args:
+        settings: Nested settings.
+        mappings: Dotted names of mappings, outer ones first.
+        lists: Dotted names of lists.
+
+    Raises:
+        ValueError: Another kind; it is named.
+    """
+    for names, kind, word in ((mappings, Mapping, "a mapping"), (lists, list, "a list")):
+        for name in names:
+            value: Any = settings
+            for key in name.split("."):
+                value = value.get(key)
+            if not isinstance(value, kind):
+                raise ValueError(f"{name}={value!r} must be {word}")
 
 
 def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401

@@ -8,18 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 
 TRUSTED = (
-    "landmark_lightning.",
-    "pytorch_lightning.callbacks.",
-    "pytorch_lightning.loggers.",
-    "pytorch_lightning.strategies.",
-    "pytorch_lightning.Trainer",
+    "landmark_lightning.learning.",
+    "landmark_lightning.data.sources.",
+    "pytorch_lightning.",
     "torch.optim.",
     "torch.nn.",
     "kornia.augmentation.",
-    "kornia.geometry.",
 )
 
 
@@ -39,12 +36,10 @@ def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kw
         ValueError: A target that is not trusted or does not exist, or what it says of its
             arguments.
     """
+    if not isinstance(config, Mapping) or "_target_" not in config:
+        raise ValueError(f"{config!r} must be a mapping with a _target_")
     for target in _targets(config):
-        if not target.startswith((*TRUSTED, *allow)):
-            raise ValueError(
-                f"_target_={target!r} is not of a trusted package; allow it with "
-                f"'allow_targets=[{target.rpartition('.')[0]}.]'"
-            )
+        _check(target, tuple(allow))
     try:
         return instantiate(config, *args, _convert_="all", **kwargs)
     except InstantiationException as error:
@@ -52,6 +47,28 @@ def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kw
         if isinstance(cause, (ValueError, TypeError)):
             raise ValueError(f"{config['_target_'].rpartition('.')[2]}: {cause}") from error
         raise ValueError(" ".join(str(error).split())) from error
+
+
+def _check(target: str, allow: tuple[str, ...]) -> None:
+    """Refuses a target by its name and by where what it names really comes from.
+
+    A module of a trusted package also holds what it imports: there is a
+    ``torch.nn.modules.module.torch.load``.
+    """
+    if target.startswith(allow) and allow:
+        return
+    if target.startswith(TRUSTED):
+        try:
+            found = get_object(target)
+        except (ImportError, ValueError) as error:
+            raise ValueError(f"_target_={target!r} does not exist") from error
+        origin = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
+        if origin.startswith(TRUSTED):
+            return
+    raise ValueError(
+        f"_target_={target!r} is not of a trusted package; allow it with "
+        f"'allow_targets=[{target.rpartition('.')[0]}.]'"
+    )
 
 
 def _targets(value: object) -> Iterator[str]:

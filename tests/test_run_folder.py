@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from landmark_lightning.run_folder import RunFolder, write_json, write_text
+from landmark_lightning.files import write_json, write_text
+from landmark_lightning.run_folder import RunFolder
 
 CONFIG: dict[str, Any] = {"phases": {"scale": 1.0, "list": [{"lr": 0.1}]}, "rerun": False}
 
@@ -27,17 +28,13 @@ def test_another_setting_is_named(folder: RunFolder) -> None:
 
 def test_clear_leaves_what_others_wrote(folder: RunFolder) -> None:
     write_json(folder.metrics, {"nme": 1.0})
+    write_json(folder.evaluations / "other" / "metrics.json", {"nme": 1.0})
     (folder.path / "notes.txt").write_text("mine")
     folder.clear()
     assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    write_json(path, {"nme": 1.0})
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(path, {"nme": float("nan")})
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "\ud800")
-    assert path.read_text() == '{\n "nme": 1.0\n}\n'
-    assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+def test_a_damaged_config_is_named(folder: RunFolder) -> None:
+    folder.config.write_text("a: [1")
+    with pytest.raises(ValueError, match=r"config\.yaml is damaged"):
+        folder.check_same(CONFIG)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from landmark_lightning.settings import first_difference
+from landmark_lightning.settings import check_flag, check_kinds, check_name, first_difference
 
 OLD: dict[str, Any] = {
     "phases": {"scale": 1.0, "list": [{"lr": 0.1}]},
@@ -27,3 +27,36 @@ OLD: dict[str, Any] = {
 )
 def test_the_first_difference(change: dict[str, Any], found: tuple[str, Any, Any] | None) -> None:
     assert first_difference(OLD, OLD | change, ["rerun"]) == found
+
+
+def test_what_is_ignored_is_ignored_with_all_below() -> None:
+    now = OLD | {"phases": {"scale": 2.0, "list": []}}
+    assert first_difference(OLD, now, ["phases.scale", "phases.list"]) is None
+    assert first_difference(OLD, now, ["phases"]) is None
+    assert first_difference(OLD, now, ["phase"]) == ("phases.list", [{"lr": 0.1}], [])
+
+
+@pytest.mark.parametrize("value", ["no", "off", 0, 1, None])
+def test_a_flag_is_true_or_false(value: object) -> None:
+    assert check_flag(True, "rerun") is True
+    with pytest.raises(ValueError, match=r"rerun=.* must be true or false"):
+        check_flag(value, "rerun")
+
+
+@pytest.mark.parametrize("value", ["", "a/b", "..", "a b", True, None, [1]])
+def test_a_name_makes_a_file_s_name(value: object) -> None:
+    assert [check_name(name, "n") for name in ("300w", 300, "my_set-2")] == [
+        "300w",
+        "300",
+        "my_set-2",
+    ]
+    with pytest.raises(ValueError, match=r"dataset\.name="):
+        check_name(value, "dataset.name")
+
+
+def test_kinds() -> None:
+    check_kinds(OLD, ("phases",), ("phases.list",))
+    with pytest.raises(ValueError, match=r"phases=5 must be a mapping"):
+        check_kinds({"phases": 5}, ("phases",), ())
+    with pytest.raises(ValueError, match=r"phases.list=\{\} must be a list"):
+        check_kinds({"phases": {"list": {}}}, ("phases",), ("phases.list",))

@@ -12,7 +12,20 @@ def test_builds_what_is_trusted() -> None:
     assert layer.out_features == 3
 
 
-@pytest.mark.parametrize("target", ["os.system", "torch.load", "torch.hub.load", "builtins.open"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "torch.load",
+        "torch.hub.load",
+        "builtins.open",
+        "torch.nn.modules.module.torch.load",
+        "landmark_lightning.learning.checkpoints.os.remove",
+        "landmark_lightning.learning.loggers.Path.unlink",
+        "landmark_lightning.files.write_text",
+        "pytorch_lightning.trainer.trainer.os.getenv",
+    ],
+)
 def test_refuses_the_rest(target: str) -> None:
     with pytest.raises(ValueError, match=target):
         build({"_target_": target, "_args_": ["x"]})
@@ -22,6 +35,26 @@ def test_refuses_deep_inside() -> None:
     inner = {"_target_": "subprocess.run", "args": "true"}
     with pytest.raises(ValueError, match=r"subprocess\.run"):
         build({"_target_": "torch.nn.Sequential", "_args_": [{"deep": [inner]}]})
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        ("torch.optim.AdamW", {"params": [torch.zeros(1)], "lr": 0.1}),
+        ("torch.optim.SGD", {"params": [torch.zeros(1)], "lr": 0.1}),
+        ("kornia.augmentation.RandomGamma", {"p": 0.5}),
+        ("pytorch_lightning.Trainer", {"logger": False, "accelerator": "cpu"}),
+        ("pytorch_lightning.callbacks.Timer", {}),
+    ],
+)
+def test_public_names_of_trusted_packages_pass(target: str, arguments: dict[str, object]) -> None:
+    assert build({"_target_": target, **arguments}) is not None
+
+
+@pytest.mark.parametrize("config", [5, {}, {"lr": 1}])
+def test_what_has_no_target_is_named(config: object) -> None:
+    with pytest.raises(ValueError, match="must be a mapping with a _target_"):
+        build(config)  # type: ignore[arg-type]
 
 
 def test_allows_by_prefix() -> None:
@@ -34,5 +67,5 @@ def test_says_what_the_target_says() -> None:
 
 
 def test_an_unknown_target_is_named() -> None:
-    with pytest.raises(ValueError, match=r"torch\.nn\.Lineal"):
+    with pytest.raises(ValueError, match=r"torch\.nn\.Lineal.* does not exist"):
         build({"_target_": "torch.nn.Lineal"})

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
-from landmark_lightning.commands.prepare import facefile_path
-from landmark_lightning.data.datamodule import ResidentFaces
+from landmark_lightning.commands.prepare import open_prepared
+from landmark_lightning.data.datamodule import FaceDataModule, ResidentFaces
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.evaluation.drawing import predicted_faces
 from landmark_lightning.evaluation.errors import normalized_mean_error
 from landmark_lightning.evaluation.records import Records, write_records
 from landmark_lightning.evaluation.summary import summarize
+from landmark_lightning.files import replacing, write_json
 from landmark_lightning.learning.inference import input_images, predict_test, static_prior
 from landmark_lightning.learning.task import LandmarkTask, load_task
-from landmark_lightning.run_folder import RunFolder, write_json
+from landmark_lightning.run_folder import RunFolder
 
 COSTS = ("epochs", "train_seconds", "rescore_seconds")
 DRAWN_FACES = 20
@@ -26,24 +26,22 @@ DRAWN_FACES = 20
 def run(config: Mapping[str, Any]) -> None:
     """Evaluates ``run`` and writes metrics.json and predictions.h5 to ``output``."""
     given = Path(config["run"])
-    if given.is_file():
-        folder, checkpoint = RunFolder(given.parent.parent), given
-    else:
-        folder, checkpoint = RunFolder(given), RunFolder(given).best
+    checkpoint = given if given.is_file() else RunFolder(given).best
     if not checkpoint.is_file():
         raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
-    if not folder.config.is_file():
-        raise FileNotFoundError(f"{folder.config} does not exist; run={given} is no run's folder")
-    trained: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    dataset = config["dataset"] or trained["dataset"]
-    faces = FaceFile.open(facefile_path(dataset, Path(config["data_dir"] or trained["data_dir"])))
-    output = Path(config["output"] or folder.path / "evaluations" / dataset["name"])
-    print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
     task = load_task(checkpoint, tuple(config["allow_targets"]))
-    if bool(task.static_prior.isnan().any()):
-        task.static_prior = static_prior(task, ResidentFaces(faces.read("train")))
+    dataset = config["dataset"] or task.run["dataset"]
+    data_dir = Path(config["data_dir"] or task.run["data_dir"])
+    faces = open_prepared(dataset, data_dir)
+    print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
+    if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it
+        own = open_prepared(task.run["dataset"], Path(task.run["data_dir"]))
+        trained = FaceDataModule(own, **task.run["data"])
+        task.static_prior = static_prior(task, trained.train_faces)
+    beside = given if given.is_dir() else given.parent
+    output = Path(config["output"] or RunFolder(beside).evaluations / str(dataset["name"]))
     content = write_results(
-        task, faces, output, dataset["name"], trained["model"]["name"], trained["seed"]
+        task, faces, output, str(dataset["name"]), task.run["model"], task.run["seed"]
     )
     print(figures_line(content))
     print(f"Wrote {output}: metrics.json, predictions.h5, faces.png")
@@ -73,7 +71,6 @@ def write_results(
         The content of metrics.json.
     """
     folder = RunFolder(output)
-    output.mkdir(parents=True, exist_ok=True)
     records = predict_test(task, faces, dataset=dataset, model=model, seed=seed)
     write_records(folder.predictions, records)
     _draw(task, faces, records, folder.faces)
@@ -104,7 +101,8 @@ def _draw(task: LandmarkTask, faces: FaceFile, records: Records, path: Path) -> 
         None if records.signal is None else records.signal[rows],
         [f"{Path(records.photo[i]).name}  NME {nme[i]:.1f}%" for i in rows],
     )
-    sheet.save(path)
+    with replacing(path) as temporary:
+        sheet.save(temporary, format="png")
 
 
 def figures_line(content: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.facefile import CropRule, FaceFile, shared_groups
 from landmark_lightning.data.preparing import Preparation, prepare
 from landmark_lightning.schemes import scheme_from
-from landmark_lightning.settings import first_difference
+from landmark_lightning.settings import check_flag, check_kinds, check_name, first_difference
 from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
@@ -27,10 +27,7 @@ def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
     Raises:
         ValueError: A name that can't be a file's name.
     """
-    name = dataset["name"]
-    if not isinstance(name, str) or not name.replace("-", "").replace("_", "").isalnum():
-        raise ValueError(f"dataset.name={name!r} must be letters, digits, - and _")
-    return data_dir / f"{name}.h5"
+    return data_dir / f"{check_name(dataset['name'], 'dataset.name')}.h5"
 
 
 def prepare_dataset(
@@ -50,12 +47,15 @@ def prepare_dataset(
         ValueError: A setting or a face that can't be used.
     """
     path = facefile_path(dataset, data_dir)
+    check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
     scheme = scheme_from(dataset["scheme"])
     crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
     root = None if dataset["root"] is None else Path(dataset["root"])
     if root is not None and not root.is_dir():
         raise ValueError(f"dataset.root={root} is no folder")
     subsets = dataset["subsets"]
+    if subsets is not None and not isinstance(subsets, list):
+        raise ValueError(f"dataset.subsets={subsets!r} must be a list of names, or null")
     print(
         f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
         f"from {root or 'drawn faces'} into {path}"
@@ -65,13 +65,13 @@ def prepare_dataset(
         done = prepare(
             shown,
             path,
-            name=dataset["name"],
+            name=str(dataset["name"]),
             root=root,
             scheme=scheme,
             normalizer=dataset["normalizer"],
             crop=crop,
             subsets=None if subsets is None else tuple(subsets),
-            strict=bool(dataset["strict"]),
+            strict=check_flag(dataset["strict"], "dataset.strict"),
             settings=_content(dataset),
         )
     faces = FaceFile.open(path)
@@ -89,7 +89,8 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
         ValueError: Damaged, or prepared with other settings; the first one is named.
     """
     faces = FaceFile.open(facefile_path(dataset, data_dir))
-    if found := first_difference(faces.settings, _content(dataset)):
+    unsaid = ("scheme",) if dataset["scheme"] is None else ()  # the file knows it
+    if found := first_difference(faces.settings, _content(dataset), unsaid):
         key, old, new = found
         raise ValueError(
             f"{faces.path} was prepared with dataset.{key}={old}, now it is {new}; run "
@@ -108,7 +109,7 @@ def summary(faces: FaceFile) -> str:
     splits = {split: faces.read(split) for split in SPLITS}
     rows = [("", *SPLITS), ("faces", *(str(len(splits[split])) for split in SPLITS))]
     for k, name in enumerate(faces.subsets):
-        rows.append((name, *(str(int(splits[s].subsets[:, k].sum())) for s in SPLITS)))
+        rows.append((name, *(str(splits[s].subsets[:, k].sum()) for s in SPLITS)))
     groups = {s: len({g for g in splits[s].group if g}) for s in SPLITS}
     if any(groups.values()):
         rows.append(("groups", *(str(groups[s]) for s in SPLITS)))

@@ -3,27 +3,28 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 import wandb
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from landmark_lightning.commands.evaluate import figures_line, write_results
 from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.files import write_text
 from landmark_lightning.learning.callbacks import (
     OnlineBalancing,
     Rescoring,
     TrainingCurves,
     TrainingProgress,
 )
-from landmark_lightning.learning.checkpoints import DurableCheckpointIO, RunState
+from landmark_lightning.learning.checkpoints import BestAndLast, DurableCheckpointIO, RunState
 from landmark_lightning.learning.inference import static_prior
 from landmark_lightning.learning.loggers import (
     csv_logger,
@@ -31,9 +32,17 @@ from landmark_lightning.learning.loggers import (
     summary_figures,
     wandb_logger,
 )
-from landmark_lightning.learning.task import LandmarkTask, load_task
-from landmark_lightning.run_folder import RunFolder, write_text
+from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
+from landmark_lightning.run_folder import RunFolder
+from landmark_lightning.settings import check_flag, check_kinds, check_name
 from landmark_lightning.targets import build
+
+MAPPINGS = (
+    "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
+    "augmentation", "trainer", "logger", "data",
+)  # fmt: skip
+LISTS = ("phases.list", "augmentation.extra", "logger.tags", "allow_targets")
+"""Settings of train.yaml that are mappings, and those that are lists."""
 
 
 def run(config: dict[str, Any]) -> None:
@@ -46,9 +55,15 @@ def run(config: dict[str, Any]) -> None:
     dataset, model, seed = config["dataset"], config["model"], config["seed"]
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
-    cell = f"{dataset['name']}/{model['name']}/seed{seed}"
+    check_kinds(config, MAPPINGS, LISTS)
+    rerun = check_flag(config["rerun"], "rerun")
+    name, chosen = (
+        check_name(dataset["name"], "dataset.name"),
+        check_name(model["name"], "model.name"),
+    )
+    cell = f"{name}/{chosen}/seed{seed}"
     folder = RunFolder(Path(config["runs_dir"]) / cell)
-    if not config["rerun"]:
+    if not rerun:
         folder.check_same(config)
         if folder.metrics.is_file():
             print(f"{folder.path} is finished already; pass rerun=true to train it again")
@@ -70,24 +85,17 @@ def run(config: dict[str, Any]) -> None:
         state,
         TrainingCurves(config["trainer"]["log_every_n_steps"]),
         TrainingProgress(cell),
-        ModelCheckpoint(
-            folder.checkpoints,
-            filename="best",
-            monitor="val/nme",
-            save_last=True,
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        ),
+        BestAndLast(folder),
     ]
-    resumed = folder.last if folder.last.is_file() and not config["rerun"] else None
+    resumed = folder.last if folder.last.is_file() and not rerun else None
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
-    if config["logger"]["wandb"]:
+    if check_flag(config["logger"]["wandb"], "logger.wandb"):
         loggers.append(wandb_logger(folder, config))
     trainer = _trainer(config, task, callbacks, loggers)
     # From here on every setting is known to be good, and the folder is touched.
     _print_plan(folder, faces, datamodule, task, resumed)
-    if config["rerun"]:
+    if rerun:
         folder.clear()
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
     start_curves(curves, folder, resumed)
@@ -126,7 +134,7 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
     path = facefile_path(dataset, data_dir)
     if path.is_file():
         return open_prepared(dataset, data_dir)
-    if dataset["drawn"] or dataset["root"] is not None:
+    if check_flag(dataset["drawn"], "dataset.drawn") or dataset["root"] is not None:
         return prepare_dataset(dataset, data_dir, config["allow_targets"])
     choice = dataset["choice"]
     own = f" dataset.name={dataset['name']} dataset.scheme=..." if choice == "custom" else ""
@@ -140,20 +148,21 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
     phases = {key: value for key, value in config["phases"].items() if key != "name"}
     task = LandmarkTask(
         dataset={
-            "name": faces.name,
             "scheme": faces.scheme.to_dict(),
             "normalizers": list(faces.normalizers),
             "subsets": list(faces.subsets),
         },
-        crop={"side": faces.crop.side, "margin": faces.crop.margin, "scale": faces.crop.scale},
+        crop=asdict(faces.crop),
         network=config["network"],
         augmentation=config["augmentation"],
         phases=phases,
         validation=config["model"]["validation"],
         steps_per_epoch=len(datamodule.sampler),
+        run={key: config[key] for key in ("dataset", "data", "data_dir", "seed")}
+        | {"model": config["model"]["name"]},
         allow_targets=config["allow_targets"],
     )
-    if phases["mean_shape"]:
+    if check_flag(phases["mean_shape"], "phases.mean_shape"):
         task.start_at_mean_shape(datamodule.train_faces.landmarks)
     return task
 
@@ -186,12 +195,14 @@ def _trainer(
         use_distributed_sampler=False,
         enable_model_summary=False,
     )
+    if trainer.world_size > 1:
+        raise ValueError("one run trains on one device; pass trainer.devices=1")
     return trainer
 
 
 def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTask) -> LandmarkTask:
     """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
-    checkpoint = torch.load(folder.best, map_location="cpu", weights_only=True)
+    checkpoint = read_checkpoint(folder.best)
     best = load_task(folder.best, task.allow_targets).to(task.device)
     best.static_prior = static_prior(best, datamodule.train_faces)
     checkpoint["state_dict"]["static_prior"] = best.static_prior

@@ -144,6 +144,8 @@ class FaceDataModule(pl.LightningDataModule):
             raise ValueError(f"data.eval_batch_size={eval_batch_size!r} must be a whole number")
         if eval_batch_size < 1:
             raise ValueError(f"data.eval_batch_size={eval_batch_size} must be at least 1")
+        if isinstance(validation_seed, bool) or not isinstance(validation_seed, int):
+            raise ValueError(f"data.validation_seed={validation_seed!r} must be a whole number")
         self.faces = faces
         self.eval_batch_size = eval_batch_size
         train = faces.read("train")
@@ -174,10 +176,6 @@ class FaceDataModule(pl.LightningDataModule):
         if not isinstance(self.sampler, LossBalancer):
             raise ValueError("balancing.refresh=none draws evenly: there are no losses to update")
         return self.sampler
-
-    def test_faces(self) -> ResidentFaces:
-        """The test split, read when it is asked for."""
-        return ResidentFaces(self.faces.read("test"))
 
     def train_dataloader(self) -> "DataLoader[Batch]":
         """Batches as the sampler draws them, one at a time: no worker runs ahead of the losses."""

@@ -9,8 +9,6 @@ float32 (N,4) in the photo, ``photo`` and ``group`` text (N). File attributes: `
 
 import hashlib
 import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,16 +25,16 @@ from landmark_lightning.data.photos import GRAY_RULES
 from landmark_lightning.schemes import Scheme, scheme_from
 
 SCHEMA = 1
-BOX_KINDS = ("landmarks", "provided", "detector")
+BOX_KINDS = ("landmarks", "provided")
 LAYOUT = {
-    "images": ("u1", 3),
-    "landmarks": ("f4", 3),
-    "normalizer": ("f4", 2),
-    "subsets": ("b1", 2),
-    "to_photo": ("f4", 3),
-    "box": ("f4", 2),
-    "photo": ("S", 1),
-    "group": ("S", 1),
+    "images": "u1",
+    "landmarks": "f4",
+    "normalizer": "f4",
+    "subsets": "b1",
+    "to_photo": "f4",
+    "box": "f4",
+    "photo": "S",
+    "group": "S",
 }
 
 
@@ -45,7 +43,7 @@ class CropRule:
     """How a face's square crop is cut.
 
     Attributes:
-        boxes: Box kind: of the ``landmarks``, ``provided`` by the source, or by a ``detector``.
+        boxes: Box kind: of the ``landmarks``, or ``provided`` by the source.
         scale: Side of the network's input over the box's longer side.
         margin: Side of the stored crop over the network's input; 1.82 leaves real pixels for a
             20% shift and a rotation of 1 radian.
@@ -200,23 +198,6 @@ class Description:
         return json.dumps(fields, sort_keys=True)
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[h5py.File]:
-    """A new HDF5 file that takes ``path``'s place only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    try:
-        with h5py.File(temporary, "w") as file:
-            yield file
-        with Path(temporary).open("rb+") as written:
-            os.fsync(written.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
 def content_digest(file: h5py.File) -> str:
     """SHA-256 over the description and every array, in a fixed order."""
     digest = hashlib.sha256(file.attrs["described"].encode())
@@ -227,11 +208,6 @@ def content_digest(file: h5py.File) -> str:
             for start in range(0, len(array), 1024):
                 digest.update(np.ascontiguousarray(array[start : start + 1024]).tobytes())
     return digest.hexdigest()
-
-
-def subset_counts(split: FaceSplit, subsets: tuple[str, ...]) -> dict[str, int]:
-    """Number of faces in each subset of a split."""
-    return {name: int(split.subsets[:, k].sum()) for k, name in enumerate(subsets)}
 
 
 def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:
@@ -260,7 +236,7 @@ def _check_split(
         return ValueError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
 
     counts: set[int] = set()
-    for name, (kind, _) in LAYOUT.items():
+    for name, kind in LAYOUT.items():
         link: Any = file.get(f"{split}/{name}", getlink=True)
         if not isinstance(link, h5py.HardLink) or not isinstance(
             file.get(split, getlink=True), h5py.HardLink

@@ -19,10 +19,14 @@ def photo_path(root: Path, photo: str) -> Path:
         ValueError: The name leaves the root (by ``..``, a link or an absolute path), or no such
             file exists.
     """
-    path = (root / photo).resolve()
-    if not path.is_relative_to(root.resolve()):
+    try:
+        path = (root / photo).resolve()
+        inside, there = path.is_relative_to(root.resolve()), path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a NUL
+        raise ValueError(f"photo {photo[:80]!r} is no file's name") from error
+    if not inside:
         raise ValueError(f"photo {photo!r} lies outside {root}")
-    if not path.is_file():
+    if not there:
         raise ValueError(f"photo {photo!r} does not exist under {root}")
     return path
 
@@ -45,6 +49,8 @@ def read_photo(path: Path, gray: str = "luma") -> NDArray[np.uint8]:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ValueError(f"photo {path} claims {width} x {height} pixels")
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"photo {path} has pixels of {image.mode}; convert it to 8 bits")
             if gray == "luma":
                 return np.asarray(image.convert("L"))
             return np.asarray(image.convert("RGB")).mean(axis=2).round().astype(np.uint8)
@@ -68,10 +74,15 @@ def cut_crop(
     Returns:
         (side, side) uint8, related to the photo by ``geometry.crop_to_photo``.
     """
+    picture, shrink = Image.fromarray(image), max(1, int(extent // (4 * side)))
+    if shrink > 1:  # else a large face would take memory of the square of its extent
+        picture = picture.reduce(shrink)
+        center = ((center[0] + 0.5) / shrink - 0.5, (center[1] + 0.5) / shrink - 0.5)
+        extent /= shrink
     # Pillow counts pixels from their upper-left corner: half a pixel more than from the centre.
     left, top = (middle + 0.5 - extent / 2 for middle in center)
     x0, y0 = int(np.floor(left)) - 1, int(np.floor(top)) - 1
     x1, y1 = int(np.ceil(left + extent)) + 1, int(np.ceil(top + extent)) + 1
-    region = Image.fromarray(image).crop((x0, y0, x1, y1))
+    region = picture.crop((x0, y0, x1, y1))
     box = (left - x0, top - y0, left - x0 + extent, top - y0 + extent)
     return np.asarray(region.resize((side, side), Image.Resampling.BILINEAR, box=box))

@@ -19,9 +19,9 @@ from landmark_lightning.data.facefile import (
     CropRule,
     Description,
     content_digest,
-    writing,
 )
 from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
+from landmark_lightning.files import replacing
 from landmark_lightning.schemes import Scheme
 
 FAR_OUTSIDE = 0.5
@@ -87,7 +87,7 @@ def prepare(
     normalizers = (normalizer, *(n for n in scheme.normalizers if n != normalizer))
     order = [list(scheme.normalizers).index(n) for n in normalizers]
     done = Preparation()
-    with writing(path) as file:
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         writers = {split: _SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
         for face in faces:
             row = face if isinstance(face, Rejection) else _crop(face, root, scheme, crop, order)
@@ -166,6 +166,9 @@ def _crop(
     else:
         box = torch.from_numpy(face.box)
     side = geometry.square_side(box)
+    inside = (landmarks >= box[:2]) & (landmarks <= box[2:])
+    if not bool(inside.all(dim=1).any()):
+        return Rejection(face.where, f"its box {box.tolist()} holds none of its landmarks")
     if not side > 1:
         return Rejection(face.where, f"its box is {float(side):g} pixels wide")
     center = geometry.box_center(box)

@@ -8,6 +8,8 @@ can't be computed is NaN: an empty set, or a face whose normalizer is zero or no
 import torch
 from torch import Tensor
 
+from landmark_lightning.geometry import euclidean
+
 THRESHOLDS = (0.08, 0.10)
 """Usual thresholds of failure rate and area under the curve, as fractions of the normalizer."""
 
@@ -26,7 +28,7 @@ def landmark_error(prediction: Tensor, target: Tensor) -> Tensor:
         >>> landmark_error(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2))
         tensor([[5.]])
     """
-    return (prediction - target).square().sum(dim=-1).sqrt()
+    return euclidean(prediction, target)
 
 
 def normalized_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> Tensor:

@@ -9,16 +9,16 @@ compressed.
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from landmark_lightning.files import replacing
 
 FORMAT = "landmark-lightning predictions"
 VERSION = 1
@@ -135,27 +135,19 @@ def write_records(path: Path, records: Records) -> None:
         path: The file; its folder is made where it is missing.
         records: What to write.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["version"] = VERSION
-            file.attrs["info"] = json.dumps(dataclasses.asdict(records.info))
-            file.attrs["sha256"] = _digest(records)
-            for name in _shapes(0, 0, records.info):
-                tensor = getattr(records, name)
-                if tensor is not None:
-                    array = tensor.detach().cpu().numpy()
-                    file.create_dataset(name, data=array, chunks=True, fletcher32=True)
-            # HDF5 can't checksum text of variable length, so the names are padded to one length.
-            names = np.array([name.encode() for name in records.photo], dtype=np.bytes_)
-            file.create_dataset("photo", data=names, chunks=True, fletcher32=True)
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        file.attrs["info"] = json.dumps(dataclasses.asdict(records.info))
+        file.attrs["sha256"] = _digest(records)
+        for name in _shapes(0, 0, records.info):
+            tensor = getattr(records, name)
+            if tensor is not None:
+                array = tensor.detach().cpu().numpy()
+                file.create_dataset(name, data=array, chunks=True, fletcher32=True)
+        # HDF5 can't checksum text of variable length, so the names are padded to one length.
+        names = np.array([name.encode() for name in records.photo], dtype=np.bytes_)
+        file.create_dataset("photo", data=names, chunks=True, fletcher32=True)
 
 
 def read_records(path: Path) -> Records:

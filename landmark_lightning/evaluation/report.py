@@ -17,6 +17,7 @@ from torch import Tensor
 from landmark_lightning.evaluation.records import read_records
 from landmark_lightning.evaluation.runs import Cell, find_runs, gather, model_rank
 from landmark_lightning.evaluation.summary import CURVE_PERCENTS, discard_curve
+from landmark_lightning.files import replacing, write_text
 
 NO_FIGURE = "-"
 """Stands where a figure can't be computed."""
@@ -106,11 +107,13 @@ def write_report(runs: Path, output: Path) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     panels, unread = _read_curves(cells)
     tables = output / "tables.md"
-    tables.write_text(render_tables(cells, warnings + unread), encoding="utf-8")
-    if not panels:
-        return [tables]
+    write_text(tables, render_tables(cells, warnings + unread))
     picture = output / "discard.png"
-    draw_discard_curves(panels).savefig(picture, dpi=150)
+    if not panels:
+        picture.unlink(missing_ok=True)  # of an earlier report, on other runs
+        return [tables]
+    with replacing(picture) as temporary:
+        draw_discard_curves(panels).savefig(temporary, dpi=150, format="png")
     return [tables, picture]
 
 

@@ -91,17 +91,18 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
     """
     runs: dict[tuple[str, str, int, str], Run] = {}
     left_out = []
+    read = []
     for path in sorted(folder.rglob("metrics.json")):
-        if "evaluations" in path.relative_to(folder).parts:
-            continue
-        try:
-            run = read_run(path)
-        except ValueError as error:
-            left_out.append(str(error))
-            continue
+        if "evaluations" not in path.relative_to(folder).parts:
+            try:
+                read.append(read_run(path))
+            except ValueError as error:
+                left_out.append(str(error))
+    # A run goes before a later evaluation of it, which does not know its seconds.
+    for run in sorted(read, key=lambda run: run.figure("train_seconds") is None):
         identity = (run.dataset, run.model, run.seed, run.normalizer)
         if identity in runs:
-            left_out.append(f"{path} is of the same run as {runs[identity].path}")
+            left_out.append(f"{run.path} is of the same run as {runs[identity].path}")
         else:
             runs[identity] = run
     return list(runs.values()), left_out

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from landmark_lightning.evaluation.discarding import kept_means
-from landmark_lightning.evaluation.errors import landmark_error
+from landmark_lightning.geometry import euclidean, manhattan
 
 FAILURE_THRESHOLD = 0.08
 """A face fails when its NME is above this fraction of the normalizer."""
@@ -78,9 +78,9 @@ def signal_distance(prediction: Tensor, target: Tensor, distance: str | None) ->
         tensor([[7.]])
     """
     if distance == "manhattan":
-        return (prediction - target).abs().sum(dim=-1)
+        return manhattan(prediction, target)
     if distance == "euclidean":
-        return landmark_error(prediction, target)
+        return euclidean(prediction, target)
     return torch.full_like(prediction[..., 0], torch.nan)
 
 

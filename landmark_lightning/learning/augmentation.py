@@ -13,9 +13,19 @@ from landmark_lightning import geometry
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.targets import build
 
-# Elastic and thin-plate warps leave the landmarks where they were; a flip swaps left and right
-# without renaming the landmarks (``mirror`` does both); the mixes join two faces.
-REFUSED = ("Elastic", "ThinPlate", "Flip", "MixUp", "CutMix", "Mosaic", "Jigsaw", "Transplant")
+# Elastic, thin-plate and fisheye warps leave the landmarks where they were; a flip swaps left and
+# right without renaming the landmarks (``mirror`` does both); the mixes join two faces.
+REFUSED = (
+    "Elastic",
+    "ThinPlate",
+    "Fisheye",
+    "Flip",
+    "MixUp",
+    "CutMix",
+    "Mosaic",
+    "Jigsaw",
+    "Transplant",
+)
 
 OCCLUDER_GRAYS = ((0.0, 30.0), (200.0, 255.0), (0.0, 255.0))
 """Ranges of an occluder's gray: dark, bright, any (section 5)."""
@@ -78,8 +88,12 @@ class Augmentation(nn.Module):
                 raise ValueError(f"augmentation.{name}={value!r} must be a number")
             if not 0 <= value <= high:
                 raise ValueError(f"augmentation.{name}={value!r} must lie between 0 and {high:g}")
-        if len(blur) != 2 or not all(isinstance(s, (int, float)) for s in blur):
-            raise ValueError(f"augmentation.blur={list(blur)} must be two numbers")
+        if (
+            not isinstance(blur, Sequence)
+            or len(blur) != 2
+            or not all(isinstance(s, (int, float)) for s in blur)
+        ):
+            raise ValueError(f"augmentation.blur={blur!r} must be two numbers")
         if not 0 < blur[0] <= blur[1] <= side / 8:
             raise ValueError(
                 f"augmentation.blur={list(blur)} must be 0 < low <= high <= {side / 8:g}"
@@ -88,7 +102,7 @@ class Augmentation(nn.Module):
         self.shift, self.rotation, self.mirror = shift, rotation, mirror
         self.noise, self.occlusion, self.contrast = noise, occlusion, contrast
         self.blur, self.blur_probability = tuple(blur), blur_probability
-        self.extra = _extra(extra, allow_targets)
+        self.extra = _extra(extra, allow_targets, side)
         self.register_buffer("permutation", torch.tensor(scheme.mirror), persistent=False)
         self.register_buffer("grays", torch.tensor(OCCLUDER_GRAYS) / 255, persistent=False)
 
@@ -169,12 +183,12 @@ class Augmentation(nn.Module):
 
 
 def _extra(
-    modules: Sequence[nn.Module | Mapping[str, Any]], allow: Sequence[str]
+    modules: Sequence[nn.Module | Mapping[str, Any]], allow: Sequence[str], side: int
 ) -> AugmentationSequential | None:
     """The user's own kornia augmentations as one module on (image, landmarks)."""
     built: list[Any] = [build(m, allow=allow) if isinstance(m, Mapping) else m for m in modules]
-    for module in built:
-        name = type(module).__name__
+    for inner in (part for module in built for part in module.modules()):
+        name = type(inner).__name__
         if any(word in name for word in REFUSED):
             raise ValueError(
                 f"augmentation.extra: {name} would part image and landmarks"
@@ -182,4 +196,11 @@ def _extra(
             )
     if not built:
         return None
-    return AugmentationSequential(*built, data_keys=["input", "keypoints"])
+    extra = AugmentationSequential(*built, data_keys=["input", "keypoints"])
+    with torch.random.fork_rng(devices=[]):
+        tried, _ = extra(torch.zeros(2, 1, side, side), torch.zeros(2, 1, 2))
+    if tried.shape != (2, 1, side, side):
+        raise ValueError(
+            f"augmentation.extra makes {tuple(tried.shape[1:])} of an image of (1, {side}, {side})"
+        )
+    return extra

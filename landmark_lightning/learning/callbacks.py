@@ -173,7 +173,7 @@ class TrainingCurves(Callback):
         """Adds a step; logs when it is time."""
         assert isinstance(pl_module, LandmarkTask)
         parts = torch.stack([outputs["coordinates"].mean(), outputs["validation"].mean()])
-        self.sums = parts if self.sums is None else self.sums + parts
+        self.sums = parts if self.sums is None else self.sums.to(parts.device) + parts
         self.steps += 1
         if trainer.global_step % self.every:
             return
@@ -197,6 +197,14 @@ class TrainingCurves(Callback):
             }
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Sums since the last point."""
+        return {"sums": self.sums, "steps": self.steps}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on summing."""
+        self.sums, self.steps = state_dict["sums"], int(state_dict["steps"])
 
 
 class TrainingProgress(ProgressBar):

@@ -2,7 +2,6 @@
 
 import os
 import random
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from landmark_lightning.files import replacing
+from landmark_lightning.run_folder import RunFolder
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
@@ -28,21 +30,38 @@ class DurableCheckpointIO(TorchCheckpointIO):
         storage_options: Any | None = None,  # noqa: ANN401
     ) -> None:
         """Saves a checkpoint."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in target.parent.glob(f".{target.name}.*.tmp"):
-            left_over.unlink(missing_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".tmp", dir=target.parent
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+class BestAndLast(ModelCheckpoint):
+    """Keeps ``best.ckpt``, of the lowest validation NME, and ``last.ckpt``, at an epoch's end.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__(
+            folder.checkpoints,
+            filename=folder.best.stem,
+            monitor="val/nme",
+            save_last=True,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
         )
-        try:
-            with os.fdopen(handle, "wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        self.folder = folder
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on, also in a folder that was moved: Lightning would forget the best score."""
+        here = {
+            "dirpath": self.dirpath,
+            "best_model_path": str(self.folder.best),
+            "best_k_models": {str(self.folder.best): state_dict["best_model_score"]},
+            "kth_best_model_path": str(self.folder.best),
+            "last_model_path": str(self.folder.last),
+        }
+        super().load_state_dict(state_dict | here)
 
 
 class RunState(Callback):

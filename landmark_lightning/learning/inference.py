@@ -68,17 +68,29 @@ def predict_test(
         batch_size: Faces in a batch.
 
     Raises:
-        ValueError: The FaceFile's landmarks are not those that the task predicts.
+        ValueError: The FaceFile's landmarks or crops are not those of the task, or its
+            predictions are not finite.
     """
     if faces.scheme.landmarks != task.scheme.landmarks or faces.scheme.name != task.scheme.name:
         raise ValueError(
             f"{faces.path} has scheme {faces.scheme.name} ({faces.scheme.landmarks} landmarks), "
             f"the run predicts {task.scheme.name} ({task.scheme.landmarks})"
         )
+    for name in ("boxes", "scale", "gray"):
+        if task.crop[name] != getattr(faces.crop, name):
+            raise ValueError(
+                f"{faces.path} was prepared with {name}={getattr(faces.crop, name)}, the run was "
+                f"trained with {task.crop[name]}; prepare it with the same"
+            )
     split = ResidentFaces(faces.read("test"))
     side = task.network.side
     task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
     prediction, target = predict(task, split, batch_size, "testing")
+    if not bool(prediction.isfinite().all()):
+        raise ValueError(
+            "the network's predictions are not finite: the training diverged; start it again with "
+            "a lower phases.lr and rerun=true"
+        )
     points, signal = task.split_output(prediction)
     zero = torch.zeros(1)
     to_crop = geometry.input_to_crop(

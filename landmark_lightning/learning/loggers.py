@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
+from landmark_lightning.learning.task import read_checkpoint
 from landmark_lightning.run_folder import RunFolder
+from landmark_lightning.settings import check_flag
 
 INIT_SECONDS = 30.0
 """How long W&B may take to answer when a run starts; its own limit is several times that."""
@@ -31,7 +32,7 @@ def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> 
     """
     rows: list[dict[str, Any]] = []
     if resumed is not None and folder.curves.is_file():
-        step = torch.load(resumed, map_location="cpu", weights_only=True)["global_step"]
+        step = read_checkpoint(resumed)["global_step"]
         with folder.curves.open(newline="") as lines:
             rows = [row for row in csv.DictReader(lines) if int(row["step"]) < step]
     folder.curves.unlink(missing_ok=True)
@@ -59,7 +60,7 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
         name=f"{dataset}-{model}-s{seed}",
         project=project,
         save_dir=folder.path,
-        offline=bool(config["logger"]["offline"]),
+        offline=check_flag(config["logger"]["offline"], "logger.offline"),
         group=dataset,
         job_type=model,
         tags=[str(tag)[:64] for tag in tags if str(tag)],

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from landmark_lightning.geometry import euclidean, manhattan
 from landmark_lightning.targets import build
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -33,16 +34,6 @@ def wing(residual: Tensor, w: float = 10.0, epsilon: float = 2.0) -> Tensor:
     size = residual.abs()
     offset = w - w * torch.log1p(torch.tensor(w / epsilon, dtype=size.dtype, device=size.device))
     return torch.where(size < w, w * torch.log1p(size / epsilon), size - offset)
-
-
-def manhattan(prediction: Tensor, target: Tensor) -> Tensor:
-    """|dx| + |dy|, the distance of Eq. 3: (B, L, 2) twice -> (B, L)."""
-    return (prediction - target).abs().sum(dim=-1)
-
-
-def euclidean(prediction: Tensor, target: Tensor) -> Tensor:
-    """sqrt(dx^2 + dy^2), section 4's alternative: (B, L, 2) twice -> (B, L)."""
-    return torch.linalg.vector_norm(prediction - target, dim=-1)
 
 
 COORDINATE_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l2": l2, "l1": l1, "wing": wing}

@@ -35,14 +35,16 @@ class LandmarkTask(pl.LightningModule):
     hyperparameters, so ``load_task`` needs the checkpoint alone.
 
     Args:
-        dataset: ``name``, ``scheme``, ``normalizers`` and ``subsets`` as in the FaceFile.
-        crop: The FaceFile's crop rule (``side`` and ``margin`` are used).
+        dataset: ``scheme``, ``normalizers`` and ``subsets`` as in the FaceFile.
+        crop: The FaceFile's crop rule.
         network: ``_target_`` and arguments of the network, without landmarks and outputs.
         augmentation: Arguments of Augmentation.
         phases: ``list`` of phases, ``scale``, ``warmup``, ``decay``, ``reduction``, ``optimizer``,
             ``mean_shape``.
         validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
         steps_per_epoch: Batches in an epoch.
+        run: What made the run, for who finds the checkpoint alone: the settings ``dataset``,
+            ``data``, ``data_dir``, ``model`` (its name) and ``seed``.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
@@ -60,6 +62,7 @@ class LandmarkTask(pl.LightningModule):
         phases: Mapping[str, Any],
         validation: str | Mapping[str, Any] | None,
         steps_per_epoch: int,
+        run: Mapping[str, Any] | None = None,
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
@@ -97,6 +100,8 @@ class LandmarkTask(pl.LightningModule):
         normalizers, subsets = dataset["normalizers"], dataset["subsets"]
         self.nme = NormalizedMeanError(normalizers, subsets)
         self.discard = DiscardError(normalizers, subsets)
+        self.crop = dict(crop)
+        self.run = dict(run or {})
         self.distance = distance_name(validation)
         self.signal_quality = (
             None if validation is None else SignalQuality(normalizers, subsets, self.distance)
@@ -218,14 +223,29 @@ def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
         FileNotFoundError: No such file.
         ValueError: No checkpoint of this library, or damaged.
     """
+    checkpoint = read_checkpoint(path)
+    try:
+        arguments = checkpoint["hyper_parameters"] | {"allow_targets": tuple(allow_targets)}
+        task = LandmarkTask(**arguments)
+        task.load_state_dict(checkpoint["state_dict"])
+    except (LookupError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{path} is no checkpoint of this library ({error!r:.80})") from error
+    return task.eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint, on the CPU; nothing in it is run.
+
+    Raises:
+        FileNotFoundError: No such file.
+        ValueError: No checkpoint, or damaged.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; landmark-train writes it")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        arguments = checkpoint["hyper_parameters"] | {"allow_targets": tuple(allow_targets)}
-        weights = checkpoint["state_dict"]
-    except (OSError, EOFError, LookupError, RuntimeError, TypeError, UnpicklingError) as error:
+    except (OSError, EOFError, LookupError, RuntimeError, ValueError, UnpicklingError) as error:
         raise ValueError(f"{path} is no checkpoint or is damaged ({error!r:.80})") from error
-    task = LandmarkTask(**arguments)
-    task.load_state_dict(weights)
-    return task.eval()
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise ValueError(f"{path} is no checkpoint")
+    return checkpoint

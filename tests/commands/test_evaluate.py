@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import torch
+
+from landmark_lightning.evaluation.records import read_records
 from tests.commands.conftest import TINY, Command
 
 QUIET = (*TINY, "logger.wandb=false")
@@ -18,16 +21,21 @@ def test_a_run_is_tested_again_with_the_same_figures(command: Command, tmp_path:
 def test_a_checkpoint_and_another_dataset(command: Command, tmp_path: Path) -> None:
     assert command("train", "model=nobb", *QUIET).code == 0
     other = ("dataset=synthetic", "dataset.name=other", "data_dir=elsewhere")
-    sizes = ("dataset.source.train=2", "dataset.source.test=5", "dataset.source.seed=9")
+    sizes = (
+        "dataset.source.train=2", "dataset.source.test=5", "dataset.source.seed=9",
+        "dataset.crop.side=96",
+    )  # fmt: skip
     assert command("prepare", *other, *sizes).code == 0
     last = "run=runs/synthetic/nobb/seed0/checkpoints/last.ckpt"
-    done = command("evaluate", last, *other, "output=there")
+    done = command("evaluate", last, *other, *sizes, "output=there")
     assert done.code == 0, done.err
     content = json.loads((tmp_path / "there/metrics.json").read_text())
     assert content["dataset"] == "other"
     assert content["subsets"]["full"]["faces"] == 5
-    assert content["subsets"]["full"]["discard_prior"]["30"] is not None
-    assert (tmp_path / "there/predictions.h5").is_file()
+    # best and last are the same here, and the prior is of the run's own training faces.
+    prior = read_records(tmp_path / "there/predictions.h5").prior
+    own = read_records(tmp_path / "runs/synthetic/nobb/seed0/predictions.h5").prior
+    assert torch.allclose(prior, own, rtol=0.05)
     assert (tmp_path / "there/faces.png").is_file()
 
 
@@ -41,7 +49,27 @@ def test_errors_are_one_sentence(command: Command, tmp_path: Path) -> None:
     wrong = ("dataset=synthetic", "dataset.name=wide", "dataset.scheme=wflw98")
     small = ("dataset.source.train=2", "dataset.source.test=2")
     assert command("prepare", *wrong, *small).code == 0
-    done = command("evaluate", run, *wrong)
+    done = command("evaluate", run, *wrong, *small)
     assert "has scheme wflw98 (98 landmarks), the run predicts ibug68 (68)" in done.err
     (tmp_path / "runs/synthetic/non/seed0/checkpoints/best.ckpt").write_bytes(b"broken")
     assert "best.ckpt is no checkpoint or is damaged" in command("evaluate", run).err
+
+
+def test_a_checkpoint_needs_no_folder(command: Command, tmp_path: Path) -> None:
+    assert command("train", "model=nobb", *QUIET).code == 0
+    best = tmp_path / "runs/synthetic/nobb/seed0/checkpoints/best.ckpt"
+    best.rename(tmp_path / "lone.ckpt")
+    done = command("evaluate", "run=lone.ckpt", "output=there")
+    assert done.code == 0, done.err
+    assert json.loads((tmp_path / "there/metrics.json").read_text())["model"] == "nobb"
+
+
+def test_another_crop_is_refused_and_leaves_nothing(command: Command, tmp_path: Path) -> None:
+    assert command("train", "model=non", *QUIET).code == 0
+    wide = ("dataset=synthetic", "dataset.name=wide", "dataset.crop.scale=2.0")
+    small = ("dataset.source.train=2", "dataset.source.test=2")
+    assert command("prepare", *wide, *small).code == 0
+    done = command("evaluate", "run=runs/synthetic/non/seed0", *wide, *small, "output=there")
+    assert done.code == 1
+    assert "was prepared with scale=2.0, the run was trained with 1.2" in done.err
+    assert not (tmp_path / "there").exists()

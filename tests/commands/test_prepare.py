@@ -17,7 +17,7 @@ def test_one_s_own_folder(command: Command, table: Path, tmp_path: Path) -> None
     assert ["faces", "8", "4"] in rows
     assert ["even", "4", "2"] in rows
     assert FaceFile.open(tmp_path / "data/mine.h5").faces == {"train": 8, "test": 4}
-    seen = command("inspect", *OWN)
+    seen = command("inspect", "dataset=custom", "dataset.name=mine")
     assert seen.code == 0, seen.err
     assert "content as it was written" in seen.out
     assert (tmp_path / "data/mine-inspect/train.png").is_file()
@@ -98,6 +98,13 @@ def test_unusable_faces_may_be_left_out(command: Command, table: Path) -> None:
         (["dataset.normalizer=eyes"], "normalizer='eyes' is unknown to scheme ibug68"),
         (["dataset.crop.scale=0"], "crop.scale=0 must lie between"),
         (["dataset.boxes=provided"], "it has no box"),
+        (["dataset.strict=no"], "dataset.strict='no' must be true or false"),
+        (["dataset.scheme=null"], "scheme is not given"),
+        (
+            ["dataset.scheme={name:a,landmarks:68,mirror:5,normalizers:{box:box}}"],
+            "mirror must be",
+        ),
+        (["data_dir=/dev/null"], "/dev/null"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(

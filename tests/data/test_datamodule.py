@@ -59,7 +59,6 @@ def test_splits(dots: FaceFile) -> None:
     assert len(module.train_faces) + len(module.val_faces) == 60
     assert len(module.val_faces) == 12
     assert not set(module.train_faces.photo) & set(module.val_faces.photo)
-    assert len(module.test_faces()) == 20
     loader = module.val_dataloader()
     assert [len(batch["index"]) for batch in loader] == [5, 5, 2]
     assert sum(len(batch["index"]) for batch in module.train_dataloader()) == 48

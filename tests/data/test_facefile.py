@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from landmark_lightning.data.facefile import FaceFile, shared_groups, writing
+from landmark_lightning.data.facefile import FaceFile, shared_groups
 
 
 @pytest.fixture
@@ -90,19 +90,6 @@ def test_another_shape_is_refused(copy: Path) -> None:
         file["train/landmarks"] = np.zeros((faces, 4, 2), np.float32)
     with pytest.raises(ValueError, match="train/landmarks has shape"):
         FaceFile.open(copy)
-
-
-def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "new.h5"
-
-    def cut() -> None:
-        with writing(path) as file:
-            file["a"] = np.zeros(3)
-            raise RuntimeError("cut")
-
-    with pytest.raises(RuntimeError, match="cut"):
-        cut()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_groups_in_both_splits_are_found(dots: FaceFile) -> None:

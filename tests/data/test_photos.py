@@ -18,6 +18,13 @@ def test_gray_rules(tmp_path: Path) -> None:
     assert read_photo(path, "mean").tolist() == [[110] * 4] * 3
 
 
+def test_sixteen_bits_are_refused_rather_than_cut(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((4, 4), 3000, dtype=np.uint16)).save(path)
+    with pytest.raises(ValueError, match=r"deep\.png has pixels of I;16; convert it to 8 bits"):
+        read_photo(path)
+
+
 def test_exif_turns_are_not_applied(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
@@ -68,6 +75,9 @@ def test_photos_stay_under_the_root(tmp_path: Path) -> None:
             photo_path(root, name)
     with pytest.raises(ValueError, match=r"'none\.png' does not exist"):
         photo_path(root, "none.png")
+    for name in ("x" * 5000, "a\0b"):
+        with pytest.raises(ValueError, match="is no file's name"):
+            photo_path(root, name)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +99,23 @@ def test_a_spot_lands_where_the_map_says(
         geometry.invert_affine(to_photo), torch.from_numpy(spot)[None]
     )
     assert found == pytest.approx(expected[0].tolist(), abs=0.05)
+
+
+def test_a_huge_extent_takes_little_memory() -> None:
+    gray = np.tile(np.arange(200, dtype=np.uint8), (200, 1))
+    crop = cut_crop(gray, (99.5, 99.5), 1e6, 64)
+    assert crop.shape == (64, 64)
+
+
+def test_a_large_face_keeps_its_place() -> None:
+    """Shrinking first moves a spot by less than a twentieth of a crop pixel."""
+    y, x = np.mgrid[:1500, :1500]
+    image = (255 * np.exp(-((x - 801) ** 2 + (y - 703) ** 2) / 5000)).astype(np.uint8)
+    crop = cut_crop(image, (750.0, 740.0), 1400.0, 64).astype(float)
+    rows, columns = np.mgrid[:64, :64]
+    found = [(columns * crop).sum() / crop.sum(), (rows * crop).sum() / crop.sum()]
+    expected = [(p - c) * 64 / 1400 + 31.5 for p, c in ((801, 750), (703, 740))]
+    assert found == pytest.approx(expected, abs=0.05)
 
 
 def test_black_outside_the_photo() -> None:

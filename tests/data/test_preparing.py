@@ -9,6 +9,7 @@ from landmark_lightning import geometry
 from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
 from landmark_lightning.data.preparing import Preparation, prepare
+from landmark_lightning.learning.augmentation import Augmentation
 from tests.conftest import DOTS, dotted_faces
 
 GOOD = [*dotted_faces(4, "train"), *dotted_faces(2, "test")]
@@ -141,6 +142,67 @@ def test_provided_boxes(tmp_path: Path) -> None:
     assert train.to_photo[0, 0, 0] == pytest.approx(80 * 2.4 / 64)
     with pytest.raises(ValueError, match=r"has no box, and dataset\.boxes=provided"):
         _prepare([*GOOD], tmp_path / "none.h5", boxes="provided")
+
+
+def test_a_box_that_holds_no_landmark_is_an_error(tmp_path: Path) -> None:
+    far = [dataclasses.replace(f, box=np.array([900.0, 900.0, 950.0, 950.0])) for f in GOOD]
+    with pytest.raises(ValueError, match="holds none of its landmarks"):
+        _prepare([*far], tmp_path / "dots.h5", boxes="provided")
+
+
+def test_a_dot_of_the_photo_stays_on_its_landmark_to_the_network_s_input(tmp_path: Path) -> None:
+    """Crop and augmentation in one piece: at most 0.1 input pixel over 1,000 draws."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:160, :160]
+    faces = []
+    for i in range(100):
+        dot = 80 + rng.uniform(-12, 12, 2)
+        image = 255 * np.exp(-((x - dot[0]) ** 2 + (y - dot[1]) ** 2) / (2 * 3.5**2))
+        # Two corners fix the box; the dot itself is landmark 2.
+        points = np.array([[50.3, 52.1], [112.7, 55.9], dot, [52.0, 110.2], [111.1, 108.4]])
+        faces.append(
+            Face(
+                photo=f"{i}.png",
+                split="test" if i == 0 else "train",
+                landmarks=points,
+                where=str(i),
+                image=image.round().astype(np.uint8),
+            )
+        )
+    prepare(
+        faces,
+        tmp_path / "dots.h5",
+        name="dots",
+        root=None,
+        scheme=DOTS,
+        normalizer="box",
+        crop=CropRule(side=128),
+    )
+    split = FaceFile.open(tmp_path / "dots.h5").read("train")
+    torch.manual_seed(0)
+    augmentation = Augmentation(
+        DOTS, 128, 2.0, 64, noise=0.0, blur_probability=0.0, occlusion=0.0, contrast=0.0
+    ).train()
+    images, landmarks = torch.from_numpy(split.images)[:, None], torch.from_numpy(split.landmarks)
+    place = torch.arange(64.0)
+    checked, worst = 0, 0.0
+    for _ in range(11):
+        image, points_in = augmentation(images, landmarks)
+        weight = (image[:, 0] + 1).clamp(min=0)
+        total = weight.sum(dim=(1, 2))
+        center = torch.stack(
+            [
+                (weight.sum(dim=1) * place).sum(1) / total,
+                (weight.sum(dim=2) * place).sum(1) / total,
+            ],
+            dim=1,
+        )
+        dot_in = points_in[:, 2]
+        inside = ((dot_in > 11) & (dot_in < 52)).all(dim=1)
+        worst = max(worst, float((center - dot_in).norm(dim=1)[inside].max()))
+        checked += int(inside.sum())
+    assert checked >= 1000
+    assert worst <= 0.1
 
 
 def test_a_normalizer_the_scheme_lacks(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A small task on the dotted faces, built as landmark-train builds it."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -34,12 +35,11 @@ def task_arguments(faces: FaceFile, steps_per_epoch: int) -> dict[str, Any]:
     """Arguments of a LandmarkTask for a FaceFile."""
     return {
         "dataset": {
-            "name": faces.name,
             "scheme": faces.scheme.to_dict(),
             "normalizers": list(faces.normalizers),
             "subsets": list(faces.subsets),
         },
-        "crop": {"side": faces.crop.side, "margin": faces.crop.margin},
+        "crop": asdict(faces.crop),
         "network": {
             "_target_": "landmark_lightning.learning.network.LandmarkNetwork",
             "side": 32,

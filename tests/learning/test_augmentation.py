@@ -183,10 +183,20 @@ def test_extra_kornia_modules_move_image_and_landmarks_together() -> None:
         kornia.augmentation.RandomThinPlateSpline(),
         kornia.augmentation.RandomHorizontalFlip(),
         {"_target_": "kornia.augmentation.RandomMixUpV2"},
+        kornia.augmentation.RandomFisheye(
+            torch.tensor([-0.3, 0.3]), torch.tensor([-0.3, 0.3]), torch.tensor([0.9, 1.0])
+        ),
+        kornia.augmentation.ImageSequential(kornia.augmentation.RandomElasticTransform()),
     ],
 )
 def test_extras_that_part_image_and_landmarks_are_refused(module: nn.Module) -> None:
     with pytest.raises(ValueError, match=r"augmentation\.extra: Random"):
+        _augmentation(extra=[module])
+
+
+def test_an_extra_that_changes_the_side_is_refused() -> None:
+    module = kornia.augmentation.RandomResizedCrop((32, 32))
+    with pytest.raises(ValueError, match=r"makes \(1, 32, 32\) of an image of \(1, 64, 64\)"):
         _augmentation(extra=[module])
 
 

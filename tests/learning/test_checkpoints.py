@@ -1,4 +1,3 @@
-import os
 import random
 from pathlib import Path
 
@@ -8,31 +7,13 @@ import pytorch_lightning as pl
 import torch
 
 from landmark_lightning.learning.callbacks import OnlineBalancing, Rescoring
-from landmark_lightning.learning.checkpoints import DurableCheckpointIO, RunState
+from landmark_lightning.learning.checkpoints import (
+    BestAndLast,
+    DurableCheckpointIO,
+    RunState,
+)
+from landmark_lightning.run_folder import RunFolder
 from tests.learning.conftest import MakeTask
-
-
-def test_a_failed_write_leaves_the_old_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "last.ckpt"
-    io = DurableCheckpointIO()
-    io.save_checkpoint({"step": 1}, path)
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        io.save_checkpoint({"step": 2}, path)
-    assert torch.load(path, weights_only=True) == {"step": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
-
-
-def test_what_a_killed_write_left_over_is_swept(tmp_path: Path) -> None:
-    (tmp_path / ".last.ckpt.abc.tmp").write_bytes(b"half")
-    DurableCheckpointIO().save_checkpoint({"step": 1}, tmp_path / "last.ckpt")
-    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
 
 def test_the_generators_go_on_where_they_were(make_task: MakeTask) -> None:
@@ -74,9 +55,7 @@ def test_a_run_that_was_cut_ends_as_if_it_had_not(
             callbacks=[
                 *balancing[refresh],
                 RunState(),
-                pl.callbacks.ModelCheckpoint(
-                    folder, save_last=True, save_on_train_epoch_end=True, save_top_k=0
-                ),
+                BestAndLast(RunFolder(folder)),
             ],
         )
         trainer.fit(task, datamodule=module, ckpt_path=resume, weights_only=True)
@@ -84,5 +63,15 @@ def test_a_run_that_was_cut_ends_as_if_it_had_not(
 
     whole = fit(tmp_path / "whole", 4, None)
     fit(tmp_path / "cut", 2, None)
-    rest = fit(tmp_path / "cut", 4, tmp_path / "cut" / "last.ckpt")
+    rest = fit(tmp_path / "cut", 4, RunFolder(tmp_path / "cut").last)
     assert all(torch.equal(whole[name], rest[name]) for name in whole)
+
+
+def test_the_best_score_survives_a_move_of_the_folder(tmp_path: Path) -> None:
+    before = BestAndLast(RunFolder(tmp_path / "old"))
+    before.best_model_score = torch.tensor(5.0)
+    after = BestAndLast(RunFolder(tmp_path / "new"))
+    after.load_state_dict(before.state_dict())
+    assert after.best_model_score == 5.0
+    assert after.best_model_path == str(tmp_path / "new/checkpoints/best.ckpt")
+    assert list(after.best_k_models) == [after.best_model_path]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from landmark_lightning import geometry
+from landmark_lightning.data.datamodule import ResidentFaces
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.evaluation.records import read_records, write_records
 from landmark_lightning.evaluation.summary import summarize
@@ -52,7 +53,7 @@ def test_the_nme_does_not_depend_on_the_crop_s_pixels(make_task: MakeTask, dots:
     task, _ = make_task()
     task.static_prior = torch.ones(5)
     figures = summarize(predict_test(task, dots, dataset="d", model="m", seed=0))["full"]
-    prediction, target = predict(task, make_task()[1].test_faces())
+    prediction, target = predict(task, ResidentFaces(dots.read("test")))
     split = dots.read("test")
     lengths = torch.from_numpy(split.normalizer[:, 0]) * 32 / (64 / 2)
     error = (prediction[..., :2] - target).norm(dim=-1).mean(dim=1) / lengths

@@ -33,7 +33,7 @@ def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> N
     for step in range(5):
         first.log_metrics({"loss": float(step)}, step=step)
     first.save()
-    torch.save({"global_step": 3}, tmp_path / "last.ckpt")
+    torch.save({"global_step": 3, "state_dict": {}}, tmp_path / "last.ckpt")
     again = csv_logger(folder)
     start_curves(again, folder, tmp_path / "last.ckpt")
     again.log_metrics({"loss": 30.0, "nme": 1.0}, step=3)

@@ -8,14 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from landmark_lightning.geometry import euclidean, manhattan
 from landmark_lightning.learning.objective import (
     DISTANCES,
     Objective,
     distance_name,
-    euclidean,
     l1,
     l2,
-    manhattan,
     wing,
 )
 

@@ -76,8 +76,8 @@ def read(
             f"scheme={scheme.name!r} can't be drawn; synthetic faces have {', '.join(SCHEMES)}"
         )
     for name, number in (("train", train), ("test", test), ("seed", seed)):
-        if number < 0:
-            raise ValueError(f"{name}={number} must not be negative")
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise ValueError(f"{name}={number!r} must be a whole number, not negative")
     return _faces(scheme.name, {"train": train, "test": test}, seed)
 
 

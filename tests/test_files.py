@@ -1,0 +1,43 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from landmark_lightning.files import replacing, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json(path, {"nme": 1.0})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"nme": float("nan")})
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "\ud800")
+    assert path.read_text() == '{\n "nme": 1.0\n}\n'
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_writer_left_over_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".a.txt.xyz.tmp").write_bytes(b"half")
+    write_text(tmp_path / "a.txt", "whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_folder_is_made_and_others_may_read(tmp_path: Path) -> None:
+    with replacing(tmp_path / "new" / "a.bin") as temporary:
+        temporary.write_bytes(b"1")
+    assert (tmp_path / "new" / "a.bin").stat().st_mode & 0o777 == 0o644
