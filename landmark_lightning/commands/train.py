@@ -41,7 +41,7 @@ MAPPINGS = (
     "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
     "augmentation", "trainer", "logger", "data",
 )  # fmt: skip
-LISTS = ("phases.list", "augmentation.extra", "logger.tags", "allow_targets")
+LISTS = ("phases.list", "augmentation.extra", "logger.tags", "allow_targets", "callbacks")
 """Settings of train.yaml that are mappings, and those that are lists."""
 
 
@@ -86,6 +86,7 @@ def run(config: dict[str, Any]) -> None:
         TrainingCurves(config["trainer"]["log_every_n_steps"]),
         TrainingProgress(cell),
         BestAndLast(folder),
+        *(build(c, allow=tuple(config["allow_targets"])) for c in config["callbacks"]),
     ]
     resumed = folder.last if folder.last.is_file() and not rerun else None
     curves = csv_logger(folder)

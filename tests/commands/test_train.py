@@ -225,3 +225,14 @@ def test_a_run_goes_on_whether_the_root_is_given_or_not(command: Command, table:
     again = command("train", *own)
     assert again.code == 0
     assert "finished already" in again.out
+
+
+def test_more_callbacks_by_their_target(command: Command, tmp_path: Path) -> None:
+    """Weight averaging: the checkpoint holds the average, and a run with it goes on."""
+    target = "pytorch_lightning.callbacks.EMAWeightAveraging"
+    done = command("train", "model=bb", f"callbacks=[{{_target_:{target},decay:0.5}}]", *QUIET)
+    assert done.code == 0, done.err
+    best = tmp_path / "runs/synthetic/bb/seed0/checkpoints/best.ckpt"
+    assert "averaging_state" in torch.load(best, weights_only=True)
+    refused = command("train", "callbacks=[{_target_:os.system}]", *QUIET)
+    assert "_target_='os.system' is not of a trusted package" in refused.err
