@@ -87,23 +87,26 @@ class RunFolder:
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)
 
-    def check_same(self, config: Mapping[str, Any]) -> None:
-        """Refuses to go on with, or to skip, a run that was started with other settings.
+    def clash(self, config: Mapping[str, Any]) -> str | None:
+        """Why a run of these settings can neither go on nor be skipped here, or None: it can.
 
-        Raises:
-            ValueError: It names the first setting that differs, or a damaged config.yaml.
+        Args:
+            config: The settings of the run that is to start.
+
+        Returns:
+            A sentence that names the first setting in which the run that lies here differs.
         """
         if not self.config.is_file():
-            return
+            return None
         try:
             before: Any = OmegaConf.to_container(OmegaConf.load(self.config))
         except (OSError, YAMLError) as error:
-            raise ValueError(
-                f"{self.config} is damaged ({error}); pass rerun=true to train anew"
-            ) from error
-        if found := first_difference(before, config, IGNORED):
-            key, old, new = found
-            raise ValueError(
-                f"{self.path} holds a run with {key}={old}, now it is {new}; pass rerun=true to "
-                "replace it or runs_dir=... to keep both"
-            )
+            return f"{self.config} is damaged ({error}); pass rerun=true to train anew"
+        found = first_difference(before, config, IGNORED)
+        if found is None:
+            return None
+        key, old, new = found
+        return (
+            f"{self.path} holds a run with {key}={old}, now it is {new}; pass rerun=true to "
+            "replace it or runs_dir=... to keep both"
+        )

@@ -71,7 +71,9 @@ def check_kinds(
 
 
 def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Every setting that is no mapping, with its dotted name."""
+    """Every setting that holds no others, with its dotted name; items of lists by their place."""
+    if isinstance(settings, list) and settings:
+        settings = dict(enumerate(settings))
     if isinstance(settings, Mapping) and settings:
         for key, value in settings.items():
             yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))

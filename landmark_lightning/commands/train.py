@@ -63,11 +63,10 @@ def run(config: dict[str, Any]) -> None:
     )
     cell = f"{name}/{chosen}/seed{seed}"
     folder = RunFolder(Path(config["runs_dir"]) / cell)
-    if not rerun:
-        folder.check_same(config)
-        if folder.metrics.is_file():
-            print(f"{folder.path} is finished already; pass rerun=true to train it again")
-            return
+    clash = None if rerun else folder.clash(config)
+    if folder.metrics.is_file() and not rerun and clash is None:
+        print(f"{folder.path} is finished already; pass rerun=true to train it again")
+        return
     faces = _facefile(config)
     pl.seed_everything(seed, workers=True, verbose=False)
     datamodule = FaceDataModule(
@@ -94,7 +93,9 @@ def run(config: dict[str, Any]) -> None:
     if check_flag(config["logger"]["wandb"], "logger.wandb"):
         loggers.append(wandb_logger(folder, config))
     trainer = _trainer(config, task, callbacks, loggers)
-    # From here on every setting is known to be good, and the folder is touched.
+    # Every setting is known to be good by now: a wrong one is said before a clash.
+    if clash is not None:
+        raise ValueError(clash)
     _print_plan(folder, faces, datamodule, task, resumed)
     if rerun:
         folder.clear()

@@ -71,7 +71,9 @@ def test_a_finished_run_is_left_alone_until_rerun(command: Command, tmp_path: Pa
     assert metrics.stat().st_mtime_ns == before
     changed = command("train", *arguments, "phases.lr=0.002")
     assert changed.code == 1
-    assert "holds a run with phases.list=" in changed.err
+    assert "holds a run with phases.list.0.lr=0.001, now it is 0.002" in changed.err
+    wrong = command("train", *arguments, "network.hidden=abc")
+    assert "network.hidden='abc' must be a whole number" in wrong.err
     assert command("train", *arguments, "phases.lr=0.002", "rerun=true").code == 0
     assert metrics.stat().st_mtime_ns > before
 
