@@ -3,10 +3,14 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+STALE_SECONDS = 3600.0
+"""A temporary file that nobody has written to for so long is left over from a killed writer."""
 
 
 @contextmanager
@@ -14,14 +18,17 @@ def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary file in ``path``'s folder, which takes its place if the block succeeds.
 
     It is on the disk before it does, so that neither a kill nor a full disk harms an old file.
-    What killed writers of the same file left over is swept.
+    What a killed writer of the same file left over an hour ago is swept; a younger one may belong
+    to another process that writes the file right now.
 
     Args:
         path: The file to write; its folder is made where it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_over in path.parent.glob(f".{path.name}.*.tmp"):
-        left_over.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - left_over.stat().st_mtime > STALE_SECONDS:
+                left_over.unlink()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)

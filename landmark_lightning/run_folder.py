@@ -20,7 +20,7 @@ IGNORED = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run, or a lone checkpoint file.
+    """The folder of one run.
 
     Attributes:
         path: The folder.

@@ -1,4 +1,4 @@
-"""Comparing settings: what a file was made with against what is asked for now."""
+"""Settings: checks of single ones, and what a file was made with against what is asked now."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any

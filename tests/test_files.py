@@ -32,8 +32,20 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_a_killed_writer_left_over_is_swept(tmp_path: Path) -> None:
-    (tmp_path / ".a.txt.xyz.tmp").write_bytes(b"half")
+    left_over = tmp_path / ".a.txt.xyz.tmp"
+    left_over.write_bytes(b"half")
+    os.utime(left_over, (0, 0))
     write_text(tmp_path / "a.txt", "whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_two_writers_of_one_file_do_not_harm_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path) as slow:
+        slow.write_text("slow")
+        write_text(path, "fast")
+        assert path.read_text() == "fast"
+    assert path.read_text() == "slow"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 

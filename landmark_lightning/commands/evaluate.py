@@ -30,6 +30,10 @@ def run(config: Mapping[str, Any]) -> None:
     if not checkpoint.is_file():
         raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
     task = load_task(checkpoint, tuple(config["allow_targets"]))
+    if not task.run:
+        raise ValueError(
+            f"run={given} does not say what made it, as landmark-train's checkpoints do"
+        )
     dataset = config["dataset"] or task.run["dataset"]
     data_dir = Path(config["data_dir"] or task.run["data_dir"])
     faces = open_prepared(dataset, data_dir)

@@ -57,11 +57,9 @@ def run(config: dict[str, Any]) -> None:
         raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
     check_kinds(config, MAPPINGS, LISTS)
     rerun = check_flag(config["rerun"], "rerun")
-    name, chosen = (
-        check_name(dataset["name"], "dataset.name"),
-        check_name(model["name"], "model.name"),
-    )
-    cell = f"{name}/{chosen}/seed{seed}"
+    dataset_name = check_name(dataset["name"], "dataset.name")
+    model_name = check_name(model["name"], "model.name")
+    cell = f"{dataset_name}/{model_name}/seed{seed}"
     folder = RunFolder(Path(config["runs_dir"]) / cell)
     clash = None if rerun else folder.clash(config)
     if folder.metrics.is_file() and not rerun and clash is None:
@@ -111,9 +109,7 @@ def run(config: dict[str, Any]) -> None:
             "train_seconds": round(state.seconds, 2),
             "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
         }
-        content = write_results(
-            best, faces, folder.path, dataset["name"], model["name"], seed, costs
-        )
+        content = write_results(best, faces, folder.path, dataset_name, model_name, seed, costs)
         for logger in loggers:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
             logger.save()
@@ -161,7 +157,7 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
         validation=config["model"]["validation"],
         steps_per_epoch=len(datamodule.sampler),
         run={key: config[key] for key in ("dataset", "data", "data_dir", "seed")}
-        | {"model": config["model"]["name"]},
+        | {"model": str(config["model"]["name"])},
         allow_targets=config["allow_targets"],
     )
     if check_flag(phases["mean_shape"], "phases.mean_shape"):
