@@ -18,7 +18,12 @@ class Face:
         where: Where it was read, for messages, such as ``landmarks.csv line 12``.
         subsets: Names of the subsets that the face belongs to, besides the whole split.
         group: A name shared by faces that belong together (a person, a video); empty if unknown.
-        box: (4,) float64 x0, y0, x1, y1 of the face in the photo; None where the source has none.
+        box: (4,) float64 x0, y0, x1, y1 of the face in the photo, as its annotation gives it; None
+            where the source has none.
+        detector: (4,) float64 x0, y0, x1, y1 that a face detector found; None where the source
+            has none.
+        visible: (L,) bool, which landmarks can be seen in the photo; None where the source does
+            not say, which counts as all.
         image: (H, W) uint8 gray picture, for sources that draw; None where the photo is a file.
     """
 
@@ -29,6 +34,8 @@ class Face:
     subsets: tuple[str, ...] = ()
     group: str = ""
     box: NDArray[np.float64] | None = None
+    detector: NDArray[np.float64] | None = None
+    visible: NDArray[np.bool_] | None = None
     image: NDArray[np.uint8] | None = None
 
 
