@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench clean
+.PHONY: help setup demo test test-all lint format bench bench-gpu clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ format: $(READY) ## lets ruff mend what it can
 
 bench: $(READY) ## speed ratios, each against its rival in one process (minutes)
 	$(BIN)/python -m benchmarks
+
+bench-gpu: $(READY) ## the same on a CUDA device
+	$(BIN)/python -m benchmarks --device cuda
 
 clean: ## removes what the other targets made, but for runs and data
 	rm -rf .venv .demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

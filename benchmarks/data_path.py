@@ -1,20 +1,18 @@
 """LPBB draw and gather from memory, against a DataLoader over the HDF5 file, face by face."""
 
 import tempfile
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
-from benchmarks.timing import interleaved
+from benchmarks.faces import random_faces
+from benchmarks.timing import Row, interleaved
 from landmark_lightning.data.datamodule import FaceDataModule
-from landmark_lightning.data.face import Face
-from landmark_lightning.data.facefile import CropRule, FaceFile
-from landmark_lightning.data.preparing import prepare
-from landmark_lightning.schemes import SCHEMES
 
 FACES = 3000
 BATCHES = 100
@@ -33,43 +31,27 @@ class HdfFaces(Dataset[tuple[Any, Any]]):
         return self.train["images"][index], self.train["landmarks"][index]
 
 
-def _random_faces(folder: Path) -> FaceFile:
-    rng = np.random.default_rng(0)
-    faces = [
-        Face(
-            photo=str(i),
-            split="test" if i < 10 else "train",
-            landmarks=rng.uniform(30, 90, (68, 2)),
-            where=str(i),
-            image=rng.integers(0, 255, (120, 120), dtype=np.uint8),
-        )
-        for i in range(FACES)
-    ]
-    prepare(
-        faces,
-        folder / "random.h5",
-        name="random",
-        root=None,
-        scheme=SCHEMES["ibug68"],
-        normalizer="box",
-        crop=CropRule(side=96),
-    )
-    return FaceFile.open(folder / "random.h5")
-
-
-def measure() -> tuple[str, float, float]:
-    """What was measured, and milliseconds a batch of 10: ours and the rival's."""
+def measure(device: torch.device) -> Iterator[Row]:
+    """A batch of 10, on the device."""
     with tempfile.TemporaryDirectory() as folder:
-        file = _random_faces(Path(folder))
+        file = random_faces(Path(folder), FACES)
         module = FaceDataModule(file, batch_size=10, balancing={"refresh": "online"})
-        weights = torch.ones(FACES - 10)
-        rival = DataLoader(
-            HdfFaces(file.path), 10, sampler=WeightedRandomSampler(weights.tolist(), 10**6)
+        weights = torch.ones(FACES)
+        faces = HdfFaces(file.path)
+        rival = DataLoader(faces, 10, sampler=WeightedRandomSampler(weights.tolist(), 10**6))
+
+        def ours() -> None:
+            for batch in islice(module.train_dataloader(), BATCHES):
+                batch["image"].to(device), batch["landmarks"].to(device)
+
+        def theirs() -> None:
+            for images, landmarks in islice(rival, BATCHES):
+                images.to(device), landmarks.to(device)
+
+        yield Row(
+            "resident draw + gather, batch 10",
+            "HDF5 DataLoader",
+            *interleaved(ours, theirs, device),
+            goal=20,
+            times=BATCHES,
         )
-
-        def take(loader: Any) -> None:  # noqa: ANN401
-            for _, _batch in zip(range(BATCHES), loader, strict=False):
-                pass
-
-        ours, theirs = interleaved(lambda: take(module.train_dataloader()), lambda: take(rival))
-    return "resident draw + gather / HDF5 DataLoader", ours / BATCHES, theirs / BATCHES

@@ -3,17 +3,83 @@
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table of ratios.
+
+    Attributes:
+        ours: What is measured.
+        rival: What it is measured against.
+        seconds: Median seconds of ours, for ``times`` goes.
+        rival_seconds: Median seconds of the rival, for as many goes.
+        speedup: Median over the rounds of rival / ours.
+        goal: What ``speedup`` should at least be; below 1 it says how much dearer ours may be.
+        times: How many goes (steps, batches) a measurement holds; the table shows one.
+    """
+
+    ours: str
+    rival: str
+    seconds: float
+    rival_seconds: float
+    speedup: float
+    goal: float
+    times: int = 1
+
+    def __str__(self) -> str:
+        cost = self.goal < 1
+        ratio, goal = (1 / self.speedup, 1 / self.goal) if cost else (self.speedup, self.goal)
+        held = "yes" if self.speedup >= self.goal else "no"
+        cells = (
+            self.ours,
+            self.rival,
+            f"{1e3 * self.seconds / self.times:.3f}",
+            f"{1e3 * self.rival_seconds / self.times:.3f}",
+            f"{ratio:.3f} times its time" if cost else f"{ratio:.1f}x",
+            f"{'at most' if cost else 'at least'} {goal:.4g}",
+            held,
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+HEAD = (
+    "| ours | rival | ours, ms | rival, ms | ratio | goal | held |\n"
+    "| --- | --- | ---: | ---: | ---: | ---: | --- |"
+)
 
 
 def interleaved(
-    ours: Callable[[], object], rival: Callable[[], object], rounds: int = 9
-) -> tuple[float, float]:
-    """Median seconds of each, after one uncounted round."""
+    ours: Callable[[], object],
+    rival: Callable[[], object],
+    device: torch.device,
+    rounds: int = 9,
+) -> tuple[float, float, float]:
+    """Times two ways in turn, after one uncounted round; who begins changes every round.
+
+    On a CPU the clock is that of this process's own work, which others on the machine can't
+    stretch; with an accelerator it is the wall's, with the device's work waited for.
+
+    Returns:
+        Median seconds of ours, of the rival, and the median over the rounds of rival / ours.
+    """
     seconds: tuple[list[float], list[float]] = ([], [])
-    for counted in range(-1, rounds):
-        for way, taken in zip((ours, rival), seconds, strict=True):
-            started = time.perf_counter()
+    for number in range(-1, rounds):
+        pair = list(zip((ours, rival), seconds, strict=True))
+        for way, taken in pair if number % 2 else reversed(pair):
+            started = _now(device)
             way()
-            if counted >= 0:
-                taken.append(time.perf_counter() - started)
-    return statistics.median(seconds[0]), statistics.median(seconds[1])
+            if number >= 0:
+                taken.append(_now(device) - started)
+    ratios = [theirs / mine for mine, theirs in zip(*seconds, strict=True)]
+    return statistics.median(seconds[0]), statistics.median(seconds[1]), statistics.median(ratios)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.process_time()
