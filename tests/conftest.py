@@ -16,7 +16,7 @@ DOTS = Scheme("dots5", 5, (1, 0, 2, 4, 3), {"inter_ocular": ((0,), (1,)), "box":
 
 
 def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
-    """Gray photos with a bright blob at each of five landmarks."""
+    """Gray photos with a bright blob at each of five landmarks; every third face hides one."""
     rng = np.random.default_rng([seed, split == "test"])
     shape = np.array([[-12.0, -8.0], [12.0, -8.0], [0.0, 2.0], [-8.0, 12.0], [8.0, 12.0]])
     y, x = np.mgrid[:96, :96]
@@ -33,6 +33,7 @@ def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
             where=f"face {i} of {split}",
             subsets=("even",) if i % 2 == 0 else ("odd", "rare") if i % 7 == 0 else ("odd",),
             group=f"{split}{i // 2}" if i % 3 else "",
+            visible=np.arange(5) != 3 if i % 3 == 0 else None,
             image=image.clip(0, 255).astype(np.uint8),
         )
 

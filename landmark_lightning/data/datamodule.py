@@ -27,6 +27,7 @@ class ResidentFaces(Dataset[Batch]):
 
     Attributes:
         photo: Names of the photos.
+        visible: (N, L) bool, which landmarks can be seen.
         to_photo: (N, 2, 3) float32 crop -> photo.
     """
 
@@ -34,6 +35,7 @@ class ResidentFaces(Dataset[Batch]):
         rows = np.arange(len(split)) if chosen is None else chosen
         self.images = torch.from_numpy(split.images[rows])[:, None]
         self.landmarks = torch.from_numpy(split.landmarks[rows])
+        self.visible = torch.from_numpy(split.visible[rows])
         self.normalizer = torch.from_numpy(split.normalizer[rows])
         self.subsets = torch.from_numpy(split.subsets[rows])
         self.to_photo = torch.from_numpy(split.to_photo[rows])

@@ -1,9 +1,10 @@
 """FaceFile: the HDF5 file of one prepared dataset.
 
 Groups ``train`` and ``test`` hold, for N faces, L landmarks, R normalizers and K subsets:
-``images`` uint8 (N,C,C), ``landmarks`` float32 (N,L,2) in crop pixels, ``normalizer`` float32
-(N,R) in crop pixels, ``subsets`` bool (N,K), ``to_photo`` float32 (N,2,3) crop -> photo, ``box``
-float32 (N,4) in the photo, ``photo`` and ``group`` text (N). File attributes: ``schema``,
+``images`` uint8 (N,C,C), ``landmarks`` float32 (N,L,2) in crop pixels, ``visible`` bool (N,L), all
+true where the source says nothing, ``normalizer`` float32 (N,R) in crop pixels, ``subsets`` bool
+(N,K), ``to_photo`` float32 (N,2,3) crop -> photo, ``box`` float32 (N,4) the box in the photo that
+the crop was cut around, ``photo`` and ``group`` text (N). File attributes: ``schema``,
 ``described`` (JSON of a Description) and ``sha256`` of the content.
 """
 
@@ -24,11 +25,12 @@ from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.photos import GRAY_RULES
 from landmark_lightning.schemes import Scheme, scheme_from
 
-SCHEMA = 1
-BOX_KINDS = ("landmarks", "provided")
+SCHEMA = 2
+BOX_KINDS = ("landmarks", "provided", "detector")
 LAYOUT = {
     "images": "u1",
     "landmarks": "f4",
+    "visible": "b1",
     "normalizer": "f4",
     "subsets": "b1",
     "to_photo": "f4",
@@ -43,7 +45,8 @@ class CropRule:
     """How a face's square crop is cut.
 
     Attributes:
-        boxes: Box kind: of the ``landmarks``, or ``provided`` by the source.
+        boxes: Box kind: of the ``landmarks``, ``provided`` by the annotation, or of a face
+            ``detector``.
         scale: Side of the network's input over the box's longer side.
         margin: Side of the stored crop over the network's input; 1.82 leaves real pixels for a
             20% shift and a rotation of 1 radian.
@@ -79,6 +82,7 @@ class FaceSplit:
 
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
+    visible: NDArray[np.bool_]
     normalizer: NDArray[np.float32]
     subsets: NDArray[np.bool_]
     to_photo: NDArray[np.float32]
@@ -140,6 +144,7 @@ class FaceFile:
             shapes = {
                 "images": (crop.side, crop.side),
                 "landmarks": (scheme.landmarks, 2),
+                "visible": (scheme.landmarks,),
                 "normalizer": (len(names[0]),),
                 "subsets": (len(names[1]),),
                 "to_photo": (2, 3),

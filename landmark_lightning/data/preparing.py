@@ -159,12 +159,15 @@ def _crop(
             f"{width} x {height} pixels",
         )
     landmarks = torch.from_numpy(face.landmarks)
-    if crop.boxes == "landmarks":
-        box = geometry.landmark_box(landmarks)
-    elif face.box is None:
-        return Rejection(face.where, f"it has no box, and dataset.boxes={crop.boxes} asks for it")
-    else:
-        box = torch.from_numpy(face.box)
+    tight = geometry.landmark_box(landmarks)
+    given = {"landmarks": tight.numpy(), "provided": face.box, "detector": face.detector}
+    chosen = given[crop.boxes]
+    if chosen is None:
+        kind = "detector's box" if crop.boxes == "detector" else "box"
+        return Rejection(
+            face.where, f"it has no {kind}, and dataset.boxes={crop.boxes} asks for it"
+        )
+    box = torch.from_numpy(chosen)
     side = geometry.square_side(box)
     inside = (landmarks >= box[:2]) & (landmarks <= box[2:])
     if not bool(inside.all(dim=1).any()):
@@ -174,14 +177,16 @@ def _crop(
     center = geometry.box_center(box)
     extent = side * crop.scale * crop.margin
     to_photo = geometry.crop_to_photo(center, extent, crop.side)
-    face_box = box.numpy() if face.box is None else face.box
-    normalizer = scheme.normalize(face.landmarks, face_box)[order] * crop.side / float(extent)
+    # The annotated box, or else the landmarks': an NME must not depend on how the crop is cut.
+    measured = tight.numpy() if face.box is None else face.box
+    normalizer = scheme.normalize(face.landmarks, measured)[order] * crop.side / float(extent)
     if not normalizer[0] > 0:
         return Rejection(face.where, f"its {list(scheme.normalizers)[order[0]]} distance is 0")
     in_crop = geometry.apply_affine(geometry.invert_affine(to_photo), landmarks)
     return {
         "images": cut_crop(image, (float(center[0]), float(center[1])), float(extent), crop.side),
         "landmarks": in_crop.numpy().astype(np.float32),
+        "visible": np.ones(scheme.landmarks, np.bool_) if face.visible is None else face.visible,
         "normalizer": normalizer.astype(np.float32),
         "to_photo": to_photo.numpy().astype(np.float32),
         "box": box.numpy().astype(np.float32),
@@ -202,7 +207,7 @@ class _SplitWriter:
             fletcher32=True,
         )
         self.rows: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in ("landmarks", "normalizer", "to_photo", "box")
+            name: [] for name in ("landmarks", "visible", "normalizer", "to_photo", "box")
         }
         self.faces: list[tuple[str, str, tuple[str, ...]]] = []
 

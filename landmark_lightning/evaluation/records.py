@@ -21,7 +21,7 @@ from torch import Tensor
 from landmark_lightning.files import replacing
 
 FORMAT = "landmark-lightning predictions"
-VERSION = 1
+VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Records:
         prediction: (N, L, 2) float32 predicted landmarks.
         target: (N, L, 2) float32 annotated landmarks.
         signal: (N, L) float32 validation signal; None for a model that has none.
+        visible: (N, L) bool, which landmarks can be seen; all where the dataset does not say.
         normalizer: (N, R) float32 lengths that errors are divided by, in the order of
             ``info.normalizers``. A zero or non-finite length makes the figures null that need it.
         subsets: (N, K) bool membership, in the order of ``info.subset_names``.
@@ -87,6 +88,7 @@ class Records:
     prediction: Tensor
     target: Tensor
     signal: Tensor | None
+    visible: Tensor
     normalizer: Tensor
     subsets: Tensor
     photo: tuple[str, ...]
@@ -107,10 +109,10 @@ class Records:
                 continue
             if tuple(tensor.shape) != shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
-            dtype = torch.bool if name == "subsets" else torch.float32
+            dtype = torch.bool if name in ("visible", "subsets") else torch.float32
             if tensor.dtype != dtype:
                 raise ValueError(f"{name} is {tensor.dtype}, expected {dtype}")
-            if name not in ("subsets", "normalizer") and not bool(tensor.isfinite().all()):
+            if name != "normalizer" and not bool(tensor.isfinite().all()):
                 raise ValueError(f"{name} holds a number that is not finite")
         if len(self.photo) != faces:
             raise ValueError(f"photo has {len(self.photo)} names, expected {faces}")
@@ -121,6 +123,7 @@ def _shapes(faces: int, landmarks: int, info: RunInfo) -> dict[str, tuple[int, .
         "prediction": (faces, landmarks, 2),
         "target": (faces, landmarks, 2),
         "signal": (faces, landmarks),
+        "visible": (faces, landmarks),
         "normalizer": (faces, len(info.normalizers)),
         "subsets": (faces, len(info.subset_names)),
         "to_photo": (faces, 2, 3),

@@ -100,6 +100,7 @@ def predict_test(
         prediction=points,
         target=target,
         signal=signal,
+        visible=split.visible,
         normalizer=split.normalizer * task.input_per_crop,
         subsets=split.subsets,
         photo=tuple(split.photo),

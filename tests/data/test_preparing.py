@@ -144,6 +144,49 @@ def test_provided_boxes(tmp_path: Path) -> None:
         _prepare([*GOOD], tmp_path / "none.h5", boxes="provided")
 
 
+def test_a_detector_s_boxes(tmp_path: Path) -> None:
+    seen = [dataclasses.replace(f, detector=np.array([20.0, 10.0, 80.0, 80.0])) for f in GOOD]
+    _prepare([*seen], tmp_path / "dots.h5", boxes="detector")
+    train = FaceFile.open(tmp_path / "dots.h5").read("train")
+    assert train.box[0].tolist() == [20.0, 10.0, 80.0, 80.0]
+    assert train.to_photo[0, 0, 0] == pytest.approx(70 * 2.4 / 64)
+    with pytest.raises(
+        ValueError, match=r"has no detector's box, and dataset\.boxes=detector asks"
+    ):
+        _prepare([*GOOD], tmp_path / "none.h5", boxes="detector")
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_the_box_normalizer_is_the_same_in_the_photo_however_the_crop_is_cut(
+    tmp_path: Path, annotated: bool
+) -> None:
+    """The annotation's box, or else the landmarks': never the one the crop is cut around."""
+    faces = [
+        dataclasses.replace(
+            f,
+            box=np.array([10.0, 10.0, 90.0, 80.0]) if annotated else None,
+            detector=np.array([25.0, 15.0, 80.0, 80.0]),
+        )
+        for f in GOOD
+    ]
+    lengths = []
+    for boxes in ("landmarks", "detector", *(("provided",) if annotated else ())):
+        _prepare([*faces], tmp_path / "dots.h5", boxes=boxes)
+        train = FaceFile.open(tmp_path / "dots.h5").read("train")
+        lengths.append(train.normalizer[:, 1] * train.to_photo[:, 0, 0])
+    assert np.allclose(lengths, lengths[0])
+    if annotated:
+        assert np.allclose(lengths[0], np.sqrt(80 * 70))
+
+
+def test_visible_landmarks_are_kept_and_all_are_where_the_source_is_silent(tmp_path: Path) -> None:
+    assert [face.visible is None for face in GOOD[:4]] == [False, True, True, False]
+    _prepare([*GOOD], tmp_path / "dots.h5")
+    visible = FaceFile.open(tmp_path / "dots.h5").read("train").visible
+    one_hidden = [True, True, True, False, True]
+    assert visible.tolist() == [one_hidden, [True] * 5, [True] * 5, one_hidden]
+
+
 def test_a_box_that_holds_no_landmark_is_an_error(tmp_path: Path) -> None:
     far = [dataclasses.replace(f, box=np.array([900.0, 900.0, 950.0, 950.0])) for f in GOOD]
     with pytest.raises(ValueError, match="holds none of its landmarks"):

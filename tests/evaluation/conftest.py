@@ -41,6 +41,7 @@ def make_records() -> MakeRecords:
             photo=tuple(f"fotos/größe {face}.jpg" for face in range(faces)),
             to_photo=torch.eye(2, 3).repeat(faces, 1, 1),
             prior=prior,
+            visible=torch.rand(shape, generator=generator) < 0.8,
             info=RunInfo(
                 dataset=dataset,
                 model=model,

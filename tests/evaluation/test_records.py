@@ -12,7 +12,7 @@ import torch
 from landmark_lightning.evaluation.records import Records, read_records, write_records
 
 MakeRecords = Callable[..., Records]
-TENSORS = ("prediction", "target", "normalizer", "subsets", "to_photo", "prior")
+TENSORS = ("prediction", "target", "visible", "normalizer", "subsets", "to_photo", "prior")
 
 
 @pytest.mark.parametrize("model", ["bb", "non"])
@@ -76,6 +76,7 @@ def test_a_secondary_normalizer_may_be_unusable(make_records: MakeRecords, tmp_p
         ("prediction", torch.full((40, 19, 2), torch.nan), "prediction holds a number"),
         ("signal", torch.full((40, 19), torch.inf), "signal holds a number"),
         ("subsets", torch.zeros(40, 2), "subsets is torch.float32, expected torch.bool"),
+        ("visible", torch.ones(40, 19), "visible is torch.float32, expected torch.bool"),
         ("photo", ("a.jpg",), "photo has 1 names, expected 40"),
     ],
 )

@@ -54,7 +54,10 @@ def test_a_subset_is_summarized_as_if_it_were_all(make_records: MakeRecords) -> 
         records,
         **{
             name: getattr(records, name)[member]
-            for name in ("prediction", "target", "signal", "normalizer", "subsets", "to_photo")
+            for name in (
+                *("prediction", "target", "signal", "visible", "normalizer", "subsets"),
+                "to_photo",
+            )
         },
         photo=tuple(records.photo[i] for i in member.nonzero().flatten().tolist()),
     )

@@ -43,6 +43,7 @@ def test_records_of_the_test_split(
         torch.from_numpy(split.to_photo), torch.from_numpy(split.landmarks)
     )
     assert torch.allclose(in_photo, expected, atol=1e-3)
+    assert records.visible.tolist() == split.visible.tolist()
     eyes = (records.target[:, 0] - records.target[:, 1]).norm(dim=-1)
     assert torch.allclose(records.normalizer[:, 0], eyes, atol=1e-3)
     assert summarize(records)["full"]["faces"] == 20

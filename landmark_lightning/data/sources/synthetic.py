@@ -93,6 +93,7 @@ def _faces(scheme: str, counts: dict[str, int], seed: int) -> Iterator[Face]:
                 where=f"synthetic {photo}",
                 subsets=drawn.attributes,
                 box=drawn.box,
+                visible=drawn.visible if scheme == "aflw19" else None,
                 image=drawn.image,
             )
 

@@ -44,6 +44,7 @@ def test_read_yields_faces_as_the_contract_says(scheme: Scheme) -> None:
         assert np.all(face.landmarks > face.box[:2])
         assert np.all(face.landmarks < face.box[2:])
         assert set(face.subsets) <= set(ATTRIBUTES)
+        assert (face.visible is not None) == (scheme.name == "aflw19")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
