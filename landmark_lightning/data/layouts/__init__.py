@@ -1,0 +1,1 @@
+"""Writers of the datasets' official layouts: one module each, with ``write(album, ...)``."""
