@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from landmark_lightning.settings import first_difference
+from landmark_lightning.settings import check_kinds, check_name, first_difference
 
 IGNORED = (
     "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "dataset.root", "dataset.strict",
@@ -27,6 +27,21 @@ class RunFolder:
     """
 
     path: Path
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "RunFolder":
+        """The folder that the settings of landmark-train name.
+
+        Raises:
+            ValueError: A dataset, model or seed that can't name a folder.
+        """
+        check_kinds(config, ("dataset", "model"), ())
+        seed = config["seed"]
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
+        dataset = check_name(config["dataset"]["name"], "dataset.name")
+        model = check_name(config["model"]["name"], "model.name")
+        return cls(Path(config["runs_dir"]) / dataset / model / f"seed{seed}")
 
     @property
     def config(self) -> Path:
@@ -69,6 +84,16 @@ class RunFolder:
         return self.path / "faces.png"
 
     @property
+    def state(self) -> Path:
+        """What became of the run, JSON (``run_state.py``)."""
+        return self.path / "state.json"
+
+    @property
+    def error(self) -> Path:
+        """The traceback of a run that failed."""
+        return self.path / "error.txt"
+
+    @property
     def evaluations(self) -> Path:
         """Folder of later evaluations, one a dataset."""
         return self.path / "evaluations"
@@ -83,6 +108,7 @@ class RunFolder:
             self.metrics,
             self.predictions,
             self.faces,
+            self.error,
         ):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)

@@ -40,3 +40,12 @@ def test_a_damaged_config_is_named(folder: RunFolder) -> None:
     said = folder.clash(CONFIG)
     assert said is not None
     assert "config.yaml is damaged" in said
+
+
+def test_the_folder_of_a_run_s_settings() -> None:
+    config: dict[str, Any] = {"dataset": {"name": "300w"}, "model": {"name": "bb"}, "seed": 2}
+    assert RunFolder.of(config | {"runs_dir": "runs"}).path == Path("runs/300w/bb/seed2")
+    with pytest.raises(ValueError, match=r"seed=-1 must be a whole number from 0"):
+        RunFolder.of(config | {"runs_dir": "runs", "seed": -1})
+    with pytest.raises(ValueError, match=r"model.name='../x' must be letters"):
+        RunFolder.of(config | {"runs_dir": "runs", "model": {"name": "../x"}})

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
-"""What a user can mend: said in one sentence, without a trace."""
+from landmark_lightning.user_errors import USER_ERRORS, sentence
 
 
 def config_folder() -> Path:
@@ -31,17 +28,6 @@ def config_folder() -> Path:
         if (folder / "train.yaml").is_file():
             return folder
     raise FileNotFoundError(f"no conf folder with train.yaml in {package} or beside it")
-
-
-def sentence(error: BaseException) -> str:
-    """An error as one line, Hydra's own put in words of the command line."""
-    text, _, key = " ".join(str(error).split()).partition(" full_key: ")
-    if text.startswith("Could not override"):
-        return f"there is no setting {text.split(chr(39))[1]!r}; --cfg job lists all of them"
-    if text.startswith("Missing mandatory value"):
-        return f"{key.split()[0]} is not given; add {key.split()[0]}=<value>"
-    text = text.split(" Config search path:")[0].replace(" Available options", "; choices")
-    return f"{text} (setting {key.split()[0]})" if key else text
 
 
 def _launch(name: str) -> None:

@@ -34,7 +34,8 @@ from landmark_lightning.learning.loggers import (
 )
 from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.settings import check_flag, check_kinds, check_name
+from landmark_lightning.run_state import Attempt
+from landmark_lightning.settings import check_flag, check_kinds
 from landmark_lightning.targets import build
 
 MAPPINGS = (
@@ -47,20 +48,28 @@ LISTS = ("phases.list", "augmentation.extra", "logger.tags", "allow_targets", "c
 
 def run(config: dict[str, Any]) -> None:
     """Trains and tests one run, unless its folder says that this is done."""
+    folder = RunFolder.of(config)
+    with Attempt(folder.path) as attempt:
+        try:
+            _train(config, folder, attempt)
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes an exit of it
+                raise KeyboardInterrupt from end
+            raise
+
+
+def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
+    """The run itself; the attempt begins when the run's folder is about to be written."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     dataset, model, seed = config["dataset"], config["model"], config["seed"]
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
     check_kinds(config, MAPPINGS, LISTS)
     rerun = check_flag(config["rerun"], "rerun")
-    dataset_name = check_name(dataset["name"], "dataset.name")
-    model_name = check_name(model["name"], "model.name")
+    dataset_name, model_name = str(dataset["name"]), str(model["name"])
     cell = f"{dataset_name}/{model_name}/seed{seed}"
-    folder = RunFolder(Path(config["runs_dir"]) / cell)
     clash = None if rerun else folder.clash(config)
     if folder.metrics.is_file() and not rerun and clash is None:
         print(f"{folder.path} is finished already; pass rerun=true to train it again")
@@ -94,6 +103,7 @@ def run(config: dict[str, Any]) -> None:
     # Every setting is known to be good by now: a wrong one is said before a clash.
     if clash is not None:
         raise ValueError(clash)
+    attempt.begin()
     _print_plan(folder, faces, datamodule, task, resumed)
     if rerun:
         folder.clear()

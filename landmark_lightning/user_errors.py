@@ -1,0 +1,20 @@
+"""Errors in one sentence, as the commands print them and state.json keeps them."""
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
+"""What a user can mend: said in one sentence, without a trace."""
+
+
+def sentence(error: BaseException) -> str:
+    """An error as one line, Hydra's own put in words of the command line."""
+    text, _, key = " ".join(str(error).split()).partition(" full_key: ")
+    if not isinstance(error, USER_ERRORS):
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if text.startswith("Could not override"):
+        return f"there is no setting {text.split(chr(39))[1]!r}; --cfg job lists all of them"
+    if text.startswith("Missing mandatory value"):
+        return f"{key.split()[0]} is not given; add {key.split()[0]}=<value>"
+    text = text.split(" Config search path:")[0].replace(" Available options", "; choices")
+    return f"{text} (setting {key.split()[0]})" if key else text
