@@ -1,16 +1,32 @@
-"""landmark-inspect: checks a FaceFile, prints its summary and draws a contact sheet."""
+"""landmark-inspect: checks a FaceFile, prints what is in it and draws it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 from landmark_lightning.commands.prepare import facefile_path, summary
+from landmark_lightning.data.distributions import draw_distributions
 from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
-from landmark_lightning.evaluation.drawing import contact_sheet
+from landmark_lightning.data.inspecting import (
+    MEASURES,
+    QUANTILES,
+    Inspection,
+    describe,
+    inspect_faces,
+    to_json,
+)
+from landmark_lightning.evaluation.drawing import contact_sheet, stacked
+from landmark_lightning.files import replacing, write_json
+
+IN_A_ROW = 6
+
+Splits = Mapping[str, FaceSplit]
 
 
 def run(config: Mapping[str, Any]) -> None:
@@ -23,22 +39,103 @@ def run(config: Mapping[str, Any]) -> None:
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
+    splits = {name: faces.read(name) for name in SPLITS}
+    found = inspect_faces(faces, splits)
+    print(_tables(found))
+    for warning in found.warnings:
+        print(f"  Warning: {warning}")
     output = Path(config["output"] or path.with_name(f"{path.stem}-inspect"))
-    output.mkdir(parents=True, exist_ok=True)
-    for split in SPLITS:
-        sheet = output / f"{split}.png"
-        _sheet(faces, faces.read(split), count, sheet)
-        print(f"Wrote {sheet}")
+    _write(output, faces, splits, found, count)
 
 
-def _sheet(faces: FaceFile, split: FaceSplit, count: int, path: Path) -> None:
-    """Draws faces spread evenly over a split, with their landmarks and subsets."""
-    chosen = np.linspace(0, len(split) - 1, min(count, len(split))).round().astype(int)
+def _tables(found: Inspection) -> str:
+    """The measures, the landmarks outside and the outliers, in aligned columns."""
+    rows = [["", "", *QUANTILES]]
+    for name, unit in MEASURES.items():
+        for split, measures in found.measures.items():
+            if name in measures:
+                figures = [f"{figure:.1f}" for figure in describe(measures[name]).values()]
+                said = f"{name.replace('_', ' ')} ({unit})" if split == SPLITS[0] else ""
+                rows.append([said, split, *figures])
+    lines = _aligned(rows, left=2)
+    for split, outside in found.outside.items():
+        of_photo, of_crop = (
+            f"{counts.sum()} outside the {where} in {(counts > 0).sum()} faces"
+            for where, counts in outside.items()
+        )
+        lines.append(f"  landmarks of {split}: {of_photo}, {of_crop}")
+    lines.append("  Farthest from the mean shape:")
+    rows = [
+        [f"  {o.photo}", f"{o.split} {o.index}", f"{o.shape_distance:.1f}%"]
+        for o in found.outliers
+    ]
+    return "\n".join(lines + _aligned(rows, left=2))
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Rows as lines, the first ``left`` columns flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, count: int) -> None:
+    """Writes inspect.json and the pictures, naming each."""
+    pictures: dict[str, Image.Image] = {
+        f"{name}.png": _spread(faces, split, np.arange(len(split)), count)
+        for name, split in splits.items()
+    }
+    if any(split.subsets.any() for split in splits.values()):
+        pictures["subsets.png"] = _by_subset(faces, splits)
+    pictures["outliers.png"] = contact_sheet(
+        torch.stack([torch.from_numpy(splits[o.split].images[o.index]) for o in found.outliers]),
+        torch.stack(
+            [torch.from_numpy(splits[o.split].landmarks[o.index]) for o in found.outliers]
+        ),
+        [f"{o.shape_distance:.1f}% {o.split} {Path(o.photo).name}" for o in found.outliers],
+        columns=5,
+    )
+    for name, picture in pictures.items():
+        with replacing(output / name) as temporary:
+            picture.save(temporary, format="PNG")
+    with replacing(output / "distributions.png") as temporary:
+        draw_distributions(found, faces.name).savefig(temporary, format="png", dpi=120)
+    write_json(output / "inspect.json", to_json(faces, splits, found))
+    for name in (*pictures, "distributions.png", "inspect.json"):
+        print(f"Wrote {output / name}")
+
+
+def _spread(faces: FaceFile, split: FaceSplit, rows: NDArray[np.int64], count: int) -> Image.Image:
+    """Faces spread evenly over ``rows`` of a split, with their landmarks and subsets."""
+    chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
     captions = []
     for face in chosen:
         subsets = [
             n for n, member in zip(faces.subsets, split.subsets[face], strict=True) if member
         ]
         captions.append(f"{Path(split.photo[face]).name} {' '.join(subsets)}".strip())
-    images, landmarks = torch.from_numpy(split.images), torch.from_numpy(split.landmarks)
-    contact_sheet(images[chosen], landmarks[chosen], captions).save(path)
+    return contact_sheet(
+        torch.from_numpy(split.images[chosen]),
+        torch.from_numpy(split.landmarks[chosen]),
+        captions,
+        columns=IN_A_ROW,
+    )
+
+
+def _by_subset(faces: FaceFile, splits: Splits) -> Image.Image:
+    """A row of faces a subset: of test, or of train where test has none."""
+    rows: dict[str, Image.Image] = {}
+    for k, name in enumerate(faces.subsets):
+        of = {split: np.flatnonzero(splits[split].subsets[:, k]) for split in SPLITS}
+        shown = "test" if len(of["test"]) else "train"
+        if len(of[shown]):
+            counts = " and ".join(f"{len(found)} {split}" for split, found in of.items())
+            title = f"{name}: {counts} faces; these of {shown}"
+            rows[title] = _spread(faces, splits[shown], of[shown], IN_A_ROW)
+    return stacked(rows)

@@ -4,7 +4,7 @@ Coordinates are pixels of the image that they are drawn on, pixel centres at who
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import torch
@@ -62,6 +62,28 @@ def contact_sheet(
             _disc(face, x, y, _SMOOTH * 1.6, DOT)
         faces.append(_shrink(face))
     return _sheet(faces, captions, columns)
+
+
+def stacked(sheets: Mapping[str, Image.Image]) -> Image.Image:
+    """Puts sheets below each other, a title above each.
+
+    Args:
+        sheets: The sheets by their titles.
+
+    Raises:
+        ValueError: No sheet.
+    """
+    if not sheets:
+        raise ValueError("sheets is empty, expected at least one")
+    width = max(sheet.width for sheet in sheets.values())
+    height = sum(LINE + sheet.height for sheet in sheets.values())
+    whole = Image.new("RGB", (width, height), PAPER)
+    draw, y = ImageDraw.Draw(whole), 0
+    for title, sheet in sheets.items():
+        draw.text((GAP, y + LINE / 2), title, fill=INK, font=_font(), anchor="lm")
+        whole.paste(sheet, (0, y + LINE))
+        y += LINE + sheet.height
+    return whole
 
 
 def predicted_faces(

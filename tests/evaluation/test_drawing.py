@@ -13,6 +13,7 @@ from landmark_lightning.evaluation.drawing import (
     SHEET_SIDE,
     contact_sheet,
     predicted_faces,
+    stacked,
 )
 
 GRAY = 128
@@ -107,3 +108,19 @@ def test_a_sheet_needs_a_caption_for_each_face() -> None:
     images, points = _faces()
     with pytest.raises(ValueError, match="captions has 2 lines, expected 3"):
         contact_sheet(images, points, ["a", "b"])
+
+
+def test_stacked_sheets_stand_whole_below_their_titles() -> None:
+    images, points = _faces(faces=4)
+    wide = contact_sheet(images, points, [""] * 4, columns=4)
+    narrow = contact_sheet(images[:1], points[:1], [""], columns=4)
+    whole = stacked({"wide": wide, "narrow": narrow})
+    assert whole.width == wide.width
+    pixels = np.asarray(whole)
+    title = whole.height - wide.height - narrow.height
+    top, below = title // 2, title + wide.height
+    np.testing.assert_array_equal(pixels[top : top + wide.height], np.asarray(wide))
+    np.testing.assert_array_equal(pixels[below:, : narrow.width], np.asarray(narrow))
+    assert pixels[:top].min() < 128
+    with pytest.raises(ValueError, match="sheets is empty"):
+        stacked({})

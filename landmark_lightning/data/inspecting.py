@@ -1,0 +1,256 @@
+"""Inspecting: what a user should know of a FaceFile's faces before training on them.
+
+Pure functions on the arrays of a split, gathered by ``inspect_faces``.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.data.face import SPLITS
+from landmark_lightning.data.facefile import FaceFile, FaceSplit, shared_groups
+from landmark_lightning.data.shapes import disorder, distances, mean_shape, shapes, yaw
+
+MEASURES = {
+    "yaw": "degrees, rough",
+    "face_size": "photo pixels",
+    "padding": "% of the crop",
+    "shape_distance": "% of the face",
+}
+"""Measures of a face, by name, with their units.
+
+``yaw`` is ``shapes.yaw``; ``face_size`` sqrt(width height) of the box; ``padding`` the share of
+the stored crop that shows no photo; ``shape_distance`` the full Procrustes distance to the mean
+shape.
+"""
+
+QUANTILES = {"least": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "most": 1.0}
+OUTLIERS = 10
+FIXED = 0.5
+"""A landmark that lies on one spot of the photo in more than this share of the faces is fixed."""
+
+Measures = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A face far from the mean shape: an extreme pose, or a wrong annotation.
+
+    Attributes:
+        split: ``train`` or ``test``.
+        index: Its place in the split.
+        photo: Its photo.
+        shape_distance: In percent of the face.
+    """
+
+    split: str
+    index: int
+    photo: str
+    shape_distance: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What ``inspect_faces`` found.
+
+    Attributes:
+        measures: By split and name of ``MEASURES``, (N,); without yaw where the scheme's eye
+            corners and nose are not known.
+        outside: By split and by ``photo`` or ``crop``, (N,) landmarks of each face that lie
+            outside it.
+        outliers: The faces farthest from the mean shape, of both splits, the farthest first.
+        warnings: What looks wrong, a sentence each.
+    """
+
+    measures: Mapping[str, Measures]
+    outside: Mapping[str, Mapping[str, NDArray[np.int64]]]
+    outliers: list[Outlier]
+    warnings: list[str]
+
+
+def inspect_faces(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> Inspection:
+    """Measures the faces of both splits and looks for what is wrong with them.
+
+    Args:
+        faces: The FaceFile.
+        splits: Its splits, as ``read`` gives them.
+    """
+    in_split = {name: shapes(split.landmarks) for name, split in splits.items()}
+    mean = mean_shape(np.concatenate(list(in_split.values())))
+    measures: dict[str, Measures] = {}
+    outside = {}
+    for name, split in splits.items():
+        bands = padding(split.images)
+        turned = yaw(split.landmarks, faces.scheme)
+        width, height = (split.box[:, 2:] - split.box[:, :2]).astype(np.float64).T
+        measures[name] = ({} if turned is None else {"yaw": turned}) | {
+            "face_size": np.sqrt(width * height),
+            "padding": 100 * padded_share(bands, faces.crop.side),
+            "shape_distance": 100 * distances(in_split[name], mean),
+        }
+        outside[name] = {
+            "photo": landmarks_outside(split.landmarks, bands, faces.crop.side),
+            "crop": landmarks_outside(split.landmarks, np.zeros_like(bands), faces.crop.side),
+        }
+    found = [
+        Outlier(name, int(i), splits[name].photo[i], float(measures[name]["shape_distance"][i]))
+        for name in splits
+        for i in np.argsort(-measures[name]["shape_distance"])[:OUTLIERS]
+    ]
+    found.sort(key=lambda outlier: -outlier.shape_distance)
+    warnings = [
+        *disorder(mean, faces.scheme),
+        *_fixed_landmarks(splits),
+        *_same_pictures(splits),
+        *same_groups(splits),
+    ]
+    return Inspection(measures, outside, found[:OUTLIERS], warnings)
+
+
+def padding(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many columns and rows of crops show no photo.
+
+    A FaceFile does not tell the photos' sizes. What lies outside them is black to the last pixel,
+    so the wholly black columns and rows at a crop's border are counted. The last one before the
+    photo is gray, for the crop is smoothed, and counts as photo. A photo that has a black border
+    itself counts as if it ended there: it shows as little.
+
+    Args:
+        images: (N, C, C) crops.
+
+    Returns:
+        (N, 4) columns at the left, rows at the top, columns at the right, rows at the bottom; a
+        crop that is black throughout has C everywhere.
+    """
+    bands = []
+    side = images.shape[1]
+    for axis in (1, 2):
+        lines = np.asarray(images.any(axis=axis))  # (N, C): columns, then rows, with any light
+        dark = ~lines.any(axis=1)
+        for one_way in (lines, lines[:, ::-1]):
+            bands.append(np.where(dark, side, one_way.argmax(axis=1)))
+    left, right, top, bottom = bands
+    return np.stack([left, top, right, bottom], axis=1).astype(np.int64)
+
+
+def padded_share(bands: NDArray[np.int64], side: int) -> NDArray[np.float64]:
+    """The share (N,) of crops of ``side`` pixels that ``padding``'s bands (N, 4) cover."""
+    seen: NDArray[np.int64] = (side - bands[:, :2] - bands[:, 2:]).clip(min=0)
+    share: NDArray[np.float64] = 1 - seen.prod(axis=1) / side**2
+    return share
+
+
+def landmarks_outside(
+    landmarks: NDArray[np.float32], bands: NDArray[np.int64], side: int
+) -> NDArray[np.int64]:
+    """How many landmarks of each face lie outside what its crop shows.
+
+    Args:
+        landmarks: (N, L, 2) in crop pixels.
+        bands: (N, 4) of ``padding``; zeros: outside the crop.
+        side: Pixels C of the crop.
+
+    Returns:
+        (N,), exact but for the crop pixel that ``padding`` counts as photo.
+    """
+    low, high = bands[:, None, :2] - 0.5, side - bands[:, None, 2:] - 0.5
+    out: NDArray[np.int64] = ((landmarks < low) | (landmarks > high)).any(axis=2).sum(axis=1)
+    return out
+
+
+def describe(values: NDArray[Any]) -> dict[str, float]:
+    """The ``QUANTILES`` of values (N,), by their names."""
+    found = np.quantile(values, list(QUANTILES.values()))
+    return dict(zip(QUANTILES, found.tolist(), strict=True))
+
+
+def to_json(faces: FaceFile, splits: Mapping[str, FaceSplit], found: Inspection) -> dict[str, Any]:
+    """An inspection as plain numbers, text and lists, for inspect.json."""
+    return {
+        "dataset": faces.name,
+        "sha256": faces.sha256,
+        "scheme": faces.scheme.name,
+        "faces": {name: len(split) for name, split in splits.items()},
+        "subsets": {
+            subset: {name: int(split.subsets[:, k].sum()) for name, split in splits.items()}
+            for k, subset in enumerate(faces.subsets)
+        },
+        "units": {name: unit for name, unit in MEASURES.items() if name in found.measures["test"]},
+        "measures": {
+            name: {measure: describe(values) for measure, values in of_split.items()}
+            for name, of_split in found.measures.items()
+        },
+        "landmarks_outside": {
+            name: {
+                where: {"landmarks": int(counts.sum()), "faces": int((counts > 0).sum())}
+                for where, counts in of_split.items()
+            }
+            for name, of_split in found.outside.items()
+        },
+        "outliers": [vars(outlier) for outlier in found.outliers],
+        "warnings": found.warnings,
+    }
+
+
+def _fixed_landmarks(splits: Mapping[str, FaceSplit]) -> list[str]:
+    """Landmarks that lie on one spot of the photo, to a tenth of a pixel, in most faces."""
+    places = np.concatenate(
+        [
+            split.landmarks @ split.to_photo[:, :, :2].swapaxes(1, 2)
+            + split.to_photo[:, None, :, 2]
+            for split in splits.values()
+        ]
+    )
+    said = []
+    for landmark, spots in enumerate(places.swapaxes(0, 1)):
+        spot, count = np.unique(spots.round(1), axis=0, return_counts=True)
+        share = count.max() / len(spots)
+        if len(spots) > 1 and share > FIXED:
+            x, y = spot[count.argmax()]
+            said.append(
+                f"landmark {landmark} lies at ({x:g}, {y:g}) of the photo in {100 * share:.0f}% "
+                "of the faces"
+            )
+    return said
+
+
+def _same_pictures(splits: Mapping[str, FaceSplit]) -> list[str]:
+    """Faces whose crops are equal to the last bit, within each split and across both."""
+    holders: dict[bytes, dict[str, list[int]]] = {}
+    for name, split in splits.items():
+        for i, image in enumerate(split.images):
+            digest = hashlib.blake2b(image.tobytes()).digest()
+            holders.setdefault(digest, {s: [] for s in SPLITS})[name].append(i)
+    said = []
+    for name, split in splits.items():
+        twice = [of[name] for of in holders.values() if len(of[name]) > 1]
+        if twice:
+            first, second = (split.photo[i] for i in twice[0][:2])
+            said.append(
+                f"{sum(map(len, twice)) - len(twice)} faces of {name} repeat the picture of "
+                f"another, such as {second} that of {first}"
+            )
+    both = [of for of in holders.values() if of["train"] and of["test"]]
+    if both:
+        shown = (splits[name].photo[both[0][name][0]] for name in ("test", "train"))
+        count = sum(len(of["test"]) for of in both)
+        said.append(
+            f"{count} test faces repeat the picture of a training face, such as "
+            f"{' that of '.join(shown)}; the test figures will be too good"
+        )
+    return said
+
+
+def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
+    """Says, in a sentence or none, that groups (persons, videos) stand in both splits."""
+    both = shared_groups(splits["train"], splits["test"])
+    if not both:
+        return []
+    return [
+        f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures will "
+        "be too good"
+    ]

@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.commands.conftest import Command
+
+DRAWN = ("dataset.source.train=30", "dataset.source.test=8", "dataset.crop.side=64")
+OWN = ("dataset=custom", "dataset.name=mine")
+
+
+@pytest.fixture
+def prepared(command: Command, table: Path) -> None:
+    done = command("prepare", *OWN, f"dataset.root={table}", "dataset.scheme=ibug68")
+    assert done.code == 0, done.err
+
+
+def test_it_prints_columns_and_names_every_file_it_wrote(command: Command, tmp_path: Path) -> None:
+    assert command("prepare", *DRAWN).code == 0
+    done = command("inspect", *DRAWN)
+    assert done.code == 0, done.err
+    folder = tmp_path / "data/synthetic-inspect"
+    written = [line.removeprefix("Wrote ") for line in done.out.splitlines() if "Wrote" in line]
+    assert [Path(name).name for name in written] == [
+        "train.png", "test.png", "subsets.png", "outliers.png", "distributions.png", "inspect.json"
+    ]  # fmt: skip
+    assert sorted(p.name for p in folder.iterdir()) == sorted(Path(w).name for w in written)
+    for picture in folder.glob("*.png"):
+        with Image.open(picture) as image:
+            image.load()
+    lines = done.out.splitlines()
+    table = lines[next(i for i, line in enumerate(lines) if "median" in line) :][:9]
+    assert len({len(line) for line in table}) == 1
+    content = json.loads((folder / "inspect.json").read_text())
+    assert content["faces"] == {"train": 30, "test": 8}
+    median = content["measures"]["train"]["face_size"]["median"]
+    assert f"{median:.1f}" in next(line for line in table if "face size" in line).split()
+    for outlier in content["outliers"]:
+        assert outlier["photo"] in done.out
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_wrong_table_is_warned_of(command: Command, tmp_path: Path) -> None:
+    done = command("inspect", *OWN, "output=seen")
+    assert done.code == 0, done.err
+    said = [line for line in done.out.splitlines() if line.startswith("  Warning: ")]
+    content = json.loads((tmp_path / "seen/inspect.json").read_text())
+    assert [line.removeprefix("  Warning: ") for line in said] == content["warnings"]
+    assert any("have changed places" in line or "mirrored" in line for line in said)
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("faces", ["0", "2.5", "true"])
+def test_a_wrong_number_of_faces_is_named(command: Command, faces: str) -> None:
+    done = command("inspect", *OWN, f"faces={faces}")
+    assert done.code == 1
+    assert done.err.startswith("landmark-inspect: faces=")
+    assert done.err.count("\n") == 1
