@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from landmark_lightning.data.inspecting import MEASURES, Inspection
 
-BINS = 40
+MOST_BINS = 40
 _COLORS = {"train": "#0072b2", "test": "#e69f00"}
 
 
@@ -16,6 +16,8 @@ def draw_distributions(found: Inspection, title: str) -> Figure:
         title: What stands above.
     """
     names = [name for name in MEASURES if all(name in m for m in found.measures.values())]
+    fewest = min(len(measures["padding"]) for measures in found.measures.values())
+    bins = min(max(8, round(fewest**0.5)), MOST_BINS)
     figure = Figure(figsize=(3.4 * len(names), 3.2), layout="constrained")
     figure.suptitle(title)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
@@ -24,7 +26,7 @@ def draw_distributions(found: Inspection, title: str) -> Figure:
         for split, of_split in values.items():
             axes.hist(
                 of_split,
-                bins=BINS,
+                bins=bins,
                 range=(low, high if high > low else low + 1),
                 weights=[100 / len(of_split)] * len(of_split),
                 histtype="step",

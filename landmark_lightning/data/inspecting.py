@@ -20,12 +20,13 @@ MEASURES = {
     "face_size": "photo pixels",
     "padding": "% of the crop",
     "shape_distance": "% of the face",
+    "hidden": "% of the landmarks",
 }
 """Measures of a face, by name, with their units.
 
 ``yaw`` is ``shapes.yaw``; ``face_size`` sqrt(width height) of the box; ``padding`` the share of
 the stored crop that shows no photo; ``shape_distance`` the full Procrustes distance to the mean
-shape.
+shape; ``hidden`` the share of landmarks that can't be seen in the photo.
 """
 
 QUANTILES = {"least": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "most": 1.0}
@@ -58,8 +59,8 @@ class Inspection:
     """What ``inspect_faces`` found.
 
     Attributes:
-        measures: By split and name of ``MEASURES``, (N,); without yaw where the scheme's eye
-            corners and nose are not known.
+        measures: By split and name of ``MEASURES``, (N,); without ``yaw`` where the scheme's eye
+            corners and nose are not known, and without ``hidden`` where all are visible.
         outside: By split and by ``photo`` or ``crop``, (N,) landmarks of each face that lie
             outside it.
         outliers: The faces farthest from the mean shape, of both splits, the farthest first.
@@ -83,15 +84,21 @@ def inspect_faces(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> Inspectio
     mean = mean_shape(np.concatenate(list(in_split.values())))
     measures: dict[str, Measures] = {}
     outside = {}
+    any_hidden = not all(split.visible.all() for split in splits.values())
     for name, split in splits.items():
         bands = padding(split.images)
         turned = yaw(split.landmarks, faces.scheme)
         width, height = (split.box[:, 2:] - split.box[:, :2]).astype(np.float64).T
-        measures[name] = ({} if turned is None else {"yaw": turned}) | {
+        measured = {
             "face_size": np.sqrt(width * height),
             "padding": 100 * padded_share(bands, faces.crop.side),
             "shape_distance": 100 * distances(in_split[name], mean),
         }
+        if turned is not None:
+            measured["yaw"] = turned
+        if any_hidden:
+            measured["hidden"] = 100 * (1 - split.visible.mean(axis=1))
+        measures[name] = measured
         outside[name] = {
             "photo": landmarks_outside(split.landmarks, bands, faces.crop.side),
             "crop": landmarks_outside(split.landmarks, np.zeros_like(bands), faces.crop.side),

@@ -74,8 +74,21 @@ def test_measures_have_a_value_a_face(dots: FaceFile, splits: Splits) -> None:
 def test_the_drawn_faces_have_a_yaw_and_nothing_wrong(drawn: FaceFile) -> None:
     splits = {name: drawn.read(name) for name in SPLITS}
     found = inspect_faces(drawn, splits)
-    assert set(found.measures["train"]) == set(MEASURES)
+    assert set(found.measures["train"]) == set(MEASURES) - {"hidden"}
     assert found.warnings == []
+
+
+def test_hidden_landmarks_are_measured_where_there_are_any(dots: FaceFile, splits: Splits) -> None:
+    visible = {name: np.ones_like(split.visible) for name, split in splits.items()}
+    shown = {
+        name: FaceSplit(**(vars(splits[name]) | {"visible": visible[name]})) for name in SPLITS
+    }
+    assert "hidden" not in inspect_faces(dots, shown).measures["test"]
+    visible["test"][3, :2] = False
+    found = inspect_faces(dots, shown)
+    assert not found.measures["train"]["hidden"].any()
+    assert np.flatnonzero(found.measures["test"]["hidden"]).tolist() == [3]
+    assert found.measures["test"]["hidden"][3] == pytest.approx(40)
 
 
 def test_a_spoilt_face_is_the_first_outlier(dots: FaceFile, splits: Splits) -> None:
