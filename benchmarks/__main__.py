@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import data_path
+from benchmarks import augmentation, data_path
 from benchmarks.timing import HEAD
 from landmark_lightning.files import write_text
 
-MODULES = (data_path,)
+MODULES = (data_path, augmentation)
 VERSIONS = ("torch", "pytorch-lightning", "kornia")
 
 

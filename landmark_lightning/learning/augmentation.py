@@ -1,15 +1,18 @@
-"""Augmentation: the paper's section 5 on whole batches, image and landmarks by the same map."""
+"""Augmentation: the paper's section 5 on whole batches, image and landmarks by the same map.
+
+The parameters of all faces are drawn in one call; one warp does shift, turn, mirror and crop, the
+blur is two 1-D convolutions, and the rest is pointwise. The host never waits for a value.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import kornia
 import torch
 from kornia.augmentation import AugmentationSequential
 from torch import Tensor, nn
 
-from landmark_lightning import geometry
+from landmark_lightning.learning.imaging import blur, contrast, occlude, warp
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.targets import build
 
@@ -29,6 +32,25 @@ REFUSED = (
 
 OCCLUDER_GRAYS = ((0.0, 30.0), (200.0, 255.0), (0.0, 255.0))
 """Ranges of an occluder's gray: dark, bright, any (section 5)."""
+
+
+class Draw(NamedTuple):
+    """Random values, (B, 1, 1, 1) each, uniform in the range that ``Augmentation`` gives them."""
+
+    shift_x: Tensor
+    shift_y: Tensor
+    angle: Tensor
+    mirror: Tensor
+    noise: Tensor
+    sigma: Tensor
+    blurred: Tensor
+    area: Tensor
+    stretch: Tensor
+    left: Tensor
+    top: Tensor
+    gray: Tensor
+    kind: Tensor
+    contrast: Tensor
 
 
 class Augmentation(nn.Module):
@@ -60,6 +82,8 @@ class Augmentation(nn.Module):
 
     permutation: Tensor
     grays: Tensor
+    lowest: Tensor
+    span: Tensor
 
     def __init__(
         self,
@@ -99,17 +123,28 @@ class Augmentation(nn.Module):
                 f"augmentation.blur={list(blur)} must be 0 < low <= high <= {side / 8:g}"
             )
         self.crop_side, self.margin, self.side = crop_side, margin, side
-        self.shift, self.rotation, self.mirror = shift, rotation, mirror
-        self.noise, self.occlusion, self.contrast = noise, occlusion, contrast
-        self.blur, self.blur_probability = tuple(blur), blur_probability
+        self.mirror, self.noise, self.occlusion = mirror, noise, occlusion
+        self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
         self.extra = _extra(extra, allow_targets, side)
+        half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
+        ranges = {
+            "shift_x": (-shift, shift), "shift_y": (-shift, shift), "angle": (-rotation, rotation),
+            "noise": (0, noise), "sigma": blur, "area": (0, occlusion),
+            "stretch": (-half_octave, half_octave), "kind": (0, len(OCCLUDER_GRAYS)),
+            "contrast": (-contrast, contrast),
+        }  # fmt: skip
+        limits = torch.tensor([ranges.get(name, (0, 1)) for name in Draw._fields])
+        lowest, highest = limits.T.reshape(2, -1, 1, 1, 1, 1)
+        self.register_buffer("lowest", lowest, persistent=False)
+        self.register_buffer("span", highest - lowest, persistent=False)
         self.register_buffer("permutation", torch.tensor(scheme.mirror), persistent=False)
-        self.register_buffer("grays", torch.tensor(OCCLUDER_GRAYS) / 255, persistent=False)
+        self.register_buffer("grays", torch.tensor(OCCLUDER_GRAYS).T / 255, persistent=False)
 
     def use_crop(self, side: int, margin: float) -> None:
         """Reads stored crops of another side and margin from now on."""
         self.crop_side, self.margin = side, margin
 
+    @torch.no_grad()
     def forward(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
         """Makes the network's input.
 
@@ -120,66 +155,72 @@ class Augmentation(nn.Module):
         Returns:
             (B, 1, S, S) float32 in [-1, 1], and (B, L, 2) in input pixels.
         """
-        to_crop, mirrored = self._draw_maps(len(images), images.device)
-        from_crop = geometry.invert_affine(to_crop)
-        image = kornia.geometry.warp_affine(
-            images.to(torch.float32) / 255, from_crop, (self.side, self.side), align_corners=True
-        )
-        points = geometry.apply_affine(from_crop, landmarks)
-        points = torch.where(mirrored[:, None, None], points[:, self.permutation], points)
-        if self.training:
-            image = self._contrast(self._occlude(self._blur(self._noise(image))))
-            if self.extra is not None:
-                image, points = self.extra(image, points)
-        return image * 2 - 1, points
+        # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
+        with torch.autocast(images.device.type, enabled=False):
+            if self.training:
+                return self._change(images, landmarks)
+            return self._cut(images, landmarks)
 
-    def _draw_maps(self, faces: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(B, 2, 3) maps from input to stored crop, and (B,) which faces are mirrored."""
-        if self.training:
-            drawn = torch.rand((4, faces), device=device) * 2 - 1
-            shift, angle = drawn[:2].T * self.shift, drawn[2] * self.rotation
-            mirrored = (drawn[3] + 1) / 2 < self.mirror
-        else:
-            shift = torch.zeros((faces, 2), device=device)
-            angle = torch.zeros(faces, device=device)
-            mirrored = torch.zeros(faces, device=device, dtype=torch.bool)
-        to_crop = geometry.input_to_crop(self.crop_side, self.margin, self.side, shift, angle)
-        flip = torch.tensor([[-1.0, 0.0, self.side - 1.0], [0.0, 1.0, 0.0]], device=device)
-        flipped = geometry.compose_affine(to_crop, flip.expand(faces, 2, 3))
-        return torch.where(mirrored[:, None, None], flipped, to_crop), mirrored
+    @property
+    def _scale(self) -> float:
+        """Pixels of the stored crop in a pixel of the input."""
+        return self.crop_side / (self.margin * self.side)
 
-    def _noise(self, image: Tensor) -> Tensor:
-        amplitude = torch.rand((len(image), 1, 1, 1), device=image.device) * self.noise
-        return (image + (torch.rand_like(image) * 2 - 1) * amplitude).clamp(0, 1)
+    def _cut(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """The middle of the crops, as ``forward`` returns it."""
+        middle = (self.crop_side - 1) / 2
+        center = torch.full((len(images), 1, 2), middle, device=images.device)
+        linear = self._scale * torch.eye(2, device=images.device).expand(len(images), 2, 2)
+        image = warp(images.to(torch.float32), center, linear, self.side)
+        points = (landmarks - middle) / self._scale + (self.side - 1) / 2
+        return image * (2 / 255) - 1, points
 
-    def _blur(self, image: Tensor) -> Tensor:
-        low, high = self.blur
-        sigma, chance = torch.rand((2, len(image)), device=image.device)
-        sigma = (low + sigma * (high - low))[:, None].expand(-1, 2)
-        size = 2 * math.ceil(3 * high) + 1
-        blurred = kornia.filters.gaussian_blur2d(image, (size, size), sigma)
-        return torch.where((chance < self.blur_probability)[:, None, None, None], blurred, image)
+    def _change(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """A random change of each face, as ``forward`` returns it."""
+        drawn = self._draw(len(images), images.device)
+        center, linear, mirrored = self._map(drawn)
+        image = warp(images.to(torch.float32), center, linear, self.side).mul_(1 / 255)
+        # linear is a turn (and mirror) times the scale: its inverse is its transpose / scale^2.
+        points = torch.bmm(landmarks - center, linear).div_(self._scale**2)
+        points += (self.side - 1) / 2
+        if self.mirror:
+            points = torch.where(mirrored, points[:, self.permutation], points)
+        image = self._change_grays(image, drawn)
+        if self.extra is not None:
+            image, points = self.extra((image + 1) / 2, points)
+            image = image * 2 - 1
+        return image, points
 
-    def _occlude(self, image: Tensor) -> Tensor:
-        area, aspect, left, top, gray = torch.rand((5, len(image)), device=image.device)
-        area = area * self.occlusion
-        aspect = torch.exp((aspect * 2 - 1) * math.log(2.0))  # width over height, 1/2 to 2
-        width = (area * aspect).sqrt().clamp(max=1) * self.side
-        height = (area / aspect).sqrt().clamp(max=1) * self.side
-        left, top = left * (self.side - width), top * (self.side - height)
-        place = torch.arange(self.side, device=image.device) + 0.5
-        across = (place > left[:, None]) & (place < (left + width)[:, None])
-        down = (place > top[:, None]) & (place < (top + height)[:, None])
-        covered = (down[:, :, None] & across[:, None, :])[:, None]
-        grays = self.grays[torch.randint(len(self.grays), (len(image),), device=image.device)]
-        value = grays[:, 0] + gray * (grays[:, 1] - grays[:, 0])
-        return torch.where(covered, value[:, None, None, None], image)
+    def _draw(self, faces: int, device: torch.device) -> Draw:
+        uniform = torch.rand((len(self.span), faces, 1, 1, 1), device=device)
+        return Draw(*torch.addcmul(self.lowest, self.span, uniform).unbind())
 
-    def _contrast(self, image: Tensor) -> Tensor:
-        change = (torch.rand(len(image), device=image.device) * 2 - 1) * self.contrast
-        factor = 259 * (change + 255) / (255 * (259 - change))
-        centered = kornia.enhance.adjust_contrast(image - 0.5, factor, clip_output=False)
-        return (centered + 0.5).clamp(0, 1)
+    def _map(self, drawn: Draw) -> tuple[Tensor, Tensor, Tensor]:
+        """Center (B, 1, 2) and linear map (B, 2, 2) for ``warp``, (B, 1, 1) who is mirrored."""
+        shift = torch.cat([drawn.shift_x, drawn.shift_y], dim=-1)[:, 0]
+        center = shift * (self.crop_side / self.margin) + (self.crop_side - 1) / 2
+        cos, sin = drawn.angle.cos(), drawn.angle.sin()
+        linear = torch.cat([cos, -sin, sin, cos], dim=1).view(-1, 2, 2) * self._scale
+        mirrored = (drawn.mirror < self.mirror)[:, 0]
+        if self.mirror:
+            linear[:, :, :1] *= 1 - 2 * mirrored.to(linear.dtype)
+        return center, linear, mirrored
+
+    def _change_grays(self, image: Tensor, drawn: Draw) -> Tensor:
+        """Noise, blur, occluder and contrast: [0, 1] to [-1, 1]."""
+        if self.noise:
+            signs = torch.empty_like(image).uniform_(-1, 1)
+            image = image.addcmul_(signs, drawn.noise).clamp_(0, 1)
+        if self.blur_probability:
+            sigma = torch.where(drawn.blurred < self.blur_probability, drawn.sigma, 1e-3)
+            image = blur(image, sigma, self.blur_radius)
+        if self.occlusion:
+            root, stretch = drawn.area.sqrt(), drawn.stretch.exp()
+            size = torch.stack([root * stretch, root / stretch]).clamp_(max=1) * self.side
+            start = torch.stack([drawn.left, drawn.top]) * (self.side - size)
+            darkest, brightest = self.grays[:, drawn.kind.long()].unbind()
+            image = occlude(image, start, size, torch.lerp(darkest, brightest, drawn.gray))
+        return contrast(image, drawn.contrast)
 
 
 def _extra(

@@ -5,7 +5,9 @@ import kornia
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from benchmarks.kornia_container import kornia_container
 from landmark_lightning.learning.augmentation import Augmentation
 from landmark_lightning.schemes import Scheme
 from tests.conftest import DOTS
@@ -93,10 +95,9 @@ def test_a_mirror_renames_the_landmarks() -> None:
 def test_shifts_and_turns_stay_in_range() -> None:
     torch.manual_seed(0)
     augmentation = _augmentation(ONE, shift=0.2, rotation=1.0)
-    to_crop, _ = augmentation._draw_maps(5000, torch.device("cpu"))
-    middle = (to_crop @ torch.tensor([31.5, 31.5, 1.0])) - 63.5
-    assert 0.99 * 12.8 < float(middle.abs().max()) <= 12.8 + 1e-3
-    angle = torch.atan2(to_crop[:, 1, 0], to_crop[:, 0, 0])
+    center, linear, _ = augmentation._map(augmentation._draw(5000, torch.device("cpu")))
+    assert 0.99 * 12.8 < float((center - 63.5).abs().max()) <= 12.8 + 1e-3
+    angle = torch.atan2(linear[:, 1, 0], linear[:, 0, 0])
     assert 0.99 < float(angle.abs().max()) <= 1.0 + 1e-5
     assert abs(float(angle.mean())) < 0.05
 
@@ -215,3 +216,39 @@ def test_an_extra_that_changes_the_side_is_refused() -> None:
 def test_a_wrong_knob_is_named(knobs: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         _augmentation(**knobs)
+
+
+class Count(TorchDispatchMode):
+    """Counts torch's operations."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        self.operations += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_sixth_of_the_operations_of_one_kornia_container() -> None:
+    images, landmarks = torch.zeros(10, 1, 128, 128, dtype=torch.uint8), torch.zeros(10, 5, 2)
+    augmentation = Augmentation(DOTS, 128, 2.0, 64, mirror=0.5).train()
+    container = kornia_container(64)
+    with Count() as ours:
+        augmentation(images, landmarks)
+    with Count() as theirs:
+        container(images.to(torch.float32) / 255, landmarks)
+    assert 6 * ours.operations <= theirs.operations
+
+
+def test_autocast_leaves_grays_and_landmarks_alone() -> None:
+    images = torch.randint(0, 256, (4, 1, 128, 128), dtype=torch.uint8)
+    landmarks = torch.rand(4, 5, 2) * 128
+    augmentation = Augmentation(DOTS, 128, 2.0, 64, mirror=0.5).train()
+    torch.manual_seed(0)
+    image, points = augmentation(images, landmarks)
+    torch.manual_seed(0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = augmentation(images, landmarks)
+    assert torch.equal(again[0], image)
+    assert torch.equal(again[1], points)
