@@ -5,18 +5,20 @@ A row's module has ``measure(device) -> Iterator[Row]``; it is named in ``MODULE
 
 import argparse
 import importlib.metadata
+import logging
 import platform
 import sys
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from benchmarks import augmentation, data_path
+from benchmarks import augmentation, data_path, training
 from benchmarks.timing import HEAD
 from landmark_lightning.files import write_text
 
-MODULES = (data_path, augmentation)
+MODULES = (data_path, augmentation, training)
 VERSIONS = ("torch", "pytorch-lightning", "kornia")
 
 
@@ -32,6 +34,9 @@ def main() -> None:
     if chosen.device == "cuda" and not torch.cuda.is_available():
         sys.exit("benchmarks: torch sees no CUDA device here; make bench measures the CPU")
     torch.set_num_threads(1)
+    for talker in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(talker).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
     device = torch.device(chosen.device)
     lines = [_conditions(device), "", HEAD]
     print("\n".join(lines), flush=True)

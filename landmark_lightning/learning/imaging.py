@@ -24,10 +24,10 @@ def warp(images: Tensor, center: Tensor, linear: Tensor, side: int) -> Tensor:
     unit = 2 / (images.shape[-1] - 1)  # of grid_sample, whose image spans -1 to 1
     end = unit * (side - 1) / 2
     steps = torch.linspace(-end, end, side, device=images.device)
-    across, down = (linear[:, None] * steps[:, None, None]).unbind(-1)
-    # An outer sum costs a third of affine_grid's matrix product.
-    grid = across[:, None] + (down + (center * unit - 1))[:, :, None]
-    return functional.grid_sample(images, grid, align_corners=True)
+    across, down = (linear.mT[..., None, None] * steps).unbind(1)
+    # x and y apart, each the sum of a row and a column: a fifth of affine_grid's time.
+    grid = across + (down + (center * unit - 1).mT[..., None]).mT
+    return functional.grid_sample(images, grid.permute(0, 2, 3, 1), align_corners=True)
 
 
 def blur(image: Tensor, sigma: Tensor, radius: int) -> Tensor:
@@ -41,6 +41,7 @@ def blur(image: Tensor, sigma: Tensor, radius: int) -> Tensor:
     distance = torch.arange(-radius, radius + 1, device=image.device)
     kernel = (distance.square() / (-2 * sigma.square())).softmax(dim=-1)
     faces = functional.pad(image, (radius,) * 4, mode="reflect").transpose(0, 1)
+    faces = faces.contiguous(memory_format=torch.channels_last)  # faster on a CPU
     faces = functional.conv2d(faces, kernel, groups=len(sigma))
     faces = functional.conv2d(faces, kernel.mT, groups=len(sigma))
     return faces.transpose(0, 1)
@@ -56,8 +57,8 @@ def occlude(image: Tensor, start: Tensor, size: Tensor, gray: Tensor) -> Tensor:
         gray: (B, 1, 1, 1) gray of the rectangle.
     """
     place = torch.arange(0.5, image.shape[-1], device=image.device)
-    across, down = ((place > start) & (place < start + size)).unbind()
-    return torch.where(across & down.mT, gray, image)
+    across, down = ((place > start) & (place < start + size)).to(image.dtype).unbind()
+    return torch.lerp(image, gray, across * down.mT)  # weights 0 and 1 are exact
 
 
 def contrast(image: Tensor, change: Tensor) -> Tensor:

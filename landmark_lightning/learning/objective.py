@@ -1,5 +1,6 @@
 """Objective: coordinate loss of the phase, and the validation loss of Eq. 3."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def wing(residual: Tensor, w: float = 10.0, epsilon: float = 2.0) -> Tensor:
         epsilon: Limits the curvature near 0, input pixels.
     """
     size = residual.abs()
-    offset = w - w * torch.log1p(torch.tensor(w / epsilon, dtype=size.dtype, device=size.device))
+    offset = w - w * math.log1p(w / epsilon)
     return torch.where(size < w, w * torch.log1p(size / epsilon), size - offset)
 
 

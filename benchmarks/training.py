@@ -1,0 +1,73 @@
+"""The training step, against the naive stack, a bare loop and the variants among themselves."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch.utils.data import DataLoader
+
+from benchmarks.bare_loop import BareLoop
+from benchmarks.data_path import HdfFaces
+from benchmarks.faces import random_faces
+from benchmarks.naive import NaiveTask
+from benchmarks.running import STUB_NETWORK, Steps, StubNetwork, lean, make_task, trainer
+from benchmarks.timing import Row, interleaved
+from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.facefile import FaceFile
+
+FACES = 3000  # 2,700 to train: an epoch of 270 steps
+TENTH = 27  # steps of a tenth of an epoch, the time between two rescorings
+
+
+def measure(device: torch.device) -> Iterator[Row]:
+    """Batches of 10 on inputs of 64 x 64 with 68 landmarks."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = random_faces(Path(folder), FACES)
+        yield _stub_against_naive(file, device)
+        yield _against_bare_loop(file, device)
+        nobb = lean(file, device, times=TENTH)
+        for name, balancing, goal in (
+            ("bbo", {"refresh": "online"}, 1 / 1.03),
+            ("bbs", {"refresh": "rescore", "fraction": 0.1}, 1 / 1.25),
+        ):
+            ours = lean(file, device, times=TENTH, balancing=balancing)
+            timed = interleaved(ours, nobb, device, rounds=9)
+            ours.stop()
+            yield Row(f"training step of {name}", "of nobb", *timed, goal=goal, times=TENTH)
+        nobb.stop()
+
+
+def _stub_against_naive(file: FaceFile, device: torch.device) -> Row:
+    times = 20
+    task = NaiveTask(StubNetwork(68, 3), 64)
+    loader = DataLoader(HdfFaces(file.path), 10, shuffle=True)
+
+    def fit(steps: Callback) -> None:
+        settings = {"accelerator": device.type, "gradient_clip_val": 5.0}
+        trainer(file.path.parent, [steps], **settings, log_every_n_steps=1).fit(task, loader)
+
+    ours, rival = lean(file, device, times=times, network=STUB_NETWORK), Steps(fit, times)
+    timed = interleaved(ours, rival, device)
+    ours.stop()
+    rival.stop()
+    return Row("training step, stub network", "naive stack", *timed, goal=5, times=times)
+
+
+def _against_bare_loop(file: FaceFile, device: torch.device) -> Row:
+    times = 10
+    module = FaceDataModule(file, batch_size=10)
+    task = make_task(file, module).to(device)
+    faces = module.train_faces
+    bare = BareLoop(
+        faces.images.to(device),
+        faces.landmarks.to(device),
+        task.augmentation,
+        task.network,
+        task.objectives[0],
+    )
+    ours = lean(file, device, times=times)
+    timed = interleaved(ours, lambda: bare.run(times), device, rounds=15)
+    ours.stop()
+    return Row("training step, real network", "bare loop", *timed, goal=1 / 1.05, times=times)
