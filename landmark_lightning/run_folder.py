@@ -94,6 +94,16 @@ class RunFolder:
         return self.path / "error.txt"
 
     @property
+    def surprises(self) -> Path:
+        """Test faces whose error the signal underrates most, PNG; models with a signal only."""
+        return self.path / "surprises.png"
+
+    @property
+    def balancing(self) -> Path:
+        """How often LPBB drew whom, JSON; models with balancing only."""
+        return self.path / "balancing.json"
+
+    @property
     def evaluations(self) -> Path:
         """Folder of later evaluations, one a dataset."""
         return self.path / "evaluations"
@@ -109,6 +119,8 @@ class RunFolder:
             self.predictions,
             self.faces,
             self.error,
+            self.surprises,
+            self.balancing,
         ):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule, ResidentFaces
@@ -13,14 +15,20 @@ from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.evaluation.drawing import predicted_faces
 from landmark_lightning.evaluation.errors import normalized_mean_error
 from landmark_lightning.evaluation.records import Records, write_records
+from landmark_lightning.evaluation.signal_quality import surprise
 from landmark_lightning.evaluation.summary import summarize
 from landmark_lightning.files import replacing, write_json
-from landmark_lightning.learning.inference import input_images, predict_test, static_prior
+from landmark_lightning.learning.inference import (
+    frames_per_second,
+    input_images,
+    predict_test,
+    static_prior,
+)
 from landmark_lightning.learning.task import LandmarkTask, load_task
 from landmark_lightning.run_folder import RunFolder
 
 COSTS = ("epochs", "train_seconds", "rescore_seconds")
-DRAWN_FACES = 20
+DRAWN_FACES, SURPRISING_FACES = 20, 8
 
 
 def run(config: Mapping[str, Any]) -> None:
@@ -48,7 +56,7 @@ def run(config: Mapping[str, Any]) -> None:
         task, faces, output, str(dataset["name"]), task.run["model"], task.run["seed"]
     )
     print(figures_line(content))
-    print(f"Wrote {output}: metrics.json, predictions.h5, faces.png")
+    print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
 
 
 def write_results(
@@ -60,7 +68,9 @@ def write_results(
     seed: int,
     costs: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
-    """Tests a task on a FaceFile and writes predictions.h5, faces.png and, last, metrics.json.
+    """Tests a task on a FaceFile and writes its figures, predictions and drawn faces.
+
+    metrics.json is written last: a folder that has it has all.
 
     Args:
         task: The trained task.
@@ -77,7 +87,10 @@ def write_results(
     folder = RunFolder(output)
     records = predict_test(task, faces, dataset=dataset, model=model, seed=seed)
     write_records(folder.predictions, records)
-    _draw(task, faces, records, folder.faces)
+    spread = np.linspace(0, len(records.photo) - 1, min(DRAWN_FACES, len(records.photo)))
+    _draw(task, faces, records, spread.round().astype(np.int64), folder.faces)
+    if records.signal is not None:
+        _draw(task, faces, records, _surprising(records, records.signal), folder.surprises)
     content = {
         "dataset": dataset,
         "model": model,
@@ -85,6 +98,7 @@ def write_results(
         "scheme": faces.scheme.name,
         "normalizer": faces.normalizers[0],
         **{name: (costs or {}).get(name) for name in COSTS},
+        "fps": frames_per_second(task),
         "torch": torch.__version__,
         "subsets": summarize(records),
     }
@@ -92,10 +106,21 @@ def write_results(
     return content
 
 
-def _draw(task: LandmarkTask, faces: FaceFile, records: Records, path: Path) -> None:
-    """Draws test faces, spread evenly, with their predictions in the colour of the signal."""
-    chosen = np.linspace(0, len(records.photo) - 1, min(DRAWN_FACES, len(records.photo)))
-    rows = chosen.round().astype(np.int64)
+def _surprising(records: Records, signal: Tensor) -> NDArray[np.int64]:
+    """The test faces whose distance lies furthest above their signal, the worst first."""
+    points = (records.prediction, records.target, signal)
+    above = surprise(*points, records.normalizer[:, 0], records.info.distance)
+    return above.argsort(descending=True, stable=True)[:SURPRISING_FACES].numpy()
+
+
+def _draw(
+    task: LandmarkTask,
+    faces: FaceFile,
+    records: Records,
+    rows: NDArray[np.int64],
+    path: Path,
+) -> None:
+    """Draws test faces with their predictions in the colour of the signal."""
     primary = records.normalizer[:, 0]
     nme = normalized_mean_error(records.prediction, records.target, primary)
     sheet = predicted_faces(
@@ -107,6 +132,12 @@ def _draw(task: LandmarkTask, faces: FaceFile, records: Records, path: Path) -> 
     )
     with replacing(path) as temporary:
         sheet.save(temporary, format="png")
+
+
+def written(folder: RunFolder) -> list[str]:
+    """Names of the files that ``write_results`` left in a folder."""
+    paths = (folder.metrics, folder.predictions, folder.faces, folder.surprises)
+    return [path.name for path in paths if path.is_file()]
 
 
 def figures_line(content: Mapping[str, Any]) -> str:

@@ -13,11 +13,13 @@ from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
-from landmark_lightning.commands.evaluate import figures_line, write_results
+from landmark_lightning.commands.evaluate import figures_line, write_results, written
 from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
+from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.draw_counts import summarize_draws
 from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.files import write_text
+from landmark_lightning.files import write_json, write_text
 from landmark_lightning.learning.callbacks import (
     OnlineBalancing,
     Rescoring,
@@ -119,6 +121,12 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
             "train_seconds": round(state.seconds, 2),
             "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
         }
+        if isinstance(datamodule.sampler, LossBalancer):
+            trained = datamodule.train_faces
+            write_json(
+                folder.balancing,
+                summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
+            )
         content = write_results(best, faces, folder.path, dataset_name, model_name, seed, costs)
         for logger in loggers:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
@@ -131,9 +139,9 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     finally:
         wandb.finish()
     print(figures_line(content))
-    print(
-        f"Wrote {folder.path}: metrics.json, predictions.h5, faces.png, metrics.csv, checkpoints"
-    )
+    more = [folder.balancing.name] if folder.balancing.is_file() else []
+    names = [*written(folder), *more, folder.curves.name, "checkpoints"]
+    print(f"Wrote {folder.path}: {', '.join(names)}")
 
 
 def _facefile(config: Mapping[str, Any]) -> FaceFile:

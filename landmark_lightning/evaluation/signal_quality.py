@@ -84,6 +84,41 @@ def signal_distance(prediction: Tensor, target: Tensor, distance: str | None) ->
     return torch.full_like(prediction[..., 0], torch.nan)
 
 
+def surprise(
+    prediction: Tensor,
+    target: Tensor,
+    signal: Tensor,
+    normalizer: Tensor,
+    distance: str | None,
+) -> Tensor:
+    r"""How far a face's distance lies above its signal: :math:`\frac{100}{L d_n} \sum_l (m - s)`.
+
+    The distance m is the one that the signal was trained for, or the Euclidean one where that is
+    not known here.
+
+    Args:
+        prediction: (N, L, 2) in input pixels.
+        target: (N, L, 2) in input pixels.
+        signal: (N, L) in input pixels.
+        normalizer: (N,) in input pixels.
+        distance: Name of the distance that the signal was trained for.
+
+    Returns:
+        (N,) in percent of the normalizer; -inf where the normalizer is not finite and positive.
+
+    Example:
+        >>> prediction, target = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
+        >>> surprise(prediction, target, torch.ones(1, 1), torch.tensor([50.0]), "manhattan")
+        tensor([12.])
+    """
+    measured = signal_distance(prediction, target, distance)
+    if bool(measured.isnan().any()):
+        measured = euclidean(prediction, target)
+    usable = normalizer.isfinite() & (normalizer > 0)
+    excess = 100 * (measured - signal).mean(dim=1) / torch.where(usable, normalizer, 1.0)
+    return torch.where(usable, excess, -torch.inf)
+
+
 def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHOLD) -> Tensor:
     r"""Probability that a failed face has a higher score than one that did not fail.
 

@@ -39,8 +39,14 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
         assert any(row.get("val/nme") for row in rows)
         assert any(row.get("test/full/nme") for row in rows)
         assert (run / "config.yaml").is_file()
+        assert (run / "surprises.png").is_file() == (model != "non")
+        assert (run / "balancing.json").is_file() == (model in ("bbo", "bb", "bbs"))
+        assert content["fps"]["batch_64"] > 0
         for name in ("best", "last"):
             torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    drawn = json.loads((tmp_path / "runs/synthetic/bb/seed0/balancing.json").read_text())
+    epochs = json.loads((tmp_path / "runs/synthetic/bb/seed0/metrics.json").read_text())["epochs"]
+    assert drawn["draws"] == epochs * drawn["faces"] == epochs * 27
     assert command("evaluate", "run=runs/synthetic/bb/seed0").code == 0
     report = command("report")
     assert report.code == 0, report.err

@@ -15,6 +15,7 @@ from landmark_lightning.evaluation.signal_quality import (
     signal_figures,
     sparsification_error,
     spearman,
+    surprise,
 )
 
 TIED = st.lists(st.integers(-3, 3), min_size=3, max_size=60)
@@ -120,3 +121,14 @@ def test_signal_figures_take_landmarks_faces_and_normalizers_as_said() -> None:
     assert figures["ause"].item() == pytest.approx(area.item())
     area = failure_auroc(normalized.mean(dim=1), score.mean(dim=1))
     assert figures["failure_auroc"].item() == pytest.approx(area.item())
+
+
+def test_surprise_is_error_above_the_signal() -> None:
+    target = torch.zeros(3, 2, 2)
+    prediction = torch.tensor([3.0, 4.0]).expand(3, 2, 2)
+    signal = torch.tensor([[7.0, 7.0], [1.0, 3.0], [1.0, 3.0]])
+    normalizer = torch.tensor([50.0, 50.0, 0.0])
+    found = surprise(prediction, target, signal, normalizer, "manhattan")
+    assert found.tolist() == [0.0, 10.0, -torch.inf]
+    unknown = surprise(prediction, target, signal, normalizer, "chessboard")
+    assert unknown.tolist() == [-4.0, 6.0, -torch.inf]

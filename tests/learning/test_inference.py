@@ -8,7 +8,12 @@ from landmark_lightning.data.datamodule import ResidentFaces
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.evaluation.records import read_records, write_records
 from landmark_lightning.evaluation.summary import summarize
-from landmark_lightning.learning.inference import predict, predict_test, static_prior
+from landmark_lightning.learning.inference import (
+    frames_per_second,
+    predict,
+    predict_test,
+    static_prior,
+)
 from tests.learning.conftest import MakeTask
 
 
@@ -67,3 +72,16 @@ def test_another_scheme_is_refused(make_task: MakeTask, drawn: FaceFile) -> None
         ValueError, match=r"scheme ibug68 \(68 landmarks\), the run predicts dots5"
     ):
         predict_test(task, drawn, dataset="d", model="m", seed=0)
+
+
+def test_frames_a_second_of_the_network_alone(make_task: MakeTask) -> None:
+    task, _ = make_task()
+    before = torch.get_rng_state()
+    measured = frames_per_second(task)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert measured["batch_1"] > 0
+    assert measured["batch_64"] > 0
+    assert measured["device"].startswith(f"CPU, {torch.get_num_threads()} thread")
+    assert measured["precision"] == "float32"
+    task.network.double()
+    assert frames_per_second(task)["precision"] == "float64"
