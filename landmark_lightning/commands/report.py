@@ -8,13 +8,12 @@ from landmark_lightning.evaluation.report import write_report
 
 
 def run(config: Mapping[str, Any]) -> None:
-    """Reports on the runs below ``runs`` and prints what was written."""
+    """Reports on the runs below ``runs``; prints the main tables and what was written."""
     runs, output = Path(config["runs"]), Path(config["output"])
     if not runs.is_dir():
         raise FileNotFoundError(f"runs={runs} is no folder; landmark-train writes runs")
     print(f"Comparing the runs below {runs}")
     written = write_report(runs, output)
-    for path in written:
-        if path.name == "tables.md":
-            print(path.read_text(encoding="utf-8"))
-    print("Wrote " + ", ".join(str(path) for path in written))
+    tables = (output / "tables.md").read_text(encoding="utf-8")
+    print(tables.split("\n## ")[0].rstrip())
+    print("\nWrote " + ", ".join(str(path) for path in written))

@@ -36,14 +36,28 @@ class Run:
     normalizer: str
     content: dict[str, Any]
 
-    def figure(self, *keys: str) -> float | None:
-        """The number under ``keys``; None where it is null, missing or not finite."""
+    def _under(self, keys: Iterable[str]) -> Any:  # noqa: ANN401
         value: Any = self.content
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def figure(self, *keys: str) -> float | None:
+        """The number under ``keys``; None where it is null, missing or not finite."""
+        value = self._under(keys)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return float(value) if math.isfinite(value) else None
+
+    def word(self, *keys: str) -> str | None:
+        """The text under ``keys``; None where there is none."""
+        value = self._under(keys)
+        return value if isinstance(value, str) else None
+
+    def names(self, *keys: str) -> list[str]:
+        """What the object under ``keys`` has entries of; nothing where there is none."""
+        value = self._under(keys)
+        return list(value) if isinstance(value, dict) else []
 
 
 @dataclass(frozen=True)

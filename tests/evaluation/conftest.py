@@ -1,57 +1,85 @@
+"""Made-up runs, as landmark-train leaves them."""
+
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from landmark_lightning.evaluation.records import Records, RunInfo
+from landmark_lightning.evaluation.records import Records, RunInfo, write_records
+from landmark_lightning.evaluation.summary import summarize
 from landmark_lightning.schemes import SCHEMES
 
 MakeRecords = Callable[..., Records]
 
 
+def made_records(
+    faces: int = 40,
+    scheme: str = "aflw19",
+    subset_names: tuple[str, ...] = ("frontal", "none"),
+    model: str = "bb",
+    seed: int = 0,
+    dataset: str = "aflw",
+) -> Records:
+    """Made-up records whose signal knows something of the error."""
+    generator = torch.Generator().manual_seed(seed)
+    kind = SCHEMES[scheme]
+    shape = (faces, kind.landmarks)
+    target = 64 * torch.rand((*shape, 2), generator=generator)
+    prior = 0.5 + torch.rand(kind.landmarks, generator=generator)
+    size = prior * (0.3 + 1.5 * torch.rand((faces, 1), generator=generator))
+    noise = torch.randn((*shape, 2), generator=generator)
+    subsets = torch.rand((faces, len(subset_names)), generator=generator) < 0.4
+    for k, name in enumerate(subset_names):
+        if name == "none":
+            subsets[:, k] = False
+    return Records(
+        prediction=target + size[..., None] * noise,
+        target=target,
+        signal=None if model == "non" else size + torch.rand(shape, generator=generator),
+        normalizer=20 + 10 * torch.rand((faces, len(kind.normalizers)), generator=generator),
+        subsets=subsets,
+        photo=tuple(f"fotos/größe {face}.jpg" for face in range(faces)),
+        to_photo=torch.eye(2, 3).repeat(faces, 1, 1),
+        prior=prior,
+        visible=torch.rand(shape, generator=generator) < 0.8,
+        info=RunInfo(
+            dataset=dataset,
+            model=model,
+            seed=seed,
+            scheme=kind.to_dict(),
+            normalizers=tuple(kind.normalizers),
+            subset_names=subset_names,
+            distance=None if model == "non" else "manhattan",
+            input_side=64,
+        ),
+    )
+
+
 @pytest.fixture
 def make_records() -> MakeRecords:
-    """Made-up records whose signal knows something of the error."""
+    """``made_records``."""
+    return made_records
 
-    def make(
-        faces: int = 40,
-        scheme: str = "aflw19",
-        subset_names: tuple[str, ...] = ("frontal", "none"),
-        model: str = "bb",
-        seed: int = 0,
-        dataset: str = "aflw",
-    ) -> Records:
-        generator = torch.Generator().manual_seed(seed)
-        kind = SCHEMES[scheme]
-        shape = (faces, kind.landmarks)
-        target = 64 * torch.rand((*shape, 2), generator=generator)
-        prior = 0.5 + torch.rand(kind.landmarks, generator=generator)
-        size = prior * (0.3 + 1.5 * torch.rand((faces, 1), generator=generator))
-        noise = torch.randn((*shape, 2), generator=generator)
-        subsets = torch.rand((faces, len(subset_names)), generator=generator) < 0.4
-        for k, name in enumerate(subset_names):
-            if name == "none":
-                subsets[:, k] = False
-        return Records(
-            prediction=target + size[..., None] * noise,
-            target=target,
-            signal=None if model == "non" else size + torch.rand(shape, generator=generator),
-            normalizer=20 + 10 * torch.rand((faces, len(kind.normalizers)), generator=generator),
-            subsets=subsets,
-            photo=tuple(f"fotos/größe {face}.jpg" for face in range(faces)),
-            to_photo=torch.eye(2, 3).repeat(faces, 1, 1),
-            prior=prior,
-            visible=torch.rand(shape, generator=generator) < 0.8,
-            info=RunInfo(
-                dataset=dataset,
-                model=model,
-                seed=seed,
-                scheme=kind.to_dict(),
-                normalizers=tuple(kind.normalizers),
-                subset_names=subset_names,
-                distance=None if model == "non" else "manhattan",
-                input_side=64,
-            ),
-        )
 
-    return make
+def write_run(runs: Path, records: Records, **content: Any) -> Path:  # noqa: ANN401
+    """Writes predictions.h5 and metrics.json to the run's folder; gives the folder."""
+    info = records.info
+    folder = runs / info.dataset / info.model / f"seed{info.seed}"
+    write_records(folder / "predictions.h5", records)
+    whole = {
+        "dataset": info.dataset,
+        "model": info.model,
+        "seed": info.seed,
+        "scheme": info.scheme["name"],
+        "normalizer": info.normalizers[0],
+        "epochs": 3,
+        "train_seconds": 61.4,
+        "rescore_seconds": 5.6,
+        "fps": {"batch_1": 300.0, "batch_64": 900.0, "device": "a GPU", "precision": "float32"},
+        "subsets": summarize(records),
+    }
+    (folder / "metrics.json").write_text(json.dumps(whole | content))
+    return folder

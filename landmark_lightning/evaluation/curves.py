@@ -1,0 +1,194 @@
+"""What the report draws of a cell: curves from its runs' predictions, averaged over seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landmark_lightning.evaluation.discarding import kept_means
+from landmark_lightning.evaluation.errors import landmark_error, normalized_error
+from landmark_lightning.evaluation.records import Records, read_records
+from landmark_lightning.evaluation.runs import Cell
+from landmark_lightning.evaluation.signal_quality import signal_distance, spearman
+from landmark_lightning.evaluation.summary import discard_curve
+
+COVERAGES = tuple(range(5, 101))
+"""Shares of what is kept, in percent, at which ``coverage_curves`` are measured."""
+
+CED_SHARES = tuple(range(0, 101))
+"""Shares of the faces, in percent, at which ``error_quantiles`` are measured."""
+
+BINS = 20
+"""Bins of the calibration curve, of equally many landmarks each."""
+
+Array = NDArray[np.float64]
+Curves = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class SortedErrors:
+    """One panel of Figure 4.
+
+    Attributes:
+        error: (n,) Euclidean errors of all landmarks, ascending, min-max normalized.
+        signal: (n,) signal beside them, min-max normalized; None for a model without one.
+        spearman: Rank correlation of the two; NaN where it can't be computed.
+        seed: The run's.
+    """
+
+    error: Array
+    signal: Array | None
+    spearman: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class CellCurves:
+    """What is drawn of a cell. Errors are NME in percent of its normalizer.
+
+    Attributes:
+        cell: The runs.
+        seeds: How many of them could be read.
+        discard: As ``discard_curve``.
+        pooled: As ``coverage_curves`` of all landmarks of the set.
+        faces: As ``coverage_curves`` of whole faces.
+        quantiles: As ``error_quantiles``.
+        calibration: As ``calibration_curve``; empty for a model without a signal.
+        sorted_errors: Of the run of the lowest seed.
+    """
+
+    cell: Cell
+    seeds: int
+    discard: Curves
+    pooled: Curves
+    faces: Curves
+    quantiles: Array
+    calibration: Curves
+    sorted_errors: SortedErrors
+
+
+def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
+    """Reads the predictions of a cell's runs.
+
+    Returns:
+        The curves, None where no file could be read, and a sentence for each that was not.
+    """
+    read, unread = [], []
+    first: SortedErrors | None = None
+    for run in cell.runs:
+        path = run.path.with_name("predictions.h5")
+        try:
+            records = read_records(path)
+            if records.info.normalizers[0] != cell.normalizer:
+                raise ValueError(f"{path} is not on {cell.normalizer} as its metrics.json is")
+        except (FileNotFoundError, ValueError) as error:
+            unread.append(f"figures: {error}")
+            continue
+        first = first or sort_errors(records)
+        read.append(
+            {
+                "discard": {k: v.numpy() for k, v in discard_curve(records).items()},
+                "pooled": coverage_curves(*_pooled(records)),
+                "faces": coverage_curves(*_by_face(records)),
+                "calibration": calibration_curve(records),
+                "quantiles": {"nme": error_quantiles(records)},
+            }
+        )
+    if first is None:
+        return None, unread
+    mean = {kind: _mean([curves[kind] for curves in read]) for kind in read[0]}
+    quantiles = mean.pop("quantiles")["nme"]
+    return CellCurves(cell, len(read), quantiles=quantiles, sorted_errors=first, **mean), unread
+
+
+def _mean(curves: list[Curves]) -> Curves:
+    shared = [name for name in curves[0] if all(name in of_run for of_run in curves)]
+    return {name: np.mean([of_run[name] for of_run in curves], axis=0) for name in shared}
+
+
+def _errors(records: Records) -> Tensor:
+    primary = records.normalizer[:, 0].double()
+    return normalized_error(records.prediction.double(), records.target.double(), primary)
+
+
+def _scores(records: Records) -> dict[str, Tensor]:
+    """(N, L) signal and static prior over the face's normalizer."""
+    primary = records.normalizer[:, :1].double()
+    scores = {} if records.signal is None else {"signal": records.signal.double() / primary}
+    return {**scores, "prior": records.prior.double() / primary}
+
+
+def _pooled(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
+    scores = {name: score.flatten() for name, score in _scores(records).items()}
+    return _errors(records).flatten(), scores
+
+
+def _by_face(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
+    scores = {name: score.mean(dim=1) for name, score in _scores(records).items()}
+    return _errors(records).mean(dim=1), scores
+
+
+def coverage_curves(error: Tensor, scores: Mapping[str, Tensor]) -> dict[str, Array]:
+    """Risk-coverage curves: the mean error of the share that each score trusts most.
+
+    Args:
+        error: (n,) in percent of the normalizer.
+        scores: (n,) each, high where a high error is expected.
+
+    Returns:
+        For each score, for ``random`` (its expectation, the mean) and for ``oracle``: mean errors
+        at ``COVERAGES``.
+    """
+    kept = (torch.tensor(COVERAGES) * len(error) / 100).ceil().long().clamp(min=1) - 1
+    curves = {
+        name: kept_means(error, score)[kept].numpy()
+        for name, score in (*scores.items(), ("oracle", error))
+    }
+    return {**curves, "random": np.full(len(COVERAGES), float(error.mean()))}
+
+
+def error_quantiles(records: Records) -> Array:
+    """The cumulative error distribution (CED) by face: NME in percent at ``CED_SHARES``."""
+    nme = _errors(records).mean(dim=1).numpy()
+    return np.quantile(nme, np.array(CED_SHARES) / 100)
+
+
+def calibration_curve(records: Records) -> dict[str, Array]:
+    """The signal against the distance that it predicts, in bins of equally many landmarks.
+
+    Returns:
+        (``BINS``,) mean ``signal`` and mean ``distance`` of each bin, in input pixels, by
+        ascending signal. Empty for a model without a signal, for a distance that is not known
+        here, and for fewer landmarks than bins.
+    """
+    distance = signal_distance(records.prediction, records.target, records.info.distance)
+    if records.signal is None or distance.numel() < BINS or bool(distance.isnan().any()):
+        return {}
+    order = records.signal.flatten().argsort(stable=True)
+    bins = {"signal": records.signal.flatten()[order], "distance": distance.flatten()[order]}
+    return {
+        name: np.array([float(part.mean()) for part in values.double().tensor_split(BINS)])
+        for name, values in bins.items()
+    }
+
+
+def sort_errors(records: Records) -> SortedErrors:
+    """Figure 4: all landmarks' errors ascending with the signal beside them."""
+    error = landmark_error(records.prediction, records.target).flatten()
+    order = error.argsort(stable=True)
+    signal = None if records.signal is None else records.signal.flatten()
+    return SortedErrors(
+        error=_min_max(error[order]),
+        signal=None if signal is None else _min_max(signal[order]),
+        spearman=float("nan") if signal is None else float(spearman(signal, error)),
+        seed=records.info.seed,
+    )
+
+
+def _min_max(values: Tensor) -> Array:
+    values = values.double()
+    spread = values.max() - values.min()
+    return ((values - values.min()) / torch.where(spread > 0, spread, 1.0)).numpy()

@@ -1,0 +1,181 @@
+"""The figures of the page: a panel for each cell or for each dataset, with its legend."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from matplotlib.axes import Axes
+
+from landmark_lightning.evaluation import figures
+from landmark_lightning.evaluation.balancing_effect import BalancingEffect
+from landmark_lightning.evaluation.curves import COVERAGES, CellCurves, Curves
+from landmark_lightning.evaluation.figures import SCORES, model_color, panel
+from landmark_lightning.evaluation.markup import Panel, legend, panels_html
+from landmark_lightning.evaluation.runs import Cell, model_rank
+from landmark_lightning.evaluation.summary import CURVE_PERCENTS
+
+
+def cell_name(cell: Cell) -> str:
+    """Dataset and model of a cell."""
+    return f"{cell.dataset}, {cell.model}"
+
+
+def _cell_panels(
+    curves: Iterable[CellCurves],
+    kind: str,
+    told: Callable[[CellCurves], str],
+    draw: Callable[[Axes, CellCurves], None],
+    caption: Callable[[CellCurves], str],
+) -> str:
+    """A panel for each cell, a row or more for each dataset."""
+    rows: dict[tuple[str, str], list[Panel]] = {}
+    for each in curves:
+        cell = each.cell
+        made = Panel(
+            name="-".join((kind, cell.dataset, cell.normalizer, cell.model)),
+            caption=caption(each),
+            alt=f"{cell_name(cell)}: {told(each)}",
+            svg=panel(draw, each),
+        )
+        rows.setdefault((cell.dataset, cell.normalizer), []).append(made)
+    return "\n".join(map(panels_html, rows.values()))
+
+
+def _with_seeds(curves: CellCurves) -> str:
+    return cell_name(curves.cell) + (f", mean of {curves.seeds} seeds" if curves.seeds > 1 else "")
+
+
+def _of_figure4(curves: CellCurves) -> str:
+    errors = curves.sorted_errors
+    if errors.signal is None:
+        return "errors ascending; no signal"
+    return f"errors ascending and the signal beside them, Spearman {errors.spearman:.2f}"
+
+
+def _of_calibration(curves: CellCurves) -> str:
+    highest = {name: values[-1] for name, values in curves.calibration.items()}
+    return f"promises {highest['signal']:.1f} px where it is {highest['distance']:.1f} px"
+
+
+def _at(x: Sequence[int], place: int, values: Curves) -> str:
+    """What curves say at one place, in words."""
+    return ", ".join(
+        f"{label} {values[name][x.index(place)]:.2f}"
+        for name, (label, _, _) in SCORES.items()
+        if name in values
+    )
+
+
+def figure4_panels(curves: Sequence[CellCurves]) -> str:
+    """Figure 4 of each cell."""
+    key = legend(
+        [
+            ("error", figures.ERROR_COLOR, "-"),
+            ("signal, and its mean as a line", figures.SIGNAL_COLOR, ":"),
+        ]
+    )
+    made = _cell_panels(
+        curves,
+        "figure4",
+        _of_figure4,
+        figures.draw_figure4,
+        lambda each: f"{cell_name(each.cell)}, seed {each.sorted_errors.seed}",
+    )
+    return key + made if made else ""
+
+
+def discard_panels(curves: Sequence[CellCurves]) -> str:
+    """Discard curves of each cell."""
+    made = _cell_panels(
+        curves,
+        "discard",
+        lambda each: f"NME with 30% discarded: {_at(CURVE_PERCENTS, 30, each.discard)}",
+        figures.draw_discard,
+        _with_seeds,
+    )
+    return legend(SCORES.values()) + made if made else ""
+
+
+def coverage_panels(curves: Sequence[CellCurves]) -> str:
+    """Risk-coverage curves of each cell, of landmarks and of faces."""
+    pooled = _cell_panels(
+        curves,
+        "coverage-pooled",
+        lambda each: f"NME with 70% of the landmarks kept: {_at(COVERAGES, 70, each.pooled)}",
+        figures.draw_pooled,
+        _with_seeds,
+    )
+    faces = _cell_panels(
+        curves,
+        "coverage-faces",
+        lambda each: f"NME with 70% of the faces kept: {_at(COVERAGES, 70, each.faces)}",
+        figures.draw_faces,
+        _with_seeds,
+    )
+    made = [
+        f"<h3>All landmarks of the test set, pooled</h3>\n{pooled}",
+        f"<h3>Whole faces, by their mean signal</h3>\n{faces}",
+    ]
+    return legend(SCORES.values()) + "\n".join(made) if curves else ""
+
+
+def _dataset_panels(
+    curves: Iterable[CellCurves],
+    kind: str,
+    told: Callable[[CellCurves], str],
+    draw: Callable[[Axes, Sequence[CellCurves], Sequence[str]], None],
+) -> str:
+    """A panel for each dataset, a line in it for each model."""
+    groups: dict[tuple[str, str], list[CellCurves]] = {}
+    for each in curves:
+        groups.setdefault((each.cell.dataset, each.cell.normalizer), []).append(each)
+    models = sorted(
+        {each.cell.model for group in groups.values() for each in group}, key=model_rank
+    )
+    made = [
+        Panel(
+            name=f"{kind}-{dataset}-{normalizer}",
+            caption=f"{dataset}, {normalizer}",
+            alt=f"{dataset}: {'; '.join(f'{each.cell.model} {told(each)}' for each in group)}",
+            svg=panel(draw, group, models),
+        )
+        for (dataset, normalizer), group in groups.items()
+    ]
+    key = legend([(model, model_color(model, models), "-") for model in models])
+    return key + panels_html(made) if made else ""
+
+
+def ced_panels(curves: Sequence[CellCurves]) -> str:
+    """Cumulative error distributions of each dataset."""
+    return _dataset_panels(
+        curves,
+        "ced",
+        lambda each: f"half of the faces below an NME of {each.quantiles[50]:.2f}",
+        figures.draw_ced,
+    )
+
+
+def calibration_panels(curves: Sequence[CellCurves]) -> str:
+    """Calibration of the signal of each dataset."""
+    with_signal = [each for each in curves if each.calibration]
+    return _dataset_panels(
+        with_signal,
+        "calibration",
+        _of_calibration,
+        figures.draw_calibration,
+    )
+
+
+def share_panels(effects: Sequence[BalancingEffect]) -> str:
+    """Share of each subset among training faces and draws, of each cell that LPBB balanced."""
+    made = []
+    for effect in (effect for effect in effects if effect.subsets):
+        cell, faces, draws = effect.cell, effect.shares("faces"), effect.shares("draws")
+        told = "; ".join(
+            f"{name}: {share:.1f}% of the faces, {drawn:.1f}% of the draws"
+            for name, share, drawn in zip(effect.subsets, faces, draws, strict=True)
+        )
+        svg = panel(figures.draw_shares, effect.subsets, faces, draws)
+        name = f"balancing-{cell.dataset}-{cell.normalizer}-{cell.model}"
+        made.append(Panel(name, cell_name(cell), told, svg))
+    colors = (("training faces", figures.FACES_COLOR), ("draws", figures.DRAWS_COLOR))
+    key = legend([(label, color, "-") for label, color in colors])
+    return key + panels_html(made) if made else ""

@@ -1,0 +1,281 @@
+"""Tables of figures: what a table is, and the general ones of any dataset.
+
+One more column is one more line of ``MAIN``, ``ERRORS``, ``SIGNAL`` or ``COST``.
+"""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from landmark_lightning.evaluation.discarding import DISCARD_PERCENTS
+from landmark_lightning.evaluation.runs import Cell
+
+NO_FIGURE = "-"
+"""Stands where a figure can't be computed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure of a table: that of our runs, and the one that the paper prints.
+
+    Attributes:
+        ours: The figure of every run, by seed; None where a run does not have it.
+        printed: The paper's.
+        digits: Digits after the point.
+    """
+
+    ours: Sequence[float | None] = ()
+    printed: float | None = None
+    digits: int = 2
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the seeds; None where one of them lacks the figure."""
+        present = [figure for figure in self.ours if figure is not None]
+        return statistics.fmean(present) if present and len(present) == len(self.ours) else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation (n - 1) over the seeds; None for less than two."""
+        present = [figure for figure in self.ours if figure is not None]
+        return None if self.mean is None or len(present) < 2 else statistics.stdev(present)
+
+    @property
+    def text(self) -> str:
+        """Mean and, of several seeds, standard deviation; empty where there is none."""
+        if self.mean is None:
+            return ""
+        mean = f"{self.mean:.{self.digits}f}"
+        return mean if self.spread is None else f"{mean} ± {self.spread:.{self.digits}f}"
+
+    @property
+    def printed_text(self) -> str:
+        """The paper's figure; empty where it prints none."""
+        return "" if self.printed is None else f"{self.printed:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: Short and unique: letters, digits, ``-`` and ``_``.
+        title: What it shows, in one line.
+        headings: One for each column. The first ``labels`` of them are of text that names a row.
+        rows: As many columns each.
+        metric: What the figures of all columns are; empty where the headings say it.
+        notes: Sentences below it.
+        labels: How many columns name a row.
+    """
+
+    name: str
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str | Entry]]
+    metric: str = ""
+    notes: Sequence[str] = field(default=())
+    labels: int = 1
+
+    @property
+    def has_printed(self) -> bool:
+        """Whether the paper's figures stand in it."""
+        return any(
+            isinstance(entry, Entry) and entry.printed is not None
+            for row in self.rows
+            for entry in row
+        )
+
+
+def entry_text(entry: str | Entry) -> str:
+    """A cell of a table as one text, the paper's figure in brackets."""
+    if isinstance(entry, str):
+        return entry
+    printed = f"({entry.printed_text})" if entry.printed_text else ""
+    return " ".join(text for text in (entry.text, printed) if text) or NO_FIGURE
+
+
+def format_figures(figures: Sequence[float | None], digits: int = 2) -> str:
+    """Mean and, of several, standard deviation (n - 1); ``-`` where one of them is None."""
+    return entry_text(Entry(figures, digits=digits))
+
+
+Show = Callable[[Cell], str | Entry]
+Columns = tuple[tuple[str, Show], ...]
+
+
+def _of_subset(subset: str, *keys: str) -> Show:
+    return lambda cell: Entry(cell.figures("subsets", subset, *keys))
+
+
+def _of_full(*keys: str) -> Show:
+    return _of_subset("full", *keys)
+
+
+def _of_run(*keys: str) -> Show:
+    return lambda cell: Entry(cell.figures(*keys), digits=0)
+
+
+def _all_of(*keys: str) -> Show:
+    """What the runs of a cell say under ``keys``, each different word once."""
+
+    def show(cell: Cell) -> str:
+        words = dict.fromkeys(word for run in cell.runs if (word := run.word(*keys)))
+        return ", ".join(words) or NO_FIGURE
+
+    return show
+
+
+def _epochs(cell: Cell) -> str:
+    present = {figure for figure in cell.figures("epochs") if figure is not None}
+    return ", ".join(f"{figure:g}" for figure in sorted(present)) or NO_FIGURE
+
+
+def _rescoring_share(cell: Cell) -> Entry:
+    shares: list[float | None] = []
+    for run in cell.runs:
+        whole, part = run.figure("train_seconds"), run.figure("rescore_seconds")
+        shares.append(None if not whole or part is None else 100 * part / whole)
+    return Entry(shares, digits=0)
+
+
+NME = "NME {normalizer}"
+MODEL: Columns = (("model", lambda cell: cell.model),)
+
+MAIN: Columns = (
+    *MODEL,
+    ("seeds", lambda cell: str(len(cell.runs))),
+    ("epochs", _epochs),
+    (f"{NME} (%)", _of_full("nme")),
+    ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
+    (f"{NME}, discard 30%", _of_full("discard", "30")),
+    (f"{NME}, static prior 30%", _of_full("discard_prior", "30")),
+    (f"{NME}, oracle 30%", _of_full("discard_oracle", "30")),
+    ("Spearman", _of_full("spearman")),
+    ("failure AUROC", _of_full("failure_auroc")),
+    ("seconds", _of_run("train_seconds")),
+)
+"""The main table: a heading, and what it says of a cell."""
+
+ERRORS: Columns = tuple(
+    (f"{name} {{normalizer}} at {threshold}{unit}", _of_full(f"{key}_{threshold}"))
+    for key, name, unit in (("fr", "FR", " (%)"), ("auc", "AUC", ""))
+    for threshold in ("0.08", "0.10")
+)
+
+DISCARD: Columns = tuple(
+    (f"{percent}% {word}", _of_full(key, str(percent)))
+    for percent in DISCARD_PERCENTS
+    for word, key in (
+        ("by signal", "discard"),
+        ("at random", "discard_random"),
+        ("static prior", "discard_prior"),
+        ("oracle", "discard_oracle"),
+    )
+)
+
+SIGNAL: Columns = (
+    ("Spearman", _of_full("spearman")),
+    ("Spearman, by face", _of_full("spearman_face")),
+    ("Pearson", _of_full("pearson")),
+    ("AUSE {normalizer}", _of_full("ause")),
+    ("signal MAE (px)", _of_full("signal_mae")),
+    ("closed {normalizer}, within faces", _of_full("closed", "within")),
+    ("closed {normalizer}, pooled", _of_full("closed", "pooled")),
+    ("closed {normalizer}, whole faces", _of_full("closed", "face")),
+    ("failure AUROC {normalizer} at 0.08", _of_full("failure_auroc")),
+)
+
+COST: Columns = (
+    ("epochs", _epochs),
+    ("training (s)", _of_run("train_seconds")),
+    ("of which rescoring (s)", _of_run("rescore_seconds")),
+    ("rescoring (%)", _rescoring_share),
+    ("faces a second, batch 1", _of_run("fps", "batch_1")),
+    ("faces a second, batch 64", _of_run("fps", "batch_64")),
+    ("measured on", _all_of("fps", "device")),
+    ("precision", _all_of("fps", "precision")),
+)
+
+
+def by_dataset(cells: Iterable[Cell]) -> dict[tuple[str, str], list[Cell]]:
+    """Cells by dataset and normalizer."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.dataset, cell.normalizer), []).append(cell)
+    return groups
+
+
+def general_tables(cells: Sequence[Cell]) -> list[Table]:
+    """The tables of one dataset's cells, which share a normalizer; the main one comes first.
+
+    Args:
+        cells: Of one group of ``by_dataset``.
+    """
+    return [
+        main_table(cells),
+        *_subset_tables(cells),
+        _table(cells, "errors", "failure rate and area under the CED curve", ERRORS),
+        _table(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
+        _table(cells, "signal", "what the validation signal knows", SIGNAL),
+        _table(cells, "cost", "cost", COST),
+    ]
+
+
+def main_table(cells: Sequence[Cell]) -> Table:
+    """The main table of one dataset's cells."""
+    return _table(cells, "main", "all models", MAIN[1:])
+
+
+def _table(
+    cells: Sequence[Cell], kind: str, title: str, columns: Columns, metric: str = ""
+) -> Table:
+    dataset, normalizer = cells[0].dataset, cells[0].normalizer
+    columns = (*MODEL, *columns)
+    return Table(
+        f"{kind}-{dataset}-{normalizer}",
+        f"{dataset}: {title}",
+        [heading.format(normalizer=normalizer) for heading, _ in columns],
+        [[show(cell) for _, show in columns] for cell in cells],
+        metric.format(normalizer=normalizer),
+    )
+
+
+def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
+    """NME by subset, a table for each normalizer, and of visible landmarks where that is known."""
+    faces = _subsets(cells)
+    primary = cells[0].normalizer
+    tables = []
+    for key, words in (("nme_by", ""), ("nme_visible_by", " of visible landmarks")):
+        names = dict.fromkeys(
+            name
+            for cell in cells
+            for run in cell.runs
+            for subset in faces
+            for name in run.names("subsets", subset, key)
+        )
+        for name in sorted(names, key=lambda name: name != primary):
+            columns: Columns = tuple(
+                (f"{subset} ({count})", _of_subset(subset, key, name))
+                for subset, count in faces.items()
+            )
+            table = _table(cells, f"{key}-{name}", "by subset (faces)", columns)
+            tables.append(
+                Table(
+                    table.name, table.title, table.headings, table.rows, f"NME {name}{words} (%)"
+                )
+            )
+    return tables
+
+
+def _subsets(cells: Iterable[Cell]) -> dict[str, str]:
+    """How many faces each subset has, as text."""
+    faces: dict[str, set[float]] = {}
+    for run in (run for cell in cells for run in cell.runs):
+        for name in run.names("subsets"):
+            count = run.figure("subsets", name, "faces")
+            faces.setdefault(name, set()).update(() if count is None else (count,))
+    return {
+        name: "-".join(f"{count:.0f}" for count in sorted({min(counts), max(counts)}))
+        for name, counts in faces.items()
+        if counts
+    }
