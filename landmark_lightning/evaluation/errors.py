@@ -73,6 +73,33 @@ def normalized_mean_error(prediction: Tensor, target: Tensor, normalizer: Tensor
     return normalized_error(prediction, target, normalizer).mean(dim=1)
 
 
+def visible_mean_error(
+    prediction: Tensor, target: Tensor, normalizer: Tensor, visible: Tensor
+) -> Tensor:
+    r"""NME of each face in percent over its visible landmarks only.
+
+    With :math:`V_n` the visible landmarks of face n:
+    :math:`\frac{100}{|V_n| d_n} \sum_{l \in V_n} \|p_{nl} - t_{nl}\|_2`.
+
+    Args:
+        prediction: (N, L, 2) in any pixels.
+        target: (N, L, 2) in the same pixels.
+        normalizer: (N,) length d of each face in the same pixels.
+        visible: (N, L) bool.
+
+    Returns:
+        (N,); NaN where d is not finite and positive, and where no landmark is visible.
+
+    Example:
+        >>> prediction = torch.tensor([[[3.0, 4.0], [0.0, 9.0]]])
+        >>> target, normalizer = torch.zeros(1, 2, 2), torch.tensor([50.0])
+        >>> visible_mean_error(prediction, target, normalizer, torch.tensor([[True, False]]))
+        tensor([10.])
+    """
+    error = normalized_error(prediction, target, normalizer)
+    return torch.where(visible, error, 0).sum(dim=1) / visible.sum(dim=1)
+
+
 def failure_rate(nme: Tensor, threshold: float) -> Tensor:
     r"""Percentage of faces that fail: :math:`\frac{100}{N} |\{n : NME_n > 100 t\}|`.
 

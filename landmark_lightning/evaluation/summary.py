@@ -21,6 +21,7 @@ from landmark_lightning.evaluation.errors import (
     landmark_error,
     normalized_error,
     normalized_mean_error,
+    visible_mean_error,
 )
 from landmark_lightning.evaluation.metrics import with_full
 from landmark_lightning.evaluation.records import Records
@@ -71,9 +72,11 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
     """The object ``subsets`` of metrics.json: the figures of ``full`` and of every subset.
 
     Errors are NME in percent on the primary normalizer where no other is named, failure rates
-    percent, areas and shares fractions, ``signal_mae`` input pixels. A figure that can't be
-    computed is None: those of an empty subset, those of the signal for a model without one, and
-    those that need a normalizer that is zero or not finite for one of the faces.
+    percent, areas and shares fractions, ``signal_mae`` input pixels. ``nme_visible_by`` is the
+    NME over each face's visible landmarks, of the faces that have one. A figure that can't be
+    computed is None: those of an empty subset, those of the signal for a model without one, those
+    that need a normalizer that is zero or not finite for one of the faces, and ``nme_visible_by``
+    where no landmark of any face is hidden, since it would say the same as ``nme_by``.
 
     Args:
         records: Predictions on N faces.
@@ -83,10 +86,15 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
     """
     info = records.info
     prediction, target = records.prediction.double(), records.target.double()
+    lengths = dict(zip(info.normalizers, records.normalizer.double().unbind(dim=1), strict=True))
     nme_by = {
-        name: normalized_mean_error(prediction, target, length.double())
-        for name, length in zip(info.normalizers, records.normalizer.unbind(dim=1), strict=True)
+        name: normalized_mean_error(prediction, target, length) for name, length in lengths.items()
     }
+    visible_by = {
+        name: visible_mean_error(prediction, target, length, records.visible)
+        for name, length in lengths.items()
+    }
+    seen = records.visible.any(dim=1) & ~records.visible.all()
     discarded = _discard_by_face(records, DISCARD_PERCENTS)
     discarded.setdefault("signal", discarded["random"])
     figures = {}
@@ -98,6 +106,9 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
             "faces": len(nme),
             "nme": _number(nme.mean()),
             "nme_by": {name: _number(values[member].mean()) for name, values in nme_by.items()},
+            "nme_visible_by": {
+                name: _number(values[member & seen].mean()) for name, values in visible_by.items()
+            },
             **{f"fr_{t:.2f}": _number(failure_rate(nme, t)) for t in THRESHOLDS},
             **{f"auc_{t:.2f}": _number(area_under_curve(nme, t)) for t in THRESHOLDS},
             "discard": _by_percent(discarded["signal"][member]),

@@ -11,6 +11,7 @@ from landmark_lightning.evaluation.errors import (
     landmark_error,
     normalized_error,
     normalized_mean_error,
+    visible_mean_error,
 )
 
 
@@ -28,6 +29,14 @@ def test_nme_does_not_depend_on_the_pixels(scale: float, seed: int) -> None:
     nme = normalized_mean_error(prediction, target, normalizer)
     scaled = normalized_mean_error(scale * prediction, scale * target, scale * normalizer)
     torch.testing.assert_close(scaled, nme)
+
+
+def test_hidden_landmarks_do_not_count() -> None:
+    prediction = torch.tensor([[3.0, 4.0], [0.0, 1.0]]).repeat(3, 1, 1)
+    visible = torch.tensor([[True, True], [False, True], [False, False]])
+    nme = visible_mean_error(prediction, torch.zeros(3, 2, 2), torch.full((3,), 10.0), visible)
+    assert nme[:2].tolist() == pytest.approx([30, 10])
+    assert nme[2].isnan()
 
 
 @pytest.mark.parametrize("length", [0.0, -1.0, math.inf, math.nan])

@@ -14,7 +14,7 @@ from landmark_lightning.evaluation.summary import discard_curve, summarize
 MakeRecords = Callable[..., Records]
 
 KEYS = {
-    *("faces", "nme", "nme_by", "fr_0.08", "auc_0.08", "fr_0.10", "auc_0.10"),
+    *("faces", "nme", "nme_by", "nme_visible_by", "fr_0.08", "auc_0.08", "fr_0.10", "auc_0.10"),
     *("discard", "discard_random", "discard_prior", "discard_oracle", "closed"),
     *("spearman", "spearman_face", "pearson", "ause", "signal_mae", "failure_auroc"),
 }
@@ -35,7 +35,7 @@ def test_every_subset_has_every_figure_and_json_takes_it(make_records: MakeRecor
         for name in ("discard", "discard_random", "discard_prior", "discard_oracle"):
             assert list(figures[name]) == ["10", "20", "30"]
         assert list(figures["closed"]) == ["within", "pooled", "face"]
-        assert list(figures["nme_by"]) == ["box", "diag"]
+        assert list(figures["nme_by"]) == list(figures["nme_visible_by"]) == ["box", "diag"]
     assert all(leaf is not None for leaf in _leaves(summary["full"]))
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
@@ -75,6 +75,26 @@ def test_a_model_without_signal_discards_at_random(make_records: MakeRecords) ->
     assert figures["discard_prior"]["30"] < figures["nme"]
 
 
+def test_visible_landmarks_of_the_faces_that_have_one(make_records: MakeRecords) -> None:
+    records = make_records()
+    records.visible[3] = False
+    error = normalized_error(records.prediction, records.target, records.normalizer[:, 1])
+    for name, member in (("full", torch.ones(40).bool()), ("frontal", records.subsets[:, 0])):
+        by_face = [error[i][records.visible[i]].mean() for i in member.nonzero() if i != 3]
+        shown = summarize(records)[name]["nme_visible_by"]["diag"]
+        assert shown == pytest.approx(float(torch.stack(by_face).mean()), rel=1e-5)
+
+
+def test_a_file_without_hidden_landmarks_does_not_repeat_the_nme(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    records.visible[:] = True
+    figures = summarize(records)["full"]
+    assert figures["nme_visible_by"] == {"box": None, "diag": None}
+    assert figures["nme_by"]["diag"] is not None
+
+
 def test_an_unusable_secondary_normalizer_is_null_and_leaves_the_rest(
     make_records: MakeRecords,
 ) -> None:
@@ -83,8 +103,9 @@ def test_an_unusable_secondary_normalizer_is_null_and_leaves_the_rest(
     records.normalizer[4, 1] = 0
     after = summarize(records)
     assert after["full"]["nme_by"]["diag"] is None
-    before["full"]["nme_by"]["diag"] = None
-    before["frontal"]["nme_by"]["diag"] = after["frontal"]["nme_by"]["diag"]
+    for key in ("nme_by", "nme_visible_by"):
+        before["full"][key]["diag"] = None
+        before["frontal"][key]["diag"] = after["frontal"][key]["diag"]
     assert after == before
 
 
@@ -99,7 +120,8 @@ def test_an_unusable_primary_normalizer_leaves_what_is_in_pixels(
     for name in in_pixels:
         assert after.pop(name) == before[name]
     assert after.pop("faces") == 40
-    assert after.pop("nme_by") == {"box": None, "diag": before["nme_by"]["diag"]}
+    for key in ("nme_by", "nme_visible_by"):
+        assert after.pop(key) == {"box": None, "diag": before[key]["diag"]}
     assert all(leaf is None for leaf in _leaves(after))
 
 
