@@ -68,26 +68,26 @@ class Scheme:
                     )
 
     def normalize(self, landmarks: NDArray[Any], box: NDArray[Any]) -> NDArray[np.float64]:
-        """Measures every normalizer of one face.
+        """Measures every normalizer of faces.
 
         Args:
-            landmarks: (L, 2) in pixels.
-            box: (4,) x0, y0, x1, y1 in the same pixels.
+            landmarks: (..., L, 2) in pixels.
+            box: (..., 4) x0, y0, x1, y1 in the same pixels.
 
         Returns:
-            (R,) lengths in the same pixels, in the order of ``normalizers``.
+            (..., R) lengths in the same pixels, in the order of ``normalizers``.
         """
-        width, height = box[2] - box[0], box[3] - box[1]
+        width, height = box[..., 2] - box[..., 0], box[..., 3] - box[..., 1]
         lengths = []
         for rule in self.normalizers.values():
             if rule == "box":
-                lengths.append(np.sqrt(max(width * height, 0.0)))
+                lengths.append(np.sqrt(np.maximum(width * height, 0.0)))
             elif rule == "diag":
                 lengths.append(np.hypot(width, height))
             else:
-                left, right = (landmarks[np.array(group)].mean(axis=0) for group in rule)
-                lengths.append(np.hypot(*(right - left)))
-        return np.asarray(lengths, dtype=np.float64)
+                left, right = (landmarks[..., np.array(group), :].mean(axis=-2) for group in rule)
+                lengths.append(np.linalg.norm(right - left, axis=-1))
+        return np.stack(lengths, axis=-1).astype(np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain lists, numbers and text, for files; ``scheme_from`` reads it."""

@@ -36,6 +36,17 @@ def check_flag(value: object, name: str) -> bool:
     return value
 
 
+def check_count(value: object, name: str, least: int) -> int:
+    """A setting that must be a whole number of at least ``least``.
+
+    Raises:
+        ValueError: It is anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+    return value
+
+
 def check_name(value: object, name: str) -> str:
     """A setting that names files and folders: letters, digits, - and _.
 

@@ -1,9 +1,12 @@
 """What several tests share: small face files, written once a session."""
 
+import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from landmark_lightning.data.face import Face
 from landmark_lightning.data.facefile import CropRule, FaceFile
@@ -36,6 +39,15 @@ def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
             visible=np.arange(5) != 3 if i % 3 == 0 else None,
             image=image.clip(0, 255).astype(np.uint8),
         )
+
+
+def photographed(faces: list[Face], root: Path) -> list[Face]:
+    """The faces with their pictures in files."""
+    for face in faces:
+        assert face.image is not None
+        (root / face.photo).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face.image).save(root / face.photo)
+    return [dataclasses.replace(face, image=None) for face in faces]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,9 @@
 """landmark-prepare: reads a dataset with its source and writes its FaceFile."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.facefile import CropRule, FaceFile
@@ -16,10 +15,15 @@ from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
 
+UNKEPT = ("root", "strict", "max_rejected")
+"""Settings of a dataset that do not decide what a face looks like in its FaceFile."""
+
 
 def run(config: Mapping[str, Any]) -> None:
     """Prepares ``dataset`` into ``data_dir``."""
-    prepare_dataset(config["dataset"], Path(config["data_dir"]), config["allow_targets"])
+    prepare_dataset(
+        config["dataset"], Path(config["data_dir"]), config["allow_targets"], config["workers"]
+    )
 
 
 def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
@@ -32,7 +36,10 @@ def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
 
 
 def prepare_dataset(
-    dataset: Mapping[str, Any], data_dir: Path, allow_targets: Iterable[str] = ()
+    dataset: Mapping[str, Any],
+    data_dir: Path,
+    allow_targets: Iterable[str] = (),
+    workers: int | None = None,
 ) -> FaceFile:
     """Prepares a dataset, with progress and a summary.
 
@@ -40,6 +47,7 @@ def prepare_dataset(
         dataset: The composed ``dataset`` group.
         data_dir: Folder of the FaceFiles.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+        workers: Threads that decode photos; None: one a core.
 
     Returns:
         The FaceFile.
@@ -61,20 +69,23 @@ def prepare_dataset(
         f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
         f"from {root or 'drawn faces'} into {path}"
     )
+    # Pillow's of broken EXIF, which nothing here uses, and of large photos, which are refused.
+    warnings.filterwarnings("ignore", module="PIL")
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
-    with tqdm(read(root, scheme), desc="preparing", unit="face", mininterval=1.0) as shown:
-        done = prepare(
-            shown,
-            path,
-            name=str(dataset["name"]),
-            root=root,
-            scheme=scheme,
-            normalizer=dataset["normalizer"],
-            crop=crop,
-            subsets=None if subsets is None else tuple(subsets),
-            strict=check_flag(dataset["strict"], "dataset.strict"),
-            settings=_content(dataset),
-        )
+    done = prepare(
+        read(root, scheme),
+        path,
+        name=str(dataset["name"]),
+        root=root,
+        scheme=scheme,
+        normalizer=dataset["normalizer"],
+        crop=crop,
+        subsets=None if subsets is None else tuple(subsets),
+        strict=check_flag(dataset["strict"], "dataset.strict"),
+        max_rejected=dataset["max_rejected"],
+        workers=workers,
+        settings=_content(dataset),
+    )
     faces = FaceFile.open(path)
     print(summary(faces))
     for warning in same_groups({split: faces.read(split) for split in SPLITS}):
@@ -104,7 +115,7 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
 
 def _content(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide what is in the FaceFile, wherever the photos lie."""
-    return {key: value for key, value in dataset.items() if key not in ("root", "strict")}
+    return {key: value for key, value in dataset.items() if key not in UNKEPT}
 
 
 def summary(faces: FaceFile) -> str:
@@ -131,6 +142,6 @@ def _print_rejections(done: Preparation) -> None:
         return
     print(f"  Left out {len(done.rejections)} faces:")
     for rejection in done.rejections[:SHOWN_REJECTIONS]:
-        print(f"    {rejection.where}: {rejection.reason}")
+        print(f"    {rejection}")
     if len(done.rejections) > SHOWN_REJECTIONS:
         print(f"    and {len(done.rejections) - SHOWN_REJECTIONS} more")

@@ -151,7 +151,7 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
     if path.is_file():
         return open_prepared(dataset, data_dir)
     if check_flag(dataset["drawn"], "dataset.drawn") or dataset["root"] is not None:
-        return prepare_dataset(dataset, data_dir, config["allow_targets"])
+        return prepare_dataset(dataset, data_dir, config["allow_targets"], config["workers"])
     choice = dataset["choice"]
     own = f" dataset.name={dataset['name']} dataset.scheme=..." if choice == "custom" else ""
     raise FileNotFoundError(

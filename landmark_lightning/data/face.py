@@ -50,6 +50,9 @@ class Rejection:
     where: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
 
 SPLITS = ("train", "test")
 """The splits of a FaceFile. A validation split is taken out of train, never out of test."""

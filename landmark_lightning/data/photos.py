@@ -46,18 +46,23 @@ def read_photo(path: Path, gray: str = "luma") -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path, formats=["JPEG", "PNG"]) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ValueError(f"photo {path} claims {width} x {height} pixels")
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"photo {path} has pixels of {image.mode}; convert it to 8 bits")
-            if gray == "luma":
-                return np.asarray(image.convert("L"))
-            return np.asarray(image.convert("RGB")).mean(axis=2).round().astype(np.uint8)
+            mode, (width, height) = image.mode, image.size
+            if width * height <= MAX_PIXELS and not mode.startswith(("I", "F")):
+                return _gray(image, gray)
     except Image.DecompressionBombError as error:
         raise ValueError(f"photo {path} claims too many pixels") from error
-    except (OSError, SyntaxError) as error:  # Pillow's words for a file it can't read
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for what it can't read
         raise ValueError(f"photo {path} is damaged or no JPEG or PNG") from error
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"photo {path} claims {width} x {height} pixels")
+    raise ValueError(f"photo {path} has pixels of {mode}; convert it to 8 bits")
+
+
+def _gray(image: Image.Image, gray: str) -> NDArray[np.uint8]:
+    if gray == "luma":
+        return np.asarray(image.convert("L"))
+    red, green, blue = (np.asarray(band, np.uint16) for band in image.convert("RGB").split())
+    return ((red + green + blue + 1) // 3).astype(np.uint8)  # the mean, rounded
 
 
 def cut_crop(

@@ -1,18 +1,24 @@
-"""Preparing: from the faces of a source to a FaceFile."""
+"""Preparing: from the faces of a source to a FaceFile, photos decoded in parallel."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import os
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import islice
+from operator import length_hint
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import h5py
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from landmark_lightning import geometry
+from landmark_lightning.data.cropping import CroppedFaces, Cropper, Rows
 from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import (
     SCHEMA,
@@ -20,12 +26,15 @@ from landmark_lightning.data.facefile import (
     Description,
     content_digest,
 )
-from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
 from landmark_lightning.files import replacing
 from landmark_lightning.schemes import Scheme
+from landmark_lightning.settings import check_count
 
-FAR_OUTSIDE = 0.5
-"""A landmark further outside its photo than this share of the photo's longer side is an error."""
+BLOCK = 32
+"""Faces that a thread crops in one go."""
+
+NAMED_REJECTIONS = 3
+"""How many rejections an error of too many names."""
 
 
 @dataclass
@@ -56,6 +65,8 @@ def prepare(
     crop: CropRule,
     subsets: tuple[str, ...] | None = None,
     strict: bool = True,
+    max_rejected: int | None = None,
+    workers: int | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Preparation:
     """Crops faces and writes them to a FaceFile, which appears only when it is whole.
@@ -70,46 +81,47 @@ def prepare(
         crop: The crop rule.
         subsets: Names of the subsets in order; None: those found, sorted.
         strict: Whether the first unusable face is an error; otherwise they are left out and
-            counted.
+            counted. Only where ``max_rejected`` is None.
+        max_rejected: How many unusable faces may be left out; more are an error that counts them.
+        workers: Threads that decode and crop photos; None: one a core. The file is the same
+            however many there are.
         settings: The dataset's settings, kept in the file for comparison.
 
     Returns:
         What was found.
 
     Raises:
-        ValueError: An unusable face (strict), an empty split, or a normalizer the scheme lacks.
+        ValueError: An unusable face (strict) or too many, an empty split, a normalizer the scheme
+            lacks, or a number out of range.
     """
+    if max_rejected is not None:
+        check_count(max_rejected, "dataset.max_rejected", 0)
+    if workers is not None:
+        check_count(workers, "workers", 1)
     if normalizer not in scheme.normalizers:
         raise ValueError(
             f"normalizer={normalizer!r} is unknown to scheme {scheme.name}; choose from "
             f"{', '.join(scheme.normalizers)}"
         )
     normalizers = (normalizer, *(n for n in scheme.normalizers if n != normalizer))
-    order = [list(scheme.normalizers).index(n) for n in normalizers]
+    cropper = Cropper(root, scheme, crop, normalizers)
     done = Preparation()
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         writers = {split: _SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
-        for face in faces:
-            row = face if isinstance(face, Rejection) else _crop(face, root, scheme, crop, order)
-            if isinstance(row, Rejection):
-                if strict:
+        with closing(cropped_blocks(faces, cropper, workers or cores())) as blocks:
+            for block in blocks:
+                done.rejections += block.rejections
+                if done.rejections and strict and max_rejected is None:
                     raise ValueError(
-                        f"{row.where}: {row.reason}; mend it, or pass dataset.strict=false to "
-                        "leave such faces out"
+                        f"{done.rejections[0]}; mend it, or pass dataset.strict=false to leave "
+                        "such faces out"
                     )
-                done.rejections.append(row)
-                continue
-            assert isinstance(face, Face)
-            writers[face.split].add(face, row)
-            done.faces[face.split] += 1
-            done.subsets[face.split].update(face.subsets)
-        for split in SPLITS:
-            if not done.faces[split]:
-                raise ValueError(
-                    f"dataset {name} has no faces in split {split!r}"
-                    + (f" under {root}" if root else "")
-                    + "; both train and test are needed"
-                )
+                for split, writer in writers.items():
+                    writer.add(block, split)
+                for face in block.faces:
+                    done.faces[face.split] += 1
+                    done.subsets[face.split].update(face.subsets)
+        _check_counts(done, name, root, max_rejected)
         found = sorted(done.subsets["train"] | done.subsets["test"])
         if subsets is not None and (unknown := set(found) - set(subsets)):
             raise ValueError(
@@ -134,63 +146,63 @@ def prepare(
     return done
 
 
-def _crop(
-    face: Face, root: Path | None, scheme: Scheme, crop: CropRule, order: list[int]
-) -> dict[str, NDArray[Any]] | Rejection:
-    """One face's row of the FaceFile, or why there is none."""
-    try:
-        if face.image is not None:
-            image = face.image
-        elif root is not None:
-            image = read_photo(photo_path(root, face.photo), crop.gray)
-        else:
-            raise ValueError(f"photo {face.photo!r} is a file, but dataset.root is not given")
-    except ValueError as error:
-        return Rejection(face.where, str(error))
-    height, width = image.shape
-    reach = FAR_OUTSIDE * max(width, height)
-    outside = np.maximum(-face.landmarks, face.landmarks - [width - 1, height - 1]).max(axis=1)
-    if outside.max() > reach:
-        worst = int(outside.argmax())
-        x, y = face.landmarks[worst]
-        return Rejection(
-            face.where,
-            f"landmark {worst} at ({x:g}, {y:g}) lies far outside the photo of "
-            f"{width} x {height} pixels",
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cropped_blocks(
+    faces: Iterable[Face | Rejection], cropper: Cropper, workers: int
+) -> Generator[CroppedFaces]:
+    """Crops faces in blocks with several threads, and gives the blocks in the faces' order.
+
+    Threads do: Pillow decodes and resizes without Python's lock. Few blocks wait at any moment,
+    and what a block holds does not depend on the number of threads.
+    """
+    stop, waiting = Event(), deque[Future[CroppedFaces]]()
+    source = iter(faces)
+    pool = ThreadPoolExecutor(workers, "cropping")
+    with tqdm(
+        total=length_hint(source) or None, desc="preparing", unit="face", mininterval=1.0
+    ) as shown:
+        try:
+            while (block := list(islice(source, BLOCK))) or waiting:
+                if block:
+                    waiting.append(pool.submit(cropper, block, stop))
+                if len(waiting) >= 2 * workers or not block:
+                    cropped = waiting.popleft().result()
+                    shown.update(len(cropped.faces) + len(cropped.rejections))
+                    yield cropped
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _check_counts(
+    done: Preparation, name: str, root: Path | None, max_rejected: int | None
+) -> None:
+    """Checks that not too many faces were left out, and that both splits have some.
+
+    Raises:
+        ValueError: They don't.
+    """
+    rejected = len(done.rejections)
+    such = "; ".join(str(rejection) for rejection in done.rejections[:NAMED_REJECTIONS])
+    if max_rejected is not None and rejected > max_rejected:
+        raise ValueError(
+            f"dataset {name}: {rejected} faces can't be used, more than dataset.max_rejected="
+            f"{max_rejected}, such as {such}"
         )
-    landmarks = torch.from_numpy(face.landmarks)
-    tight = geometry.landmark_box(landmarks)
-    given = {"landmarks": tight.numpy(), "provided": face.box, "detector": face.detector}
-    chosen = given[crop.boxes]
-    if chosen is None:
-        kind = "detector's box" if crop.boxes == "detector" else "box"
-        return Rejection(
-            face.where, f"it has no {kind}, and dataset.boxes={crop.boxes} asks for it"
-        )
-    box = torch.from_numpy(chosen)
-    side = geometry.square_side(box)
-    inside = (landmarks >= box[:2]) & (landmarks <= box[2:])
-    if not bool(inside.all(dim=1).any()):
-        return Rejection(face.where, f"its box {box.tolist()} holds none of its landmarks")
-    if not side > 1:
-        return Rejection(face.where, f"its box is {float(side):g} pixels wide")
-    center = geometry.box_center(box)
-    extent = side * crop.scale * crop.margin
-    to_photo = geometry.crop_to_photo(center, extent, crop.side)
-    # The annotated box, or else the landmarks': an NME must not depend on how the crop is cut.
-    measured = tight.numpy() if face.box is None else face.box
-    normalizer = scheme.normalize(face.landmarks, measured)[order] * crop.side / float(extent)
-    if not normalizer[0] > 0:
-        return Rejection(face.where, f"its {list(scheme.normalizers)[order[0]]} distance is 0")
-    in_crop = geometry.apply_affine(geometry.invert_affine(to_photo), landmarks)
-    return {
-        "images": cut_crop(image, (float(center[0]), float(center[1])), float(extent), crop.side),
-        "landmarks": in_crop.numpy().astype(np.float32),
-        "visible": np.ones(scheme.landmarks, np.bool_) if face.visible is None else face.visible,
-        "normalizer": normalizer.astype(np.float32),
-        "to_photo": to_photo.numpy().astype(np.float32),
-        "box": box.numpy().astype(np.float32),
-    }
+    for split in SPLITS:
+        if not done.faces[split]:
+            raise ValueError(
+                f"dataset {name} has no faces in split {split!r}"
+                + (f" under {root}" if root else "")
+                + "; both train and test are needed"
+                + (f" ({rejected} were left out, such as {such})" if rejected else "")
+            )
 
 
 class _SplitWriter:
@@ -206,23 +218,30 @@ class _SplitWriter:
             chunks=(1, side, side),
             fletcher32=True,
         )
-        self.rows: dict[str, list[NDArray[Any]]] = {
-            name: [] for name in ("landmarks", "visible", "normalizer", "to_photo", "box")
-        }
+        self.rows: list[Rows] = []
         self.faces: list[tuple[str, str, tuple[str, ...]]] = []
 
-    def add(self, face: Face, row: dict[str, NDArray[Any]]) -> None:
-        count = len(self.faces)
-        if count == len(self.images):
-            self.images.resize(max(256, 2 * count), axis=0)
-        self.images[count] = row["images"]
-        for name, values in self.rows.items():
-            values.append(row[name])
-        self.faces.append((face.photo, face.group, face.subsets))
+    def add(self, block: CroppedFaces, split: str) -> None:
+        """Adds those faces of a block that are of the split."""
+        chosen = [i for i, face in enumerate(block.faces) if face.split == split]
+        if not chosen:
+            return
+        rows = {name: row[chosen] for name, row in block.rows.items()}
+        images, count = rows.pop("images"), len(self.faces)
+        if count + len(images) > len(self.images):
+            self.images.resize(max(256, 2 * (count + len(images))), axis=0)
+        self.images[count : count + len(images)] = images
+        self.rows.append(rows)
+        for i in chosen:
+            face = block.faces[i]
+            self.faces.append((face.photo, face.group, face.subsets))
 
     def finish(self, subsets: tuple[str, ...]) -> None:
+        """Writes the small arrays, when all the faces are in."""
         self.images.resize(len(self.faces), axis=0)
-        arrays: dict[str, NDArray[Any]] = {n: np.stack(rows) for n, rows in self.rows.items()}
+        arrays: dict[str, NDArray[Any]] = {
+            name: np.concatenate([rows[name] for rows in self.rows]) for name in self.rows[0]
+        }
         arrays["subsets"] = np.array(
             [[name in of_face for name in subsets] for _, _, of_face in self.faces], dtype=bool
         ).reshape(len(self.faces), len(subsets))

@@ -1,3 +1,8 @@
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -89,9 +94,65 @@ def test_unusable_faces_may_be_left_out(command: Command, table: Path) -> None:
     assert "landmarks.csv line 4: y0 is 'nan'" in done.out
 
 
+def test_so_many_may_be_left_out_and_no_more(command: Command, table: Path) -> None:
+    _cells(table, 4, {5: "nan"})
+    (table / "3.png").write_bytes(b"no photo")
+    own = ("prepare", *OWN, f"dataset.root={table}", "workers=2")
+    done = command(*own, "dataset.max_rejected=2")
+    assert done.code == 0, done.err
+    assert "Left out 2 faces:" in done.out
+    assert "3.png is damaged" in done.out
+    refused = command(*own, "dataset.max_rejected=1", "dataset.strict=false")
+    assert refused.code == 1
+    last = refused.err.strip().splitlines()[-1]
+    assert "dataset mine: 2 faces can't be used, more than dataset.max_rejected=1" in last
+    assert "landmarks.csv line 4: y0 is 'nan'" in last
+
+
+def test_workers_and_limits_are_no_part_of_what_was_prepared(
+    command: Command, table: Path, tmp_path: Path
+) -> None:
+    limits = ("workers=3", "dataset.max_rejected=3", "dataset.strict=false")
+    for folder, more in (("a", ()), ("b", limits)):
+        done = command("prepare", *OWN, f"dataset.root={table}", f"data_dir={folder}", *more)
+        assert done.code == 0, done.err
+    first, second = ((tmp_path / f / "mine.h5").read_bytes() for f in ("a", "b"))
+    assert first == second
+
+
+def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
+    # A shell's background job ignores Ctrl-C, and hands that down to the tests and their children.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from landmark_lightning.commands.entry import prepare; prepare()"
+    )
+    arguments = ["dataset.source.train=100000", f"data_dir={tmp_path / 'data'}", "workers=2"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    try:
+        while process.poll() is None and not list(tmp_path.glob("data/.synthetic.h5.*")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert said.strip().splitlines()[-1] == "landmark-prepare: interrupted"
+    assert "Traceback" not in said
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["workers=0"], "workers=0 must be a whole number of at least 1"),
+        (["dataset.max_rejected=some"], "dataset.max_rejected='some' must be a whole number"),
         (["dataset.root=/none"], "dataset.root=/none is no folder"),
         (["dataset.name=../x"], "dataset.name='../x' must be letters"),
         (["dataset.boxes=best"], "boxes='best' must be one of"),

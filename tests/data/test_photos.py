@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from landmark_lightning import geometry
 from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
@@ -16,6 +17,14 @@ def test_gray_rules(tmp_path: Path) -> None:
     Image.new("RGB", (4, 3), (200, 100, 30)).save(path)
     assert read_photo(path, "luma").tolist() == [[122] * 4] * 3
     assert read_photo(path, "mean").tolist() == [[110] * 4] * 3
+
+
+def test_the_mean_is_rounded_to_the_nearest(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    pixels[0, 0] = 255
+    Image.fromarray(pixels).save(tmp_path / "noise.png")
+    expected = pixels.mean(axis=2).round().astype(np.uint8)
+    assert np.array_equal(read_photo(tmp_path / "noise.png", "mean"), expected)
 
 
 def test_sixteen_bits_are_refused_rather_than_cut(tmp_path: Path) -> None:
@@ -63,6 +72,34 @@ def test_a_header_that_claims_too_much_is_refused_unread(tmp_path: Path) -> None
     )
     with pytest.raises(ValueError, match=r"huge\.png claims"):
         read_photo(path)
+
+
+def test_text_that_unpacks_to_too_much_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wordy.png"
+    info = PngInfo()
+    info.add_text("novel", "x" * 5_000_000, zip=True)
+    Image.new("L", (4, 4)).save(path, pnginfo=info)
+    with pytest.raises(ValueError, match=r"wordy\.png is damaged or no JPEG or PNG"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_whatever_is_flipped_or_cut_is_read_or_named(tmp_path: Path, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    path = tmp_path / "bad.img"
+    Image.fromarray(pixels).save(path, format=kind)
+    content, said = path.read_bytes(), []
+    for _ in range(200):
+        damaged = bytearray(content[: rng.integers(1, 2 * len(content))])
+        damaged[rng.integers(0, len(damaged))] = rng.integers(0, 256)
+        path.write_bytes(damaged)
+        try:
+            assert read_photo(path).dtype == np.uint8
+        except ValueError as error:
+            said.append(str(error))
+    assert len(said) > 50
+    assert all("bad.img" in sentence for sentence in said)
 
 
 def test_photos_stay_under_the_root(tmp_path: Path) -> None:

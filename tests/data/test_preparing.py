@@ -1,37 +1,51 @@
 import dataclasses
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from landmark_lightning import geometry
+from landmark_lightning.data.cropping import Cropper
 from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
-from landmark_lightning.data.preparing import Preparation, prepare
+from landmark_lightning.data.preparing import BLOCK, Preparation, cropped_blocks, prepare
 from landmark_lightning.learning.augmentation import Augmentation
-from tests.conftest import DOTS, dotted_faces
+from tests.conftest import DOTS, dotted_faces, photographed
 
-GOOD = [*dotted_faces(4, "train"), *dotted_faces(2, "test")]
+GOOD: list[Face] = [*dotted_faces(4, "train"), *dotted_faces(2, "test")]
 
 
 def _prepare(
-    faces: list[Face | Rejection], path: Path, *, strict: bool = True, boxes: str = "landmarks"
+    faces: Iterable[Face | Rejection],
+    path: Path,
+    *,
+    strict: bool = True,
+    max_rejected: int | None = None,
+    workers: int | None = 2,
+    root: Path | None = None,
 ) -> Preparation:
     return prepare(
         faces,
         path,
         name="dots",
-        root=None,
+        root=root,
         scheme=DOTS,
         normalizer="inter_ocular",
-        crop=CropRule(side=64, boxes=boxes),
+        crop=CropRule(side=64),
         strict=strict,
+        max_rejected=max_rejected,
+        workers=workers,
     )
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    done = _prepare([*GOOD], tmp_path / "dots.h5")
+    done = _prepare(GOOD, tmp_path / "dots.h5")
     assert dict(done.faces) == {"train": 4, "test": 2}
     file = FaceFile.open(tmp_path / "dots.h5")
     file.verify()
@@ -46,36 +60,56 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert train.subsets.tolist()[:2] == [[True, False], [False, True]]
 
 
-def test_landmarks_map_back_to_the_photo(tmp_path: Path) -> None:
-    _prepare([*GOOD], tmp_path / "dots.h5")
-    train = FaceFile.open(tmp_path / "dots.h5").read("train")
-    in_photo = geometry.apply_affine(
-        torch.from_numpy(train.to_photo), torch.from_numpy(train.landmarks)
-    )
-    for face, points in zip(GOOD, in_photo, strict=False):
-        assert np.allclose(points.numpy(), face.landmarks, atol=1e-3)
-
-
-def test_the_normalizer_is_in_crop_pixels(tmp_path: Path) -> None:
-    _prepare([*GOOD], tmp_path / "dots.h5")
-    train = FaceFile.open(tmp_path / "dots.h5").read("train")
-    eyes = np.linalg.norm(train.landmarks[:, 0] - train.landmarks[:, 1], axis=1)
-    assert np.allclose(train.normalizer[:, 0], eyes, atol=1e-3)
-
-
-def test_the_crop_shows_the_box_scaled(tmp_path: Path) -> None:
-    """scale 1.2 and margin 2: the box's longer side takes 1 / 2.4 of the crop, in its middle."""
-    _prepare([*GOOD], tmp_path / "dots.h5")
-    landmarks = FaceFile.open(tmp_path / "dots.h5").read("train").landmarks
-    low, high = landmarks.min(axis=1), landmarks.max(axis=1)
-    assert np.allclose((high - low).max(axis=1), 64 / 2.4, atol=1e-3)
-    assert np.allclose((high + low) / 2, 31.5, atol=1e-3)
-
-
 def test_preparing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    _prepare([*GOOD], tmp_path / "a.h5")
-    _prepare([*GOOD], tmp_path / "b.h5")
+    _prepare(GOOD, tmp_path / "a.h5")
+    time.sleep(1.1)  # a time stamp in the file would differ
+    _prepare(GOOD, tmp_path / "b.h5")
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_the_number_of_workers_leaves_no_trace(tmp_path: Path) -> None:
+    faces = [*dotted_faces(3 * BLOCK, "train"), *dotted_faces(BLOCK // 2, "test")]
+    np.random.default_rng(0).shuffle(faces)  # type: ignore[arg-type]
+    source: list[Face | Rejection] = [*photographed(faces, tmp_path)]
+    source.insert(40, Rejection("line 7", "it is torn"))
+    digests, order = set(), [face.photo for face in faces if face.split == "train"]
+    for workers in (1, 2, 4):
+        path = tmp_path / f"{workers}.h5"
+        done = _prepare(iter(source), path, root=tmp_path, workers=workers, strict=False)
+        assert [str(rejection) for rejection in done.rejections] == ["line 7: it is torn"]
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+        assert FaceFile.open(path).read("train").photo == order
+    assert len(digests) == 1
+
+
+def test_the_source_is_not_read_far_ahead() -> None:
+    """Else a large dataset's pictures would pile up in memory."""
+    read = 0
+
+    def source() -> Iterator[Face]:
+        nonlocal read
+        for face in dotted_faces(12 * BLOCK, "train"):
+            read += 1
+            yield face
+
+    cropper = Cropper(None, DOTS, CropRule(side=16), ("inter_ocular", "box"))
+    with closing(cropped_blocks(source(), cropper, workers=2)) as blocks:
+        for given, block in enumerate(blocks):
+            assert len(block.faces) == BLOCK
+            assert read <= (given + 4) * BLOCK
+    assert read == 12 * BLOCK
+
+
+def test_an_error_of_the_source_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
+    def source() -> Iterator[Face]:
+        yield from dotted_faces(3 * BLOCK, "train")
+        raise ValueError("the list ends in the middle")
+
+    threads = threading.active_count()
+    with pytest.raises(ValueError, match="the list ends in the middle"):
+        _prepare(source(), tmp_path / "dots.h5")
+    assert list(tmp_path.iterdir()) == []
+    assert threading.active_count() == threads
 
 
 def _moved(x: float) -> Face:
@@ -114,6 +148,46 @@ def test_or_is_left_out_and_counted(tmp_path: Path, kind: str) -> None:
     assert FaceFile.open(tmp_path / "dots.h5").faces == {"train": 4, "test": 2}
 
 
+def _torn(count: int) -> list[Face | Rejection]:
+    return [*GOOD, *(Rejection(f"line {i}", "it is torn") for i in range(count))]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_as_many_as_allowed_are_left_out(tmp_path: Path, strict: bool) -> None:
+    done = _prepare(_torn(5), tmp_path / "dots.h5", strict=strict, max_rejected=5)
+    assert len(done.rejections) == 5
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_more_are_an_error_that_counts_them_and_names_a_few(tmp_path: Path, strict: bool) -> None:
+    said = (
+        r"^dataset dots: 6 faces can't be used, more than dataset\.max_rejected=5, such as "
+        r"line 0: it is torn; line 1: it is torn; line 2: it is torn$"
+    )
+    with pytest.raises(ValueError, match=said):
+        _prepare(_torn(6), tmp_path / "dots.h5", strict=strict, max_rejected=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_left_out_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no faces in split 'train'.*2 were left out.*line 0: "):
+        _prepare(_torn(2)[len(GOOD) :], tmp_path / "dots.h5", strict=False)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"max_rejected": -1}, r"dataset\.max_rejected=-1 must be a whole number of at least 0"),
+        ({"max_rejected": "all"}, r"dataset\.max_rejected='all' must be"),
+        ({"workers": 0}, "workers=0 must be a whole number of at least 1"),
+        ({"workers": True}, "workers=True must be"),
+    ],
+)
+def test_a_wrong_number_is_named(tmp_path: Path, knobs: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        _prepare(GOOD, tmp_path / "dots.h5", **knobs)
+
+
 def test_a_landmark_a_little_outside_stays(tmp_path: Path) -> None:
     _prepare([*GOOD, _moved(-20.0)], tmp_path / "dots.h5")
     assert FaceFile.open(tmp_path / "dots.h5").faces["train"] == 5
@@ -121,7 +195,7 @@ def test_a_landmark_a_little_outside_stays(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "dots.h5"
-    _prepare([*GOOD], path)
+    _prepare(GOOD, path)
     before = path.read_bytes()
     with pytest.raises(ValueError, match="torn"):
         _prepare([Rejection("line 7", "it is torn")], path)
@@ -134,63 +208,12 @@ def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_provided_boxes(tmp_path: Path) -> None:
-    boxed = [dataclasses.replace(f, box=np.array([10.0, 10.0, 90.0, 80.0])) for f in GOOD]
-    _prepare([*boxed], tmp_path / "dots.h5", boxes="provided")
-    train = FaceFile.open(tmp_path / "dots.h5").read("train")
-    assert train.box[0].tolist() == [10.0, 10.0, 90.0, 80.0]
-    assert train.to_photo[0, 0, 0] == pytest.approx(80 * 2.4 / 64)
-    with pytest.raises(ValueError, match=r"has no box, and dataset\.boxes=provided"):
-        _prepare([*GOOD], tmp_path / "none.h5", boxes="provided")
-
-
-def test_a_detector_s_boxes(tmp_path: Path) -> None:
-    seen = [dataclasses.replace(f, detector=np.array([20.0, 10.0, 80.0, 80.0])) for f in GOOD]
-    _prepare([*seen], tmp_path / "dots.h5", boxes="detector")
-    train = FaceFile.open(tmp_path / "dots.h5").read("train")
-    assert train.box[0].tolist() == [20.0, 10.0, 80.0, 80.0]
-    assert train.to_photo[0, 0, 0] == pytest.approx(70 * 2.4 / 64)
-    with pytest.raises(
-        ValueError, match=r"has no detector's box, and dataset\.boxes=detector asks"
-    ):
-        _prepare([*GOOD], tmp_path / "none.h5", boxes="detector")
-
-
-@pytest.mark.parametrize("annotated", [True, False])
-def test_the_box_normalizer_is_the_same_in_the_photo_however_the_crop_is_cut(
-    tmp_path: Path, annotated: bool
-) -> None:
-    """The annotation's box, or else the landmarks': never the one the crop is cut around."""
-    faces = [
-        dataclasses.replace(
-            f,
-            box=np.array([10.0, 10.0, 90.0, 80.0]) if annotated else None,
-            detector=np.array([25.0, 15.0, 80.0, 80.0]),
-        )
-        for f in GOOD
-    ]
-    lengths = []
-    for boxes in ("landmarks", "detector", *(("provided",) if annotated else ())):
-        _prepare([*faces], tmp_path / "dots.h5", boxes=boxes)
-        train = FaceFile.open(tmp_path / "dots.h5").read("train")
-        lengths.append(train.normalizer[:, 1] * train.to_photo[:, 0, 0])
-    assert np.allclose(lengths, lengths[0])
-    if annotated:
-        assert np.allclose(lengths[0], np.sqrt(80 * 70))
-
-
 def test_visible_landmarks_are_kept_and_all_are_where_the_source_is_silent(tmp_path: Path) -> None:
     assert [face.visible is None for face in GOOD[:4]] == [False, True, True, False]
-    _prepare([*GOOD], tmp_path / "dots.h5")
+    _prepare(GOOD, tmp_path / "dots.h5")
     visible = FaceFile.open(tmp_path / "dots.h5").read("train").visible
     one_hidden = [True, True, True, False, True]
     assert visible.tolist() == [one_hidden, [True] * 5, [True] * 5, one_hidden]
-
-
-def test_a_box_that_holds_no_landmark_is_an_error(tmp_path: Path) -> None:
-    far = [dataclasses.replace(f, box=np.array([900.0, 900.0, 950.0, 950.0])) for f in GOOD]
-    with pytest.raises(ValueError, match="holds none of its landmarks"):
-        _prepare([*far], tmp_path / "dots.h5", boxes="provided")
 
 
 def test_a_dot_of_the_photo_stays_on_its_landmark_to_the_network_s_input(tmp_path: Path) -> None:

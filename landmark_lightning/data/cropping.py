@@ -1,0 +1,192 @@
+"""Cropping: from annotated faces to the rows of a FaceFile, a block of faces at a time."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landmark_lightning import geometry
+from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.facefile import CropRule
+from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
+from landmark_lightning.schemes import Scheme
+
+FAR_OUTSIDE = 0.5
+"""A landmark further outside its photo than this share of the photo's longer side is an error."""
+
+Rows = dict[str, NDArray[Any]]
+"""Arrays of N faces by their names in a FaceFile, each (N, ...)."""
+
+
+@dataclass(frozen=True)
+class CroppedFaces:
+    """What has become of a block of faces.
+
+    Attributes:
+        faces: The N faces that can be used, in the block's order.
+        rows: Their ``images``, ``landmarks``, ``visible``, ``normalizer``, ``to_photo`` and
+            ``box``; empty where N is 0.
+        rejections: The other faces, in the block's order.
+    """
+
+    faces: list[Face]
+    rows: Rows
+    rejections: list[Rejection]
+
+
+@dataclass(frozen=True)
+class _Square:
+    """Where in its photo a face's crop lies, in pixels; or the flaw, why it can't be used."""
+
+    center: tuple[float, float]
+    extent: float
+    flaw: str | None
+
+
+@dataclass(frozen=True)
+class Cropper:
+    """Cuts the crops of faces out of their photos.
+
+    Attributes:
+        root: Folder of the photos; None for a source that draws them.
+        scheme: The landmark scheme.
+        rule: The crop rule.
+        normalizers: Names of the R normalizers, in the FaceFile's order.
+    """
+
+    root: Path | None
+    scheme: Scheme
+    rule: CropRule
+    normalizers: tuple[str, ...]
+
+    def __call__(self, block: Sequence[Face | Rejection], stop: Event) -> CroppedFaces:
+        """Crops a block of faces; what can't be used becomes a rejection.
+
+        Args:
+            block: Faces, and rejections that the source made already.
+            stop: Set when nobody waits for the block any more.
+
+        Raises:
+            CancelledError: ``stop`` was set.
+        """
+        faces = [face for face in block if isinstance(face, Face)]
+        squares, rows = self._place(faces) if faces else ([], {})
+        read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding
+        crops: list[NDArray[np.uint8]] = []
+        rejections: list[Rejection] = []
+        kept = np.zeros(len(faces), np.bool_)
+        place = 0
+        for face in block:
+            if stop.is_set():
+                raise CancelledError
+            if isinstance(face, Rejection):
+                rejections.append(face)
+                continue
+            crop = self._crop(face, squares[place], read)
+            if isinstance(crop, Rejection):
+                rejections.append(crop)
+            else:
+                crops.append(crop)
+                kept[place] = True
+            place += 1
+        if not crops:
+            return CroppedFaces([], {}, rejections)
+        return CroppedFaces(
+            [face for face, used in zip(faces, kept, strict=True) if used],
+            {"images": np.stack(crops), **{name: row[kept] for name, row in rows.items()}},
+            rejections,
+        )
+
+    def _place(self, faces: Sequence[Face]) -> tuple[list[_Square], Rows]:
+        """Where the crops of faces lie, and all of their rows but the images."""
+        landmarks = torch.from_numpy(np.stack([face.landmarks for face in faces]))
+        tight = geometry.landmark_box(landmarks)
+        annotated = _boxes([face.box for face in faces])
+        detected = _boxes([face.detector for face in faces])
+        box = {"landmarks": tight, "provided": annotated, "detector": detected}[self.rule.boxes]
+        side, center = geometry.square_side(box), geometry.box_center(box)
+        extent = side * self.rule.scale * self.rule.margin
+        to_photo = geometry.crop_to_photo(center, extent, self.rule.side)
+        in_crop = geometry.apply_affine(geometry.invert_affine(to_photo), landmarks)
+        # The annotated box, or else the landmarks': an NME must not depend on how a crop is cut.
+        measured = torch.where(annotated.isnan(), tight, annotated)
+        order = [list(self.scheme.normalizers).index(name) for name in self.normalizers]
+        lengths = self.scheme.normalize(landmarks.numpy(), measured.numpy())[:, order]
+        normalizer = torch.from_numpy(lengths) * (self.rule.side / extent)[:, None]
+        inside = (landmarks >= box[:, None, :2]) & (landmarks <= box[:, None, 2:])
+        holds = inside.all(dim=-1).any(dim=-1)
+        squares = [
+            _Square(
+                (float(center[i, 0]), float(center[i, 1])),
+                float(extent[i]),
+                self._flaw(box[i], float(side[i]), bool(holds[i]), float(normalizer[i, 0])),
+            )
+            for i in range(len(faces))
+        ]
+        everything = np.ones(self.scheme.landmarks, np.bool_)
+        return squares, {
+            "landmarks": in_crop.numpy().astype(np.float32),
+            "visible": np.stack([everything if f.visible is None else f.visible for f in faces]),
+            "normalizer": normalizer.numpy().astype(np.float32),
+            "to_photo": to_photo.numpy().astype(np.float32),
+            "box": box.numpy().astype(np.float32),
+        }
+
+    def _flaw(self, box: Tensor, side: float, holds: bool, primary: float) -> str | None:
+        """Why a face can't be used, whatever its photo shows."""
+        if bool(box.isnan().any()):
+            kind = "detector's box" if self.rule.boxes == "detector" else "box"
+            return f"it has no {kind}, and dataset.boxes={self.rule.boxes} asks for it"
+        if not holds:
+            return f"its box {box.tolist()} holds none of its landmarks"
+        if not side > 1:
+            return f"its box is {side:g} pixels wide"
+        if not primary > 0:
+            return f"its {self.normalizers[0]} distance is 0"
+        return None
+
+    def _crop(
+        self, face: Face, square: _Square, read: Callable[[str], NDArray[np.uint8]]
+    ) -> NDArray[np.uint8] | Rejection:
+        """A face's crop, or why there is none."""
+        if square.flaw is not None:
+            return Rejection(face.where, square.flaw)
+        try:
+            photo = read(face.photo) if face.image is None else face.image
+        except ValueError as error:
+            return Rejection(face.where, str(error))
+        height, width = photo.shape
+        outside = np.maximum(-face.landmarks, face.landmarks - [width - 1, height - 1]).max(axis=1)
+        if outside.max() > FAR_OUTSIDE * max(width, height):
+            worst = int(outside.argmax())
+            x, y = face.landmarks[worst]
+            return Rejection(
+                face.where,
+                f"landmark {worst} at ({x:g}, {y:g}) lies far outside photo {face.photo!r} of "
+                f"{width} x {height} pixels",
+            )
+        return cut_crop(photo, square.center, square.extent, self.rule.side)
+
+    def _read(self, photo: str) -> NDArray[np.uint8]:
+        """A photo of the dataset.
+
+        Raises:
+            ValueError: It can't be read, or there is no root.
+        """
+        if self.root is None:
+            raise ValueError(f"photo {photo!r} is a file, but dataset.root is not given")
+        return read_photo(photo_path(self.root, photo), self.rule.gray)
+
+
+def _boxes(boxes: Sequence[NDArray[np.float64] | None]) -> Tensor:
+    """Boxes (N, 4), NaN where there is none."""
+    none = np.full(4, np.nan)
+    return torch.from_numpy(np.stack([none if box is None else box for box in boxes]))

@@ -1,0 +1,201 @@
+import dataclasses
+import re
+import struct
+import zlib
+from concurrent.futures import CancelledError
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from landmark_lightning import geometry
+from landmark_lightning.data import cropping
+from landmark_lightning.data.cropping import CroppedFaces, Cropper
+from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.facefile import CropRule
+from tests.conftest import DOTS, dotted_faces, photographed
+
+CROPPER = Cropper(None, DOTS, CropRule(side=64), ("inter_ocular", "box"))
+FACES = [*dotted_faces(6, "train")]
+
+
+def _crop(*block: Face | Rejection, cropper: Cropper = CROPPER) -> CroppedFaces:
+    return cropper(block, Event())
+
+
+def test_a_face_s_row_does_not_depend_on_the_block_around_it() -> None:
+    together = _crop(*FACES)
+    for i, face in enumerate(FACES):
+        alone = _crop(face)
+        for name, row in together.rows.items():
+            assert np.allclose(row[i], alone.rows[name][0], rtol=1e-6, atol=1e-6), name
+
+
+def test_rejections_keep_the_block_s_order() -> None:
+    far = dataclasses.replace(FACES[1], landmarks=FACES[1].landmarks + 900, where="far")
+    flat = dataclasses.replace(FACES[2], landmarks=np.full((5, 2), 40.0), where="flat")
+    block: list[Face | Rejection]
+    block = [far, FACES[0], Rejection("line 7", "it is torn"), flat, FACES[3]]
+    cropped = _crop(*block)
+    assert [face.photo for face in cropped.faces] == [FACES[0].photo, FACES[3].photo]
+    assert [rejection.where for rejection in cropped.rejections] == ["far", "line 7", "flat"]
+    assert str(cropped.rejections[1]) == "line 7: it is torn"
+    assert {len(row) for row in cropped.rows.values()} == {2}
+
+
+@pytest.mark.parametrize("block", [[], [Rejection("line 7", "it is torn")]])
+def test_a_block_without_faces(block: list[Face | Rejection]) -> None:
+    cropped = _crop(*block)
+    assert cropped.faces == []
+    assert cropped.rows == {}
+    assert cropped.rejections == block
+
+
+def test_an_unwanted_block_is_given_up() -> None:
+    stop = Event()
+    stop.set()
+    with pytest.raises(CancelledError):
+        CROPPER(FACES, stop)
+
+
+def test_faces_of_one_photo_in_a_row_share_its_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = zip(FACES, "aaabba", strict=True)
+    block = photographed([dataclasses.replace(f, photo=f"{n}.png") for f, n in named], tmp_path)
+    read: list[str] = []
+
+    def counted(path: Path, gray: str) -> np.ndarray:  # type: ignore[type-arg]
+        read.append(path.name)
+        return np.asarray(Image.open(path))
+
+    monkeypatch.setattr(cropping, "read_photo", counted)
+    cropped = _crop(*block, cropper=dataclasses.replace(CROPPER, root=tmp_path))
+    assert len(cropped.faces) == 6
+    assert read == ["a.png", "b.png", "a.png"]
+    assert np.array_equal(cropped.rows["images"][5], _crop(FACES[5]).rows["images"][0])
+
+
+def test_landmarks_map_back_to_the_photo() -> None:
+    rows = _crop(*FACES).rows
+    in_photo = geometry.apply_affine(
+        torch.from_numpy(rows["to_photo"]), torch.from_numpy(rows["landmarks"])
+    )
+    for face, points in zip(FACES, in_photo, strict=True):
+        assert np.allclose(points.numpy(), face.landmarks, atol=1e-3)
+
+
+def test_the_normalizer_is_in_crop_pixels() -> None:
+    rows = _crop(*FACES).rows
+    eyes = np.linalg.norm(rows["landmarks"][:, 0] - rows["landmarks"][:, 1], axis=1)
+    assert np.allclose(rows["normalizer"][:, 0], eyes, atol=1e-3)
+
+
+def test_the_crop_shows_the_box_scaled() -> None:
+    """scale 1.2 and margin 2: the box's longer side takes 1 / 2.4 of the crop, in its middle."""
+    landmarks = _crop(*FACES).rows["landmarks"]
+    low, high = landmarks.min(axis=1), landmarks.max(axis=1)
+    assert np.allclose((high - low).max(axis=1), 64 / 2.4, atol=1e-3)
+    assert np.allclose((high + low) / 2, 31.5, atol=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "field"), [("provided", "box"), ("detector", "detector")])
+def test_boxes_of_the_source(kind: str, field: str) -> None:
+    cropper = dataclasses.replace(CROPPER, rule=CropRule(side=64, boxes=kind))
+    box = {field: np.array([10.0, 10.0, 90.0, 80.0])}
+    boxed = dataclasses.replace(FACES[0], **box)  # type: ignore[arg-type]
+    cropped = _crop(boxed, FACES[1], cropper=cropper)
+    assert cropped.rows["box"].tolist() == [[10.0, 10.0, 90.0, 80.0]]
+    assert cropped.rows["to_photo"][0, 0, 0] == pytest.approx(80 * 2.4 / 64)
+    missing = {"provided": "box", "detector": "detector's box"}[kind]
+    reason = f"it has no {missing}, and dataset.boxes={kind} asks for it"
+    assert cropped.rejections == [Rejection(FACES[1].where, reason)]
+
+
+def test_a_box_that_holds_no_landmark() -> None:
+    cropper = dataclasses.replace(CROPPER, rule=CropRule(side=64, boxes="provided"))
+    far = dataclasses.replace(FACES[0], box=np.array([900.0, 900.0, 950.0, 950.0]))
+    assert "holds none of its landmarks" in _crop(far, cropper=cropper).rejections[0].reason
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_the_box_normalizer_is_the_same_in_the_photo_however_the_crop_is_cut(
+    annotated: bool,
+) -> None:
+    """The annotation's box, or else the landmarks': never the one the crop is cut around."""
+    faces = [
+        dataclasses.replace(
+            face,
+            box=np.array([10.0, 10.0, 90.0, 80.0]) if annotated else None,
+            detector=np.array([25.0, 15.0, 80.0, 80.0]),
+        )
+        for face in FACES
+    ]
+    lengths = []
+    for boxes in ("landmarks", "detector", *(("provided",) if annotated else ())):
+        rule = CropRule(side=64, boxes=boxes)
+        rows = _crop(*faces, cropper=dataclasses.replace(CROPPER, rule=rule)).rows
+        lengths.append(rows["normalizer"][:, 1] * rows["to_photo"][:, 0, 0])
+    assert np.allclose(lengths, lengths[0])
+    if annotated:
+        assert np.allclose(lengths[0], np.sqrt(80 * 70))
+
+
+def _huge(path: Path) -> None:
+    """A PNG whose header claims 60,000 x 60,000 pixels."""
+    Image.new("L", (1, 1)).save(path, format="PNG")
+    content = path.read_bytes()
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    crc = struct.pack(">I", zlib.crc32(header))
+    path.write_bytes(content[:12] + header + crc + content[33:])
+
+
+def _spoil(kind: str, path: Path) -> None:
+    if kind == "no image":
+        path.write_text("x0,y0")
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[:3000])
+    elif kind == "one pixel":
+        Image.new("L", (1, 1)).save(path)
+    elif kind == "huge":
+        _huge(path)
+    elif kind == "a link out":
+        outside = path.parent.parent.parent / "outside.png"
+        path.rename(outside)
+        path.symlink_to(outside)
+    elif kind == "a folder":
+        path.unlink()
+        path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("no image", r"photo \S*test/1\.png is damaged or no JPEG or PNG"),
+        ("truncated", r"photo \S*test/1\.png is damaged or no JPEG or PNG"),
+        ("one pixel", r"far outside photo 'test/1\.png' of 1 x 1 pixels"),
+        ("huge", r"photo \S*test/1\.png claims (60000 x 60000|too many) pixels"),
+        ("a link out", r"photo 'test/1\.png' lies outside \S*root"),
+        ("a folder", r"photo 'test/1\.png' does not exist under \S*root"),
+        ("dots", r"photo '\.\./outside\.png' lies outside \S*root"),
+        ("absolute", r"photo '/etc/hostname' lies outside \S*root"),
+    ],
+)
+def test_a_bad_photo_is_one_sentence_and_the_others_stay(
+    tmp_path: Path, kind: str, said: str
+) -> None:
+    root = tmp_path / "root"
+    faces = photographed([*dotted_faces(3, "test")], root)
+    _spoil(kind, root / "test/1.png")
+    if kind in ("dots", "absolute"):
+        photo = "../outside.png" if kind == "dots" else "/etc/hostname"
+        (tmp_path / "outside.png").write_bytes((root / "test/1.png").read_bytes())
+        faces[1] = dataclasses.replace(faces[1], photo=photo)
+    cropped = _crop(*faces, cropper=dataclasses.replace(CROPPER, root=root))
+    assert [face.photo for face in cropped.faces] == ["test/0.png", "test/2.png"]
+    assert [rejection.where for rejection in cropped.rejections] == ["face 1 of test"]
+    assert re.search(said, cropped.rejections[0].reason)
+    assert "\n" not in cropped.rejections[0].reason
