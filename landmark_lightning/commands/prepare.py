@@ -1,5 +1,6 @@
 """landmark-prepare: reads a dataset with its source and writes its FaceFile."""
 
+import time
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -72,6 +73,7 @@ def prepare_dataset(
     # Pillow's of broken EXIF, which nothing here uses, and of large photos, which are refused.
     warnings.filterwarnings("ignore", module="PIL")
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
+    started = time.monotonic()
     done = prepare(
         read(root, scheme),
         path,
@@ -86,12 +88,17 @@ def prepare_dataset(
         workers=workers,
         settings=_content(dataset),
     )
+    seconds = time.monotonic() - started
     faces = FaceFile.open(path)
     print(summary(faces))
     for warning in same_groups({split: faces.read(split) for split in SPLITS}):
         print(f"  Warning: {warning}")
     _print_rejections(done)
-    print(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    count = sum(faces.faces.values())
+    print(
+        f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB): {count} faces in {seconds:.0f} s, "
+        f"{count / seconds:.0f} a second"
+    )
     return faces
 
 

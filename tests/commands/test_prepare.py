@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def test_one_s_own_folder(command: Command, table: Path, tmp_path: Path) -> None
     rows = [line.split() for line in done.out.splitlines()]
     assert ["faces", "8", "4"] in rows
     assert ["even", "4", "2"] in rows
+    assert re.search(r"Wrote data/mine\.h5 \(\S+ MB\): 12 faces in \d+ s, \d+ a second", done.out)
     assert FaceFile.open(tmp_path / "data/mine.h5").faces == {"train": 8, "test": 4}
     seen = command("inspect", "dataset=custom", "dataset.name=mine")
     assert seen.code == 0, seen.err
