@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import augmentation, data_path, training
+from benchmarks import augmentation, balancing, data_path, training
 from benchmarks.timing import HEAD
 from landmark_lightning.files import write_text
 
-MODULES = (data_path, augmentation, training)
+MODULES = (data_path, augmentation, balancing, training)
 VERSIONS = ("torch", "pytorch-lightning", "kornia")
 
 

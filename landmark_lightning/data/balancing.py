@@ -1,98 +1,24 @@
-"""Which training faces make the next batch: LPBB (Eq. 1), or every face once an epoch."""
+"""LossBalancer: LPBB (Eq. 1), batches of faces drawn by their losses."""
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Sampler
 
+from landmark_lightning.data.sampling import BatchSampler
+from landmark_lightning.data.weights import SMALLEST_SUM, weight_table
 
-def loss_proportional(losses: Tensor, uniforms: Tensor) -> Tensor:
-    """Eq. 1: the faces whose stretch of the summed losses holds the drawn values.
+STRETCH = 1024
+"""Batches whose uniform numbers are drawn together, so that no epoch needs N of them at once."""
 
-    Args:
-        losses: (N,) float64, not negative, finite, with a positive sum.
-        uniforms: (B,) float64 in (0, 1].
+LARGEST_LOSS = float(torch.finfo(torch.float32).max)
+"""A loss above this is none: so that no sum of losses can overflow."""
 
-    Returns:
-        (B,) int64: for each u the smallest k with loss_0 + ... + loss_k >= u * sum of all losses.
-        A face of loss 0 is never drawn.
-    """
-    cumulative = losses.cumsum(0)
-    return torch.searchsorted(cumulative, uniforms * cumulative[-1])
-
-
-def effective_sample_size(probabilities: Tensor) -> float:
-    """Kish's effective sample size 1 / sum p^2 of (N,) probabilities: N when uniform."""
-    return float(1 / probabilities.square().sum())
-
-
-class BatchSampler(Sampler[Tensor]):
-    """Batches of face indices, each face once an epoch, in random order.
-
-    The random numbers of an epoch follow from the seed and the epoch alone, so its state is two
-    counters and a run that was cut draws the same batches when it goes on.
-
-    Args:
-        size: Number of faces N.
-        batch_size: Faces B in a batch; the last one of an epoch holds what is left.
-        seed: Seed.
-
-    Raises:
-        ValueError: A size, batch size or seed that is not a whole number of the right range.
-    """
-
-    def __init__(self, size: int, batch_size: int, seed: int = 0) -> None:
-        for name, value, least in (("size", size, 1), ("batch_size", batch_size, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed={seed!r} must be a whole number, not negative")
-        self.size = size
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-        self.position = 0
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        return -(-self.size // self.batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Moves to the start of an epoch; does nothing inside that epoch."""
-        if epoch != self.epoch:
-            self.epoch, self.position = epoch, 0
-
-    def __iter__(self) -> Iterator[Tensor]:
-        """The epoch's remaining batches, (B,) int64 each, each drawn when it is asked for."""
-        source = self._source()
-        while self.position < len(self):
-            start = self.position * self.batch_size
-            self.position += 1
-            yield self._draw(source[start : start + self.batch_size])
-        self.epoch, self.position = self.epoch + 1, 0
-
-    def _generator(self) -> torch.Generator:
-        mixed = np.random.SeedSequence([self.seed, self.epoch]).generate_state(1, np.uint64)
-        return torch.Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
-
-    def _source(self) -> Tensor:
-        """(N,) what the epoch's batches are cut from."""
-        return torch.randperm(self.size, generator=self._generator())
-
-    def _draw(self, source: Tensor) -> Tensor:
-        """(B,) a batch's indices from its share of the source."""
-        return source
-
-    def state_dict(self) -> dict[str, Any]:
-        """Position in the run."""
-        return {"epoch": self.epoch, "position": self.position}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where ``state_dict`` was taken."""
-        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+RENEWED_SHARE = 0.1
+"""The quantile that clips is taken anew when this share of the faces has been written since."""
 
 
 class LossBalancer(BatchSampler):
@@ -100,7 +26,8 @@ class LossBalancer(BatchSampler):
 
     An epoch is N draws with replacement. A batch is drawn when it is asked for, so an update is
     obeyed by the very next batch. A face whose loss is unknown counts with the mean of the known
-    ones; with none known, draws are uniform.
+    ones; with none known, draws are uniform. Large sets are drawn from in blocks, which gives the
+    same draws (see ``weights``).
 
     Losses that make no probability are cleaned when they are written, and counted in ``invalid``:
     NaN and infinities become the largest finite loss known (of the table and the update), negative
@@ -112,8 +39,11 @@ class LossBalancer(BatchSampler):
         batch_size: Faces in a batch.
         seed: Seed.
         power: Exponent on the losses; 0 makes draws uniform, 1 is Eq. 1.
-        floor: Share of the probability that is spread evenly, 0 to 1.
-        clip_quantile: Losses above this quantile count as the quantile; None: no clipping.
+        floor: Share of the probability that is spread evenly, 0 to 1: with this probability a
+            face is drawn from all evenly, else by its loss.
+        clip_quantile: Losses above this quantile of the known ones count as the quantile; None:
+            no clipping. The quantile is taken anew whenever a tenth of the faces has been written
+            since.
         start_epoch: Draws are uniform before this epoch.
 
     Raises:
@@ -146,33 +76,72 @@ class LossBalancer(BatchSampler):
         self.clip_quantile = clip_quantile
         self.start_epoch = start_epoch
         self.invalid = 0
-        self.draws = torch.zeros(size, dtype=torch.int64)
-        self._losses = torch.full((size,), float("nan"), dtype=torch.float64)  # NaN: unknown
-        self._written = torch.full((size,), -1, dtype=torch.int64)
+        self.draws = torch.zeros(size, dtype=torch.int32)
+        self._ones = torch.ones(batch_size, dtype=torch.int32)
+        self._losses = weight_table(size, batch_size)
+        self._plain = power == 1 and clip_quantile is None  # then the losses are the weights
+        self._weights = self._losses if self._plain else weight_table(size, batch_size)
+        self._written = torch.full((size,), -1, dtype=torch.int32)
         self._writes = 0
+        self._ceiling, self._scale = LARGEST_LOSS, 1.0
+        self._since = size  # faces written since ceiling and scale were taken
 
     @property
     def losses(self) -> Tensor:
         """(N,) float64 losses that draws go by, unknown ones filled in."""
-        known = ~self._losses.isnan()
-        if not known.any():
-            return torch.ones_like(self._losses)
-        return torch.where(known, self._losses, self._losses[known].mean())
+        mean = self._losses.mean()
+        return self._losses.values.nan_to_num(nan=1.0 if math.isnan(mean) else mean)
 
     @property
     def probabilities(self) -> Tensor:
         """(N,) float64 probability of each face in the next draw."""
         uniform = torch.full((self.size,), 1 / self.size, dtype=torch.float64)
-        if self.epoch < self.start_epoch:
+        fill = self._fill()
+        if fill is None:
             return uniform
-        losses = self.losses
-        if self.clip_quantile is not None:
-            losses = losses.clamp(max=float(losses.quantile(self.clip_quantile)))
-        largest = losses.max()
-        if not largest > 0:
+        weights = self._weights.filled(fill)
+        total = weights.sum()
+        if not total > SMALLEST_SUM:
             return uniform
-        weights = (losses / largest) ** self.power  # over the largest, so that no sum overflows
-        return (1 - self.floor) * weights / weights.sum() + self.floor * uniform
+        return (1 - self.floor) * weights / total + self.floor * uniform
+
+    @property
+    def effective_sample_size(self) -> float:
+        """Kish's 1 / sum p^2 of the next draw: N when it is uniform."""
+        return self._concentration()[0]
+
+    @property
+    def largest_probability(self) -> float:
+        """Probability of the face that is the most likely one in the next draw."""
+        return self._concentration()[1]
+
+    def _concentration(self) -> tuple[float, float]:
+        fill = self._fill()
+        if fill is None:
+            return float(self.size), 1 / self.size
+        total, squares, largest = self._weights.moments(fill)
+        if not total > SMALLEST_SUM:
+            return float(self.size), 1 / self.size
+        share, even = (1 - self.floor) * largest / total, self.floor / self.size
+        # sum (share w + even)^2 over weights w relative to the largest
+        summed = share**2 * squares + 2 * share * even * (total / largest) + self.floor * even
+        return 1 / summed, share + even
+
+    def _fill(self) -> float | None:
+        """What an unknown weight counts, or None: the next draw is uniform."""
+        if self.epoch < self.start_epoch or self.floor == 1:
+            return None
+        if not self._weights.unknown:
+            return 0.0
+        mean = torch.tensor(self._losses.mean(), dtype=torch.float64)
+        return None if mean.isnan() else float(self._weight(mean))
+
+    def _weight(self, losses: Tensor) -> Tensor:
+        """Weights of losses; NaN stays NaN."""
+        if self._plain:
+            return losses
+        # Over the scale, so that no power overflows.
+        return (losses.clamp(max=self._ceiling) / self._scale) ** self.power
 
     def update(self, indices: Tensor, losses: Tensor) -> None:
         """Writes the losses of faces.
@@ -184,43 +153,98 @@ class LossBalancer(BatchSampler):
         Raises:
             ValueError: Shapes that differ or an index outside 0..N-1.
         """
-        indices = indices.detach().cpu()
-        values = losses.detach().to("cpu", torch.float64)
-        if indices.shape != values.shape or indices.ndim != 1:
-            raise ValueError(f"{tuple(indices.shape)} indices, {tuple(values.shape)} losses")
-        if len(indices) == 0:
+        # numpy, since it costs a fifth of torch on a few numbers.
+        places = indices.detach().to("cpu", torch.int64).numpy()
+        values = losses.detach().to("cpu", torch.float64).numpy()
+        if places.shape != values.shape or places.ndim != 1:
+            raise ValueError(f"{places.shape} indices, {values.shape} losses")
+        if len(places) == 0:
             return
-        if int(indices.min()) < 0 or int(indices.max()) >= self.size:
+        if places.view(np.uint64).max() >= self.size:  # read so, a negative index is huge
             raise ValueError(f"a face's index must lie in 0..{self.size - 1}")
-        finite, negative = values.isfinite(), values < 0
-        self.invalid += int((~finite | negative).sum())
-        if not bool(finite.all()):
-            known = torch.cat([values[finite], self._losses[~self._losses.isnan()]])
-            values = torch.where(finite, values, known.max() if len(known) else 1.0)
-        unique, place = indices.unique(return_inverse=True)
-        last = torch.zeros_like(unique)
-        last.scatter_reduce_(0, place, torch.arange(len(indices)), reduce="amax")
-        self._losses[unique] = values.clamp(min=0.0)[last]
-        self._written[unique] = self._writes
+        if not (values.min() >= 0 and values.max() <= LARGEST_LOSS):  # nor a NaN
+            values = self._cleaned(values)
+        self._losses.write(places, values)
+        self._written.numpy()[places] = self._writes
         self._writes += 1
+        if not self._plain:
+            self._since += len(places)
+            largest = min(float(values.max()), self._ceiling)
+            if self._since >= RENEWED_SHARE * self.size or largest > self._scale:
+                self._renew()
+            else:
+                self._weights.write(places, self._weight(torch.from_numpy(values)).numpy())
+
+    def _cleaned(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        finite = np.abs(values) <= LARGEST_LOSS
+        self.invalid += int((~finite | (values < 0)).sum())
+        known = [float(values[finite].max())] if finite.any() else []
+        if self._losses.unknown < self.size:
+            known.append(float(self._losses.values.nan_to_num(nan=0.0).max()))
+        return np.where(finite, values, max(known, default=1.0)).clip(min=0.0)
+
+    def _renew(self) -> None:
+        """Takes ceiling and scale anew, and with them all weights."""
+        losses = self._losses.values
+        known = losses if not self._losses.unknown else losses[~losses.isnan()]
+        self._since = 0
+        if self.clip_quantile is not None:
+            self._ceiling = float(np.quantile(known.numpy(), self.clip_quantile))
+        # Twice the largest, so that losses that grow seldom exceed it.
+        self._scale = 2 * min(float(known.max()), self._ceiling) or 1.0
+        self._weights.replace(self._weight(losses))
 
     def oldest(self, count: int) -> Tensor:
         """(count,) int64: the faces whose losses were written longest ago, unknown ones first."""
-        return self._written.argsort(stable=True)[:count]
+        if count < self.size:
+            last = self._written.kthvalue(count).values
+            older, same = (self._written < last).nonzero(), (self._written == last).nonzero()
+            chosen = torch.cat([older, same])[:count, 0]
+        else:
+            chosen = torch.arange(self.size)
+        return chosen[self._written[chosen].argsort(stable=True)]
 
-    def _source(self) -> Tensor:
+    @property
+    def _stretch(self) -> int:
+        return STRETCH
+
+    def _source(self, stretch: int) -> Tensor:
+        left = self.size - stretch * STRETCH * self.batch_size
+        count = min(left, STRETCH * self.batch_size)
         # In (0, 1], so that a face of loss 0 at the front is not drawn by u = 0.
-        return 1 - torch.rand(self.size, generator=self._generator(), dtype=torch.float64)
+        return 1 - torch.rand(count, generator=self._generator(stretch), dtype=torch.float64)
 
-    def _draw(self, source: Tensor) -> Tensor:
-        indices = loss_proportional(self.probabilities, source)
-        self.draws += torch.bincount(indices, minlength=self.size)
+    def _draw(self, share: Tensor) -> Tensor:
+        indices = self._indices(share)
+        self.draws.index_add_(0, indices, self._ones[: len(indices)])
         return indices
+
+    def _indices(self, uniforms: Tensor) -> Tensor:
+        """(B,) int64 faces for (B,) uniform numbers in (0, 1]."""
+        fill = self._fill()
+        if fill is None:
+            return self._evenly(uniforms)
+        if self.floor == 0:
+            drawn = self._weights.draw(uniforms, fill)
+            return self._evenly(uniforms) if drawn is None else drawn
+        # One number says which way, and what is left of it which face.
+        rest = ((uniforms - self.floor) / (1 - self.floor)).clamp(min=SMALLEST_SUM)
+        drawn = self._weights.draw(rest, fill)
+        if drawn is None:
+            return self._evenly(uniforms)
+        even = self._evenly((uniforms / self.floor).clamp(max=1.0))
+        return torch.where(uniforms <= self.floor, even, drawn)
+
+    def _evenly(self, uniforms: Tensor) -> Tensor:
+        return (uniforms * self.size).ceil().to(torch.int64) - 1
 
     def state_dict(self) -> dict[str, Any]:
         """Position in the run, losses and their ages."""
         return super().state_dict() | {
-            "losses": self._losses.clone(),
+            "losses": self._losses.values.clone(),
+            "ceiling": self._ceiling,
+            "scale": self._scale,
+            "since": self._since,
             "written": self._written.clone(),
             "writes": self._writes,
             "draws": self.draws.clone(),
@@ -239,9 +263,13 @@ class LossBalancer(BatchSampler):
                 f"{self.size}; it was prepared anew since, so start with rerun=true"
             )
         super().load_state_dict(state)
-        self._losses, self._written = state["losses"].clone(), state["written"].clone()
-        self._writes, self.draws = int(state["writes"]), state["draws"].clone()
-        self.invalid = int(state["invalid"])
+        self._losses.replace(state["losses"])
+        self._ceiling, self._scale = float(state["ceiling"]), float(state["scale"])
+        self._since = int(state["since"])
+        if not self._plain:
+            self._weights.replace(self._weight(state["losses"]))
+        self._written, self._writes = state["written"].clone(), int(state["writes"])
+        self.draws, self.invalid = state["draws"].clone(), int(state["invalid"])
 
 
 def _is_number(value: object) -> bool:

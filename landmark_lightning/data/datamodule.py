@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.utils.data import BatchSampler as ListBatches
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
-from landmark_lightning.data.balancing import BatchSampler, LossBalancer
+from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
+from landmark_lightning.data.sampling import BatchSampler
 
 REFRESHES = ("none", "online", "rescore")
 

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback, ProgressBar
 from torch import Tensor
 from tqdm import tqdm
 
-from landmark_lightning.data.balancing import LossBalancer, effective_sample_size
+from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import Batch, FaceDataModule
 from landmark_lightning.learning.task import SCORES, LandmarkTask
 
@@ -189,10 +189,9 @@ class TrainingCurves(Callback):
         }
         sampler = _datamodule(trainer).sampler
         if isinstance(sampler, LossBalancer):
-            probabilities = sampler.probabilities
             figures |= {
-                "balancing/effective_sample_size": effective_sample_size(probabilities),
-                "balancing/largest_probability": float(probabilities.max()),
+                "balancing/effective_sample_size": sampler.effective_sample_size,
+                "balancing/largest_probability": sampler.largest_probability,
                 "balancing/invalid_losses": sampler.invalid,
             }
         for logger in trainer.loggers:

@@ -7,33 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from landmark_lightning.data.balancing import (
-    BatchSampler,
-    LossBalancer,
-    effective_sample_size,
-    loss_proportional,
-)
+from landmark_lightning.data import balancing, weights
+from landmark_lightning.data.balancing import LossBalancer
+from landmark_lightning.data.sampling import BatchSampler
 
 
-def _literal(losses: list[float], u: float) -> int:
-    """Eq. 1 word by word: the smallest k whose sum of losses reaches the drawn value."""
-    drawn = u * math.fsum(losses)
-    for k in range(len(losses)):
-        if math.fsum(losses[: k + 1]) >= drawn:
-            return k
-    return len(losses) - 1
+@pytest.fixture(params=["flat", "blocks"])
+def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a test with both kinds of table, whatever the number of faces."""
+    if request.param == "blocks":
+        monkeypatch.setattr(weights, "FLAT_LIMIT", 0)
 
 
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=40).filter(any), st.data())
-def test_equals_the_literal_definition(losses: list[int], data: st.DataObject) -> None:
-    # Whole losses and 2^-k uniforms make every sum and product exact.
-    uniforms = data.draw(st.lists(st.integers(1, 2**20), min_size=1, max_size=30))
-    u = torch.tensor(uniforms, dtype=torch.float64) / 2**20
-    drawn = loss_proportional(torch.tensor(losses, dtype=torch.float64), u)
-    expected = [_literal([float(v) for v in losses], float(value)) for value in u]
-    assert drawn.tolist() == expected
-
-
+@pytest.mark.usefixtures("table")
 def test_a_million_draws_follow_the_losses() -> None:
     losses = torch.from_numpy(np.random.default_rng(0).lognormal(0.0, 1.5, 5000))
     balancer = LossBalancer(5000, 100, seed=3)
@@ -51,6 +37,7 @@ def test_a_million_draws_follow_the_losses() -> None:
     assert stats.chisquare(seen, expected * seen.sum() / expected.sum()).pvalue > 0.001
 
 
+@pytest.mark.usefixtures("table")
 def test_an_update_is_obeyed_by_the_very_next_batch() -> None:
     balancer = LossBalancer(100, 10, seed=0)
     batches = iter(balancer)
@@ -61,6 +48,7 @@ def test_an_update_is_obeyed_by_the_very_next_batch() -> None:
     assert set(next(batches).tolist()) == {7}
 
 
+@pytest.mark.usefixtures("table")
 def test_unknown_losses_count_with_the_mean_of_the_known() -> None:
     balancer = LossBalancer(4, 2)
     assert balancer.probabilities.tolist() == [0.25] * 4
@@ -69,6 +57,7 @@ def test_unknown_losses_count_with_the_mean_of_the_known() -> None:
     assert torch.allclose(balancer.probabilities, torch.tensor([1, 3, 2, 2]).double() / 8)
 
 
+@pytest.mark.usefixtures("table")
 def test_losses_that_make_no_probability_are_cleaned_and_counted() -> None:
     balancer = LossBalancer(5, 2)
     balancer.update(torch.arange(5), torch.tensor([1.0, math.nan, math.inf, -2.0, 4.0]))
@@ -80,12 +69,14 @@ def test_losses_that_make_no_probability_are_cleaned_and_counted() -> None:
     assert 3 not in drawn.tolist()
 
 
+@pytest.mark.usefixtures("table")
 def test_no_finite_loss_at_all_is_uniform() -> None:
     balancer = LossBalancer(3, 2)
     balancer.update(torch.arange(3), torch.full((3,), math.nan))
     assert torch.allclose(balancer.probabilities, torch.full((3,), 1 / 3).double())
 
 
+@pytest.mark.usefixtures("table")
 def test_all_zero_is_uniform() -> None:
     balancer = LossBalancer(4, 2)
     balancer.update(torch.arange(4), torch.zeros(4))
@@ -93,12 +84,14 @@ def test_all_zero_is_uniform() -> None:
     assert len(torch.cat(list(balancer))) == 4
 
 
+@pytest.mark.usefixtures("table")
 def test_the_last_loss_of_a_repeated_face_counts() -> None:
     balancer = LossBalancer(3, 2)
     balancer.update(torch.tensor([1, 1, 1]), torch.tensor([5.0, 6.0, 7.0]))
     assert balancer.losses[1] == 7.0
 
 
+@pytest.mark.usefixtures("table")
 def test_a_single_huge_loss_leaves_the_others_reachable() -> None:
     losses = torch.ones(20_000)
     losses[0] = 1e6
@@ -110,6 +103,7 @@ def test_a_single_huge_loss_leaves_the_others_reachable() -> None:
     assert bool((cumulative.diff() > 0).all())
 
 
+@pytest.mark.usefixtures("table")
 def test_power_floor_and_clipping() -> None:
     losses = torch.tensor([1.0, 2.0, 3.0, 100.0])
 
@@ -125,6 +119,7 @@ def test_power_floor_and_clipping() -> None:
     assert probabilities(clip_quantile=2 / 3) == pytest.approx([1 / 9, 2 / 9, 3 / 9, 3 / 9])
 
 
+@pytest.mark.usefixtures("table")
 def test_draws_are_uniform_before_the_start_epoch() -> None:
     balancer = LossBalancer(4, 2, start_epoch=1)
     balancer.update(torch.arange(4), torch.tensor([0.0, 0.0, 0.0, 1.0]))
@@ -133,11 +128,27 @@ def test_draws_are_uniform_before_the_start_epoch() -> None:
     assert balancer.probabilities.tolist() == [0.0, 0.0, 0.0, 1.0]
 
 
-def test_effective_sample_size() -> None:
-    assert effective_sample_size(torch.full((8,), 1 / 8)) == pytest.approx(8)
-    assert effective_sample_size(torch.tensor([1.0, 0.0, 0.0])) == 1
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize("floor", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("known", [0, 50, 200])
+def test_effective_sample_size_and_largest_probability(floor: float, known: int) -> None:
+    balancer = LossBalancer(200, 2, floor=floor)
+    for scale in (1.0, 7.0):
+        losses = torch.from_numpy(np.random.default_rng(0).lognormal(0.0, 2.0, known)) * scale
+        balancer.update(torch.arange(known), losses)
+        p = balancer.probabilities
+        assert balancer.effective_sample_size == pytest.approx(float(1 / p.square().sum()))
+        assert balancer.largest_probability == pytest.approx(float(p.max()))
 
 
+def test_a_single_face_is_an_effective_sample_of_one() -> None:
+    balancer = LossBalancer(3, 2)
+    balancer.update(torch.arange(3), torch.tensor([1.0, 0.0, 0.0]))
+    assert balancer.effective_sample_size == 1
+    assert balancer.largest_probability == 1
+
+
+@pytest.mark.usefixtures("table")
 def test_oldest_first() -> None:
     balancer = LossBalancer(4, 2)
     balancer.update(torch.tensor([3, 1]), torch.tensor([1.0, 1.0]))
@@ -167,11 +178,23 @@ def _run(sampler: BatchSampler, batches: int) -> list[list[int]]:
     return drawn
 
 
-@settings(max_examples=25)
-@given(st.integers(1, 40), st.booleans())
-def test_goes_on_exactly_where_it_was_cut(cut: int, balanced: bool) -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.sampled_from([None, 0, 30_000]),
+    st.sampled_from([{}, {"power": 2.0, "clip_quantile": 0.8}, {"floor": 0.3}]),
+)
+def test_goes_on_exactly_where_it_was_cut(
+    cut: int, flat_limit: int | None, knobs: dict[str, float]
+) -> None:
+    """Evenly (None), in blocks and flat; with knobs."""
+
     def new() -> BatchSampler:
-        return LossBalancer(31, 4, seed=5) if balanced else BatchSampler(31, 4, seed=5)
+        if flat_limit is None:
+            return BatchSampler(31, 4, seed=5)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(weights, "FLAT_LIMIT", flat_limit)
+            return LossBalancer(31, 4, seed=5, **knobs)  # type: ignore[arg-type]
 
     whole = _run(new(), 45)
     before = new()
@@ -188,6 +211,56 @@ def test_goes_on_exactly_where_it_was_cut(cut: int, balanced: bool) -> None:
             if len(rest) == 45 - cut:
                 break
     assert start + rest == whole
+
+
+@pytest.mark.usefixtures("table")
+@pytest.mark.parametrize(
+    "knobs",
+    [{"floor": 0.4}, {"power": 0.5}, {"clip_quantile": 0.5}, {"floor": 0.2, "power": 3.0}, {}],
+)
+def test_draws_follow_the_probabilities(knobs: dict[str, float]) -> None:
+    """Chi-square of 60,000 draws, a third of the faces unknown."""
+    balancer = LossBalancer(300, 60, seed=1, **knobs)  # type: ignore[arg-type]
+    rng = np.random.default_rng(4)
+    for part in torch.arange(200).split(20):  # several updates: clipping and powers follow
+        balancer.update(part, torch.from_numpy(rng.lognormal(0.0, 1.0, len(part))))
+    for _ in range(200):
+        for _ in balancer:
+            pass
+    expected = balancer.probabilities.numpy() * 60_000
+    assert stats.chisquare(balancer.draws.numpy(), expected).pvalue > 0.001
+
+
+def test_a_power_keeps_up_with_losses_that_grow() -> None:
+    balancer = LossBalancer(1000, 10, power=200.0)
+    for exponent in range(6):
+        losses = torch.tensor([1.0, 2.0]) * 10.0**exponent
+        balancer.update(torch.tensor([2 * exponent, 2 * exponent + 1]), losses)
+    p = balancer.probabilities
+    assert bool(p.isfinite().all())
+    assert p.argmax() == 11
+    assert float(p.sum()) == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("table")
+def test_a_huge_loss_that_was_overwritten_leaves_no_trace() -> None:
+    """Sums kept up to date by differences would be off by what the huge loss swallowed."""
+    balancer, fresh = LossBalancer(64, 4), LossBalancer(64, 4)
+    for some in (balancer, fresh):
+        some.update(torch.arange(32), torch.linspace(0.1, 1, 32))
+    balancer.update(torch.tensor([5]), torch.tensor([1e30]))
+    balancer.update(torch.tensor([5]), fresh.losses[[5]])
+    assert torch.equal(balancer.probabilities, fresh.probabilities)
+    assert torch.equal(torch.cat(list(balancer)), torch.cat(list(fresh)))
+
+
+def test_an_epoch_s_numbers_are_drawn_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch has numbers of its own, and the epoch ends with what is left."""
+    monkeypatch.setattr(balancing, "STRETCH", 3)
+    balancer = LossBalancer(1001, 10)
+    drawn = [batch.tolist() for batch in balancer]
+    assert [len(batch) for batch in drawn] == [10] * 100 + [1]
+    assert len({tuple(batch) for batch in drawn}) == 101
 
 
 def test_another_number_of_faces_is_refused() -> None:

@@ -3,9 +3,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landmark_lightning.data.balancing import BatchSampler, LossBalancer
+from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule, ResidentFaces, hold_out
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.sampling import BatchSampler
 
 
 @given(
