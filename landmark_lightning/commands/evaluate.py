@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning.commands.prepare import open_prepared
-from landmark_lightning.data.datamodule import FaceDataModule, ResidentFaces
+from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import faces_from
 from landmark_lightning.evaluation.drawing import predicted_faces
 from landmark_lightning.evaluation.errors import normalized_mean_error
 from landmark_lightning.evaluation.records import Records, write_records
@@ -124,7 +125,7 @@ def _draw(
     primary = records.normalizer[:, 0]
     nme = normalized_mean_error(records.prediction, records.target, primary)
     sheet = predicted_faces(
-        input_images(task, ResidentFaces(faces.read("test"), rows)),
+        input_images(task, faces_from(faces, "test", rows)),
         records.target[rows],
         records.prediction[rows],
         None if records.signal is None else records.signal[rows],

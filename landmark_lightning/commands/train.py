@@ -106,6 +106,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     if clash is not None:
         raise ValueError(clash)
     attempt.begin()
+    datamodule.place(trainer.strategy.root_device)
     _print_plan(folder, faces, datamodule, task, resumed)
     if rerun:
         folder.clear()
@@ -238,6 +239,7 @@ def _print_plan(
         f"Training {folder.path}\n"
         f"  {faces.path}: {len(datamodule.train_faces)} faces to train, "
         f"{len(datamodule.val_faces)} to validate, {faces.faces['test']} to test\n"
+        f"  {datamodule.describe()}\n"
         f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
         f"{task.network.side}\n"
         f"  {task.schedule.total_steps} steps: {task.schedule.describe()}"

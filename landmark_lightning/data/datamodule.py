@@ -1,73 +1,27 @@
-"""FaceDataModule: a FaceFile's splits in memory, given to Lightning as whole batches."""
+"""FaceDataModule: a FaceFile's splits, given to Lightning as whole batches."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import BatchSampler as ListBatches
-from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from landmark_lightning.data.balancing import LossBalancer
-from landmark_lightning.data.facefile import FaceFile, FaceSplit
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import (
+    MEMORY_SHARE,
+    FaceBatches,
+    ResidentFaces,
+    faces_from,
+    free_memory,
+)
 from landmark_lightning.data.sampling import BatchSampler
 
 REFRESHES = ("none", "online", "rescore")
-
-Batch = dict[str, Tensor]
-"""``image`` (B,1,C,C) uint8, ``landmarks`` (B,L,2), ``normalizer`` (B,R), ``subsets`` (B,K),
-``index`` (B) int64: the face's place among the faces it was drawn from."""
-
-
-class ResidentFaces(Dataset[Batch]):
-    """Faces of a split as tensors in memory; indexed by a tensor, it gives a whole Batch.
-
-    Attributes:
-        photo: Names of the photos.
-        visible: (N, L) bool, which landmarks can be seen.
-        to_photo: (N, 2, 3) float32 crop -> photo.
-    """
-
-    def __init__(self, split: FaceSplit, chosen: NDArray[np.int64] | None = None) -> None:
-        rows = np.arange(len(split)) if chosen is None else chosen
-        self.images = torch.from_numpy(split.images[rows])[:, None]
-        self.landmarks = torch.from_numpy(split.landmarks[rows])
-        self.visible = torch.from_numpy(split.visible[rows])
-        self.normalizer = torch.from_numpy(split.normalizer[rows])
-        self.subsets = torch.from_numpy(split.subsets[rows])
-        self.to_photo = torch.from_numpy(split.to_photo[rows])
-        self.photo = [split.photo[i] for i in rows]
-
-    def __len__(self) -> int:
-        return len(self.photo)
-
-    def __getitem__(self, index: Tensor | list[int]) -> Batch:
-        index = torch.as_tensor(index)
-        return {
-            "image": self.images[index],
-            "landmarks": self.landmarks[index],
-            "normalizer": self.normalizer[index],
-            "subsets": self.subsets[index],
-            "index": index,
-        }
-
-    def in_order(self, batch_size: int) -> "DataLoader[Batch]":
-        """The faces once, in order, in batches."""
-        batches = ListBatches(SequentialSampler(self.photo), batch_size, drop_last=False)
-        return _loader(self, batches)
-
-
-def _loader(faces: ResidentFaces, batches: Iterable[Any]) -> "DataLoader[Batch]":
-    """A loader of whole batches by index.
-
-    Its own generator keeps it from drawing a number of the global one whenever it is iterated,
-    which a run that goes on from a checkpoint does at other moments than one that was never cut.
-    """
-    return DataLoader(faces, sampler=batches, batch_size=None, generator=torch.Generator())
+RESIDENCIES = ("auto", "device", "host", "stream")
 
 
 def hold_out(
@@ -127,6 +81,11 @@ class FaceDataModule(pl.LightningDataModule):
         validation_seed: Seed of that choice, apart from ``seed``: runs that differ only in their
             seed are compared on the same faces.
         eval_batch_size: Faces in a batch of validation and test.
+        residency: Where the images are while training: on the ``device``, in ``host`` memory, or
+            read from the file batch by batch (``stream``); ``auto`` takes the first of them whose
+            free memory they fill by half at most.
+        prefetch: Batches that ``stream`` reads ahead. LPBB draws them so much earlier: by losses
+            that are as many batches old. 0 draws as the other residencies do.
 
     Raises:
         ValueError: A value out of range; it is named.
@@ -141,20 +100,36 @@ class FaceDataModule(pl.LightningDataModule):
         validation: float = 0.1,
         validation_seed: int = 0,
         eval_batch_size: int = 64,
+        residency: str = "auto",
+        prefetch: int = 2,
     ) -> None:
         super().__init__()
-        if isinstance(eval_batch_size, bool) or not isinstance(eval_batch_size, int):
-            raise ValueError(f"data.eval_batch_size={eval_batch_size!r} must be a whole number")
-        if eval_batch_size < 1:
-            raise ValueError(f"data.eval_batch_size={eval_batch_size} must be at least 1")
-        if isinstance(validation_seed, bool) or not isinstance(validation_seed, int):
-            raise ValueError(f"data.validation_seed={validation_seed!r} must be a whole number")
+        for name, value, least in (
+            ("eval_batch_size", eval_batch_size, 1),
+            ("validation_seed", validation_seed, 0),
+            ("prefetch", prefetch, 0),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(
+                    f"data.{name}={value!r} must be a whole number of at least {least}"
+                )
+        if residency not in RESIDENCIES:
+            raise ValueError(
+                f"data.residency={residency!r} must be one of {', '.join(RESIDENCIES)}"
+            )
         self.faces = faces
         self.eval_batch_size = eval_batch_size
-        train = faces.read("train")
-        kept, held = hold_out(train.group, validation, validation_seed)
-        self.train_faces = ResidentFaces(train, kept)
-        self.val_faces = ResidentFaces(train, held)
+        group = faces.read("train", images=False).group
+        kept, held = hold_out(group, validation, validation_seed)
+        self.nbytes = len(group) * faces.crop.side**2
+        streamed = residency == "stream" or (
+            residency == "auto" and self.nbytes > MEMORY_SHARE * free_memory()
+        )
+        self.wanted = residency
+        self.residency = "stream" if streamed else "host"
+        self.prefetch = prefetch if streamed else 0
+        self.train_faces = faces_from(faces, "train", kept, streamed)
+        self.val_faces = faces_from(faces, "train", held, streamed)
         knobs = dict(balancing or {"refresh": "none"})
         refresh = knobs.pop("refresh", None)
         if refresh not in REFRESHES:
@@ -180,13 +155,51 @@ class FaceDataModule(pl.LightningDataModule):
             raise ValueError("balancing.refresh=none draws evenly: there are no losses to update")
         return self.sampler
 
-    def train_dataloader(self) -> "DataLoader[Batch]":
-        """Batches as the sampler draws them, one at a time: no worker runs ahead of the losses."""
-        return _loader(self.train_faces, self.sampler)
+    def place(self, device: torch.device) -> None:
+        """Puts the images where they shall be while this device trains."""
+        if self.residency == "stream":
+            return
+        fits = True
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            fits = self.nbytes <= MEMORY_SHARE * free
+        # On a CPU the two are one.
+        own = device.type != "cpu" and (self.wanted == "auto" and fits)
+        self.residency = "device" if own or self.wanted == "device" else "host"
+        for faces in (self.train_faces, self.val_faces):
+            assert isinstance(faces, ResidentFaces)
+            if self.residency == "device":
+                faces.to(device)
+            faces.pinned = self.residency == "host" and device.type == "cuda"
 
-    def val_dataloader(self) -> "DataLoader[Batch]":
-        """The validation faces in order."""
-        return self.val_faces.in_order(self.eval_batch_size)
+    def describe(self) -> str:
+        """One line: where the images are, how large, and what reading ahead means for LPBB."""
+        size = f"{self.nbytes / 1e6:.1f} MB of images"
+        if self.residency != "stream":
+            return f"{size} in memory ({self.residency})"
+        ahead = f"{self.prefetch} batch{'' if self.prefetch == 1 else 'es'}"
+        line = f"{size} stay in the file (stream), {ahead} read ahead"
+        if self.prefetch and isinstance(self.sampler, LossBalancer):
+            line += f": LPBB draws by losses {ahead} old; data.prefetch=0 is exact"
+        return line
+
+    def train_dataloader(self) -> FaceBatches:
+        """Batches as the sampler draws them; none is drawn ahead of the losses but to prefetch."""
+        return FaceBatches(self.train_faces, self.sampler, self.prefetch, *self._ranks())
+
+    def val_dataloader(self) -> FaceBatches:
+        """The validation faces in order; of several processes each has its share."""
+        rank, ranks = self._ranks()
+        if len(self.val_faces) < ranks:
+            raise ValueError(
+                f"{len(self.val_faces)} validation faces are too few for {ranks} processes; "
+                "pass a larger data.validation"
+            )
+        return self.val_faces.in_order(self.eval_batch_size, rank, ranks)
+
+    def _ranks(self) -> tuple[int, int]:
+        """Number of this process among those that train together, and how many they are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def state_dict(self) -> dict[str, Any]:
         """The sampler's state, for checkpoints."""

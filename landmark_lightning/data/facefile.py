@@ -78,7 +78,10 @@ class CropRule:
 
 @dataclass(frozen=True)
 class FaceSplit:
-    """The arrays of one split; shapes and units as in the module's text."""
+    """The arrays of one split; shapes and units as in the module's text.
+
+    ``images`` have no rows where they were left in the file.
+    """
 
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
@@ -157,8 +160,12 @@ class FaceFile:
             sha256 = str(file.attrs["sha256"])
         return cls(path, name, scheme, *names, crop, settings, faces, sha256)
 
-    def read(self, split: str) -> FaceSplit:
+    def read(self, split: str, images: bool = True) -> FaceSplit:
         """Loads one split into memory.
+
+        Args:
+            split: ``train`` or ``test``.
+            images: False leaves them in the file: the split's ``images`` have no rows.
 
         Raises:
             ValueError: An unknown split, or content that fails its checksum.
@@ -166,7 +173,10 @@ class FaceFile:
         if split not in SPLITS:
             raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
         with _opened(self.path) as file:
-            arrays = {name: file[split][name][()] for name in LAYOUT}
+            arrays = {
+                name: file[split][name][() if images or name != "images" else slice(0)]
+                for name in LAYOUT
+            }
         for name in ("photo", "group"):
             arrays[name] = [text.decode() for text in arrays[name].tolist()]
         return FaceSplit(**arrays)

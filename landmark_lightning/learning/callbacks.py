@@ -11,7 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from landmark_lightning.data.balancing import LossBalancer
-from landmark_lightning.data.datamodule import Batch, FaceDataModule
+from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.faces import Batch
 from landmark_lightning.learning.task import SCORES, LandmarkTask
 
 

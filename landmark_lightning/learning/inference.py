@@ -9,15 +9,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from landmark_lightning import geometry
-from landmark_lightning.data.datamodule import ResidentFaces
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import Faces, faces_from
 from landmark_lightning.evaluation.errors import landmark_error
 from landmark_lightning.evaluation.records import Records, RunInfo
 from landmark_lightning.learning.task import LandmarkTask
 
 
 def predict(
-    task: LandmarkTask, faces: ResidentFaces, batch_size: int = 64, title: str = "predicting"
+    task: LandmarkTask, faces: Faces, batch_size: int = 64, title: str = "predicting"
 ) -> tuple[Tensor, Tensor]:
     """Predicts faces in order, on the task's device, without augmentation.
 
@@ -37,18 +37,19 @@ def predict(
     return torch.cat(predictions), torch.cat(targets)
 
 
-def static_prior(task: LandmarkTask, faces: ResidentFaces, batch_size: int = 64) -> Tensor:
+def static_prior(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tensor:
     """The static prior: (L,) mean Euclidean error of each landmark index, input pixels."""
     prediction, target = predict(task, faces, batch_size, "static prior")
     points, _ = task.split_output(prediction)
     return landmark_error(points, target).mean(dim=0)
 
 
-def input_images(task: LandmarkTask, faces: ResidentFaces) -> Tensor:
+def input_images(task: LandmarkTask, faces: Faces) -> Tensor:
     """What the network sees of faces: (N, S, S) uint8, on the CPU."""
     task.eval()
+    images = faces.pixels(torch.arange(len(faces)))
     with torch.inference_mode():
-        image, _ = task.augmentation(faces.images.to(task.device), faces.landmarks.to(task.device))
+        image, _ = task.augmentation(images.to(task.device), faces.landmarks.to(task.device))
     return ((image[:, 0] + 1) * 127.5).round().to(torch.uint8).cpu()
 
 
@@ -86,7 +87,7 @@ def predict_test(
                 f"{faces.path} was prepared with {name}={getattr(faces.crop, name)}, the run was "
                 f"trained with {task.crop[name]}; prepare it with the same"
             )
-    split = ResidentFaces(faces.read("test"))
+    split = faces_from(faces, "test")
     side = task.network.side
     task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
     prediction, target = predict(task, split, batch_size, "testing")

@@ -11,7 +11,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from landmark_lightning import geometry
-from landmark_lightning.data.datamodule import Batch
+from landmark_lightning.data.faces import Batch
 from landmark_lightning.evaluation.metrics import (
     DiscardError,
     NormalizedMeanError,

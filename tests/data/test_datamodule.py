@@ -1,11 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from landmark_lightning.data.balancing import LossBalancer
-from landmark_lightning.data.datamodule import FaceDataModule, ResidentFaces, hold_out
+from landmark_lightning.data.datamodule import FaceDataModule, hold_out
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.data.sampling import BatchSampler
 
 
@@ -101,3 +104,62 @@ def test_the_state_travels(dots: FaceFile) -> None:
     other = FaceDataModule(dots, balancing={"refresh": "online"})
     other.load_state_dict(module.state_dict())
     assert torch.equal(other.balancer.losses, module.balancer.losses)
+
+
+def _batches(file: FaceFile, residency: str, refresh: str) -> list[dict[str, torch.Tensor]]:
+    """Two epochs, each batch followed by losses that depend on it."""
+    module = FaceDataModule(
+        file, batch_size=7, balancing={"refresh": refresh}, residency=residency, prefetch=0
+    )
+    module.place(torch.device("cpu"))
+    batches = []
+    for _ in range(2):
+        for batch in module.train_dataloader():
+            batches.append(batch)
+            if refresh != "none":
+                module.balancer.update(batch["index"], batch["landmarks"].mean(dim=(1, 2)) % 3)
+        batches += list(module.val_dataloader())
+    return batches
+
+
+@pytest.mark.parametrize("refresh", ["none", "online"])
+def test_every_residency_gives_the_same_batches(dots: FaceFile, refresh: str) -> None:
+    expected = _batches(dots, "host", refresh)
+    for residency in ("auto", "device", "stream"):
+        found = _batches(dots, residency, refresh)
+        assert len(found) == len(expected)
+        for batch, other in zip(found, expected, strict=True):
+            assert batch.keys() == other.keys()
+            assert all(torch.equal(batch[name], other[name]) for name in batch)
+
+
+def test_the_plan_says_where_the_images_are(
+    dots: FaceFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe(residency: str, refresh: str = "none", prefetch: int = 2) -> str:
+        balancing = {"refresh": refresh}
+        module = FaceDataModule(dots, balancing=balancing, residency=residency, prefetch=prefetch)
+        module.place(torch.device("cpu"))
+        return module.describe()
+
+    assert describe("auto") == "0.2 MB of images in memory (host)"
+    assert describe("device") == "0.2 MB of images in memory (device)"
+    assert describe("stream").endswith("stay in the file (stream), 2 batches read ahead")
+    assert "LPBB draws by losses 3 batches old" in describe("stream", "online", 3)
+    assert "old" not in describe("stream", "online", 0)
+    monkeypatch.setattr("landmark_lightning.data.datamodule.free_memory", lambda: 1000)
+    assert "(stream)" in describe("auto")
+    assert "(host)" in describe("host")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "said"),
+    [
+        ({"residency": "disk"}, r"data\.residency='disk' must be one of auto, device, host"),
+        ({"prefetch": -1}, r"data\.prefetch=-1"),
+        ({"eval_batch_size": 0}, r"data\.eval_batch_size=0"),
+    ],
+)
+def test_a_wrong_setting_is_named(dots: FaceFile, knobs: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        FaceDataModule(dots, **knobs)

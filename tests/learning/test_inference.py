@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from landmark_lightning import geometry
-from landmark_lightning.data.datamodule import ResidentFaces
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.evaluation.records import read_records, write_records
 from landmark_lightning.evaluation.summary import summarize
 from landmark_lightning.learning.inference import (

@@ -93,7 +93,8 @@ def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
     assert isinstance(last, torch.nn.Linear)
     with torch.no_grad():
         last.weight.zero_()
-    prediction, target = task.eval()(module.train_faces.images, module.train_faces.landmarks)
+    batch = module.train_faces[torch.arange(len(module.train_faces))]
+    prediction, target = task.eval()(batch["image"], batch["landmarks"])
     assert torch.allclose(prediction[0, :, :2], target.mean(dim=0), atol=1e-4)
 
 
@@ -105,10 +106,10 @@ def test_a_checkpoint_explains_itself(make_task: MakeTask, tmp_path: Path) -> No
     assert type(checkpoint["hyper_parameters"]["dataset"]) is dict
     loaded = load_task(tmp_path / "a.ckpt")
     assert loaded.scheme == task.scheme
-    faces = module.val_faces
+    batch = module.val_faces[torch.arange(5)]
     with torch.no_grad():
-        expected, _ = task.eval()(faces.images, faces.landmarks)
-        answer, _ = loaded(faces.images, faces.landmarks)
+        expected, _ = task.eval()(batch["image"], batch["landmarks"])
+        answer, _ = loaded(batch["image"], batch["landmarks"])
     assert torch.equal(expected, answer)
 
 
