@@ -16,7 +16,7 @@ from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
 
-UNKEPT = ("root", "strict", "max_rejected")
+UNKEPT = ("root", "strict", "max_rejected", "protocol")
 """Settings of a dataset that do not decide what a face looks like in its FaceFile."""
 
 
@@ -61,6 +61,8 @@ def prepare_dataset(
     scheme = scheme_from(dataset["scheme"])
     crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
     root = None if dataset["root"] is None else Path(dataset["root"])
+    if root is None and not dataset["drawn"]:
+        raise ValueError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
     if root is not None and not root.is_dir():
         raise ValueError(f"dataset.root={root} is no folder")
     subsets = dataset["subsets"]
@@ -73,9 +75,14 @@ def prepare_dataset(
     # Pillow's of broken EXIF, which nothing here uses, and of large photos, which are refused.
     warnings.filterwarnings("ignore", module="PIL")
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        faces_read = read(root, scheme)
+    for warning in told:
+        print(f"  Warning: {warning.message}")
     started = time.monotonic()
     done = prepare(
-        read(root, scheme),
+        faces_read,
         path,
         name=str(dataset["name"]),
         root=root,

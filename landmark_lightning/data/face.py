@@ -45,10 +45,20 @@ class Rejection:
 
     Readers yield it in place of the Face, so that preparing decides between an error (strict) and
     a count.
+
+    Attributes:
+        where: Where it was read, for messages.
+        reason: Why it can't be used.
+        split: ``train`` or ``test``; empty if unknown.
+        photo: Path of its photo as of a Face's; empty if unknown.
+        missing: Whether all that is wrong is that the photo does not exist.
     """
 
     where: str
     reason: str
+    split: str = ""
+    photo: str = ""
+    missing: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"

@@ -12,22 +12,31 @@ MAX_PIXELS = 64_000_000
 GRAY_RULES = ("luma", "mean")
 
 
-def photo_path(root: Path, photo: str) -> Path:
+class MissingPhotoError(ValueError):
+    """A photo that does not exist, under a name that could be one."""
+
+
+def photo_path(root: Path, photo: str, kind: str = "photo") -> Path:
     """The file of a photo named relative to the dataset's root.
 
+    Args:
+        root: The root.
+        photo: The name.
+        kind: What to call it in messages.
+
     Raises:
-        ValueError: The name leaves the root (by ``..``, a link or an absolute path), or no such
-            file exists.
+        MissingPhotoError: No such file exists.
+        ValueError: The name leaves the root (by ``..``, a link or an absolute path).
     """
     try:
         path = (root / photo).resolve()
         inside, there = path.is_relative_to(root.resolve()), path.is_file()
     except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a NUL
-        raise ValueError(f"photo {photo[:80]!r} is no file's name") from error
+        raise ValueError(f"{kind} {photo[:80]!r} is no file's name") from error
     if not inside:
-        raise ValueError(f"photo {photo!r} lies outside {root}")
+        raise ValueError(f"{kind} {photo!r} lies outside {root}")
     if not there:
-        raise ValueError(f"photo {photo!r} does not exist under {root}")
+        raise MissingPhotoError(f"{kind} {photo!r} does not exist under {root}")
     return path
 
 

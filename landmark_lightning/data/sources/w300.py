@@ -1,0 +1,215 @@
+"""300W, as ibug's zips unpack: afw, helen, lfpw, ibug, and the boxes of bounding_boxes.zip.
+
+    ROOT/{afw, ibug}/*.jpg and *.pts
+    ROOT/helen/{trainset, testset}/*.jpg and *.pts
+    ROOT/lfpw/{trainset, testset}/*.png and *.pts
+    ROOT/"Bounding Boxes"/bounding_boxes_{afw, helen_trainset, ...}.mat (may be missing)
+
+A ``.pts`` holds 68 landmarks:
+
+    version: 1
+    n_points:  68
+    {
+    30.5 201.25
+    ...
+    }
+
+Its coordinates and those of the boxes count the first pixel as 1. ``bb_ground_truth``, the tight
+box of the landmarks, is the face's annotated box; ``bb_detector`` is what a detector found.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.matfile import read_arrays
+from landmark_lightning.data.photos import photo_path
+from landmark_lightning.data.sources.checks import given_root, number, ordered_box, rejected
+from landmark_lightning.schemes import Scheme
+
+FOLDERS = {
+    "afw": ("train", ()),
+    "helen/trainset": ("train", ()),
+    "lfpw/trainset": ("train", ()),
+    "helen/testset": ("test", ("common",)),
+    "lfpw/testset": ("test", ("common",)),
+    "ibug": ("test", ("challenging",)),
+}
+"""Split and subsets of the faces in each folder under the root."""
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+KINDS = ("bb_ground_truth", "bb_detector")
+
+Boxes = dict[str, tuple[NDArray[np.float64] | None, ...]]
+"""The boxes of ``KINDS`` by the photo's plain name (``_plain``)."""
+
+
+def read(
+    root: Path | None, scheme: Scheme, *, one_based: bool = True
+) -> Iterator[Face | Rejection]:
+    """Reads 300W; every annotation is checked before the first face is given.
+
+    Args:
+        root: The folder that holds afw, helen, lfpw and ibug.
+        scheme: A scheme of 68 landmarks.
+        one_based: Whether coordinates count the first pixel as 1, as the official files do.
+
+    Returns:
+        The faces folder by folder, by name; one that can't be used is a Rejection.
+
+    Raises:
+        ValueError: A root that holds none of the folders, or box files that can't be read.
+    """
+    root = given_root(root, scheme, "300W", 68)
+    present = [folder for folder in FOLDERS if (root / folder).is_dir()]
+    if not present:
+        raise ValueError(
+            f"{root} holds none of the folders {', '.join(FOLDERS)}; dataset.root must be where "
+            "the zips of 300W were unpacked"
+        )
+    shift = 1.0 if one_based else 0.0
+    boxes = _read_boxes(root, present, shift)
+    return iter(
+        [face for f in present for face in _read_folder(root, f, boxes.get(f, {}), scheme, shift)]
+    )
+
+
+def _plain(name: str) -> str:
+    """A photo's name without what copies of the dataset change: suffix, case and blanks."""
+    return Path(name).stem.replace(" ", "").lower()
+
+
+def _read_folder(
+    root: Path, folder: str, boxes: Boxes, scheme: Scheme, shift: float
+) -> Iterator[Face | Rejection]:
+    """The faces of one folder by name."""
+    names = [Path(name) for name in sorted(path.name for path in (root / folder).iterdir())]
+    names = [n for n in names if not n.name.startswith(".") and not n.stem.endswith("_mirror")]
+    photos = [name for name in names if name.suffix.lower() in SUFFIXES]
+    exact = {name.stem: name for name in reversed(photos)}
+    alike = {_plain(name.name): name for name in reversed(photos)}
+    used = set()
+    split, subsets = FOLDERS[folder]
+    for name in names:
+        if name.suffix.lower() != ".pts":
+            continue
+        where = str(root / folder / name)
+        photo = exact.get(name.stem) or alike.get(_plain(name.name))
+        if photo is None:
+            reason = f"no photo {name.stem}.jpg or .png lies beside it"
+            yield Rejection(where, reason, split, f"{folder}/{name.stem}", missing=True)
+            continue
+        used.add(photo)
+        try:
+            photo_path(root, f"{folder}/{photo}")
+            path = photo_path(root, f"{folder}/{name}", "file")
+            points = read_points(path, scheme)
+        except ValueError as error:
+            yield rejected(where, error, split, f"{folder}/{photo}")
+            continue
+        if isinstance(points, Rejection):
+            yield Rejection(points.where, points.reason, split, f"{folder}/{photo}")
+            continue
+        box, detector = boxes.get(_plain(photo.name), (None, None))
+        yield Face(
+            photo=f"{folder}/{photo}",
+            split=split,
+            landmarks=points - shift,
+            where=where,
+            subsets=subsets,
+            box=box,
+            detector=detector,
+        )
+    if unused := [photo for photo in photos if photo not in used]:
+        warnings.warn(
+            f"{root / folder} holds {len(unused)} photos without landmarks, such as {unused[0]}; "
+            "they are left out",
+            stacklevel=2,
+        )
+
+
+def read_points(path: Path, scheme: Scheme) -> NDArray[np.float64] | Rejection:
+    """Reads a ``.pts`` file.
+
+    Returns:
+        (L, 2) as they stand in the file, or why it can't be used.
+    """
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    lines = [line.strip() for line in lines]
+    end = f"{path} line {len(lines)}"
+    if "{" not in lines:
+        return Rejection(end, "no line { opens the points")
+    opening = lines.index("{")
+    declared = re.search(r"n_points:\s*(\d+)", "\n".join(lines[:opening]))
+    if declared is None:
+        return Rejection(f"{path} line {opening + 1}", "no line n_points stands before the {")
+    if "}" not in lines[opening:]:
+        return Rejection(end, "no line } closes the points")
+    closing = lines.index("}", opening)
+    points = []
+    for place in range(opening + 1, closing):
+        cells = lines[place].split()
+        try:
+            if len(cells) not in (0, 2):
+                raise ValueError(f"{lines[place][:40]!r} is not two numbers")
+            points.append([number(c, axis) for c, axis in zip(cells, "xy", strict=False)])
+        except ValueError as error:
+            return Rejection(f"{path} line {place + 1}", str(error))
+    points = [point for point in points if point]
+    expected = f"{declared[1]} and scheme {scheme.name} {scheme.landmarks}"
+    if not len(points) == int(declared[1]) == scheme.landmarks:
+        reason = f"it holds {len(points)} points, its header says {expected}"
+        return Rejection(f"{path} line {closing + 1}", reason)
+    return np.array(points)
+
+
+def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes]:
+    """The boxes by folder and name; empty where there is no folder of box files."""
+    found = sorted(
+        path.name
+        for path in root.iterdir()
+        if path.is_dir() and path.name.lower().replace(" ", "_") == "bounding_boxes"
+    )
+    if not found:
+        return {}
+    files = {}
+    for folder in folders:
+        path = root / found[0] / f"bounding_boxes_{folder.replace('/', '_')}.mat"
+        if path.is_file():
+            files[folder] = photo_path(root, str(path.relative_to(root)), "file")
+        else:
+            warnings.warn(f"{path} does not exist: its faces have no boxes", stacklevel=2)
+    names = ["bounding_boxes.imgName", *(f"bounding_boxes.{kind}" for kind in KINDS)]
+    arrays = read_arrays(list(files.values()), names)
+    boxes = {}
+    for (folder, path), of_file in zip(files.items(), arrays, strict=True):
+        texts, *corners = (of_file[name] for name in names)
+        if texts.dtype.kind != "U" or any(c.size != 4 * len(texts) for c in corners):
+            raise ValueError(
+                f"{path} is no box file of 300W: not one name and two boxes in each entry"
+            )
+        boxes[folder] = _named_boxes(path, texts.tolist(), corners, shift)
+    return boxes
+
+
+def _named_boxes(
+    path: Path, texts: list[str], corners: list[NDArray[np.float64]], shift: float
+) -> Boxes:
+    """The boxes of one file by plain name: the ibug file also holds stale entries of AFW."""
+    boxes: Boxes = {}
+    for entry, text in enumerate(texts):
+        of_face: list[NDArray[np.float64] | None] = []
+        for kind, values in zip(KINDS, corners, strict=True):
+            try:
+                of_face.append(ordered_box(values[entry] - shift))
+            except ValueError as error:
+                said = f"{path} entry {entry + 1} ({text}), {kind}: {error}; it is left out"
+                warnings.warn(said, stacklevel=2)
+                of_face.append(None)
+        boxes.setdefault(_plain(text), tuple(of_face))
+    return boxes
