@@ -19,13 +19,13 @@ SUBSETS = {
     "pose": 326,
     "expression": 314,
     "illumination": 698,
-    "make-up": 206,
+    "makeup": 206,
     "occlusion": 736,
     "blur": 773,
 }
 """Test faces by subset."""
 
-NO_CHALLENGE = "no challenge"
+NO_CHALLENGE = "no_challenge"
 """The subset of faces with none of the six attributes."""
 
 _EVENTS = ("0--Parade", "1--Handshaking", "12--Group", "37--Soccer", "51--Dresses")

@@ -22,7 +22,7 @@ from landmark_lightning.data.sources.head_landmarks import landmarks
 from landmark_lightning.data.sources.portrait import Look
 from landmark_lightning.schemes import SCHEMES, Scheme
 
-ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
 """The subsets of WFLW, in its order."""
 
 _OVERSAMPLING = 2
@@ -109,7 +109,7 @@ def draw_face(split: str, index: int, seed: int = 0) -> DrawnFace:
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     chances = dict(zip(ATTRIBUTES, rng.random(len(ATTRIBUTES)), strict=True))
     expressive, harsh = chances["expression"] < 0.14, chances["illumination"] < 0.25
-    made_up, blurred = chances["make-up"] < 0.09, chances["blur"] < 0.25
+    made_up, blurred = chances["makeup"] < 0.09, chances["blur"] < 0.25
     head, look = Head(_identity(rng), _expression(rng, expressive)), _look(rng, made_up, harsh)
     shape = {name: landmarks(head, name) for name in SCHEMES}
     width, height = (int(side) for side in rng.integers(140, 181, 2))

@@ -21,7 +21,7 @@ from landmark_lightning.schemes import Scheme
 LANDMARKS = 98
 FLAGS = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
 NO_CHALLENGE = "no_challenge"
-"""The subset of the test faces without any flag."""
+"""The subset of the faces without any flag."""
 
 LISTS = "list_98pt_rect_attr_train_test"
 NUMBERS = [f"{axis}{i}" for i in range(LANDMARKS) for axis in "xy"]
@@ -38,7 +38,7 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
 
     Returns:
         The faces in the order of the lists, train first; a line that can't be used is a
-        Rejection. Test faces are in the subsets of their flags, or in ``no_challenge``.
+        Rejection. A face is in the subsets of its flags, or in ``no_challenge``.
 
     Raises:
         ValueError: No list of faces, or no folder of photos.
@@ -91,6 +91,6 @@ def _face(root: Path, images: str, where: str, cells: list[str], split: str) -> 
         split=split,
         landmarks=np.array(values[: 2 * LANDMARKS]).reshape(LANDMARKS, 2),
         where=where,
-        subsets=subsets if split == "test" else (),
+        subsets=subsets,
         box=box,
     )

@@ -11,7 +11,7 @@ from landmark_lightning.data.synthetic import write_layout
 from tests.data.layouts.conftest import Tree
 
 LISTS = "list_98pt_rect_attr_train_test/list_98pt_rect_attr_{}.txt"
-FLAGS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
+FLAGS = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
 
 
 def test_lines(trees: dict[str, Tree]) -> None:
@@ -29,7 +29,7 @@ def test_lines(trees: dict[str, Tree]) -> None:
         np.testing.assert_allclose(points, face.landmarks, atol=1e-9)
         np.testing.assert_array_equal([int(token) for token in tokens[196:200]], face.box)
         found = tuple(name for name, flag in zip(FLAGS, tokens[200:206], strict=True) if int(flag))
-        assert (found or ("no challenge",)) == face.subsets
+        assert (found or ("no_challenge",)) == face.subsets
         assert f"WFLW_images/{tokens[206]}" == face.photo
 
 

@@ -41,7 +41,7 @@ def test_faces_are_lines(tmp_path: Path, annotations: str, end: str) -> None:
     faces = [face for face in read if isinstance(face, Face)]
     assert [face.split for face in faces] == ["train", "test", "test", "test"]
     assert [face.subsets for face in faces] == [
-        (),
+        ("pose", "blur"),
         ("no_challenge",),
         ("makeup", "blur"),
         ("no_challenge",),
