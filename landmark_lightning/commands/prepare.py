@@ -2,14 +2,15 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.data.face import SPLITS
+from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
 from landmark_lightning.data.inspecting import same_groups
 from landmark_lightning.data.preparing import Preparation, prepare
+from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.schemes import scheme_from
 from landmark_lightning.settings import check_flag, check_kinds, check_name, first_difference
 from landmark_lightning.targets import build
@@ -60,6 +61,9 @@ def prepare_dataset(
     check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
     scheme = scheme_from(dataset["scheme"])
     crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
+    strict = check_flag(dataset["strict"], "dataset.strict")
+    asked = dataset["protocol"]
+    protocol = None if asked is None else Protocol.from_settings(asked)
     root = None if dataset["root"] is None else Path(dataset["root"])
     if root is None and not dataset["drawn"]:
         raise ValueError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
@@ -77,12 +81,15 @@ def prepare_dataset(
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        faces_read = read(root, scheme)
-    for warning in told:
-        print(f"  Warning: {warning.message}")
+        source = read(root, scheme)
+    for message in told:
+        print(f"  Warning: {message.message}")
+    if protocol is not None:
+        source = list(source)
+        _check_protocol(protocol, source, f"{dataset['name']} under {root}", strict)
     started = time.monotonic()
     done = prepare(
-        faces_read,
+        source,
         path,
         name=str(dataset["name"]),
         root=root,
@@ -90,7 +97,7 @@ def prepare_dataset(
         normalizer=dataset["normalizer"],
         crop=crop,
         subsets=None if subsets is None else tuple(subsets),
-        strict=check_flag(dataset["strict"], "dataset.strict"),
+        strict=strict,
         max_rejected=dataset["max_rejected"],
         workers=workers,
         settings=_content(dataset),
@@ -107,6 +114,22 @@ def prepare_dataset(
         f"{count / seconds:.0f} a second"
     )
     return faces
+
+
+def _check_protocol(
+    protocol: Protocol, listed: Sequence[Face | Rejection], what: str, strict: bool
+) -> None:
+    """Says what differs from the protocol; if strict, as an error before anything is written."""
+    for remark in protocol.remarks(listed):
+        print(f"  Warning: {remark}")
+    if not (different := protocol.differences(listed)):
+        return
+    said = f"{what} is not as its protocol says: {'; '.join(different)}"
+    if strict:
+        raise ValueError(
+            f"{said}; complete it, or pass dataset.protocol=null to prepare what is there"
+        )
+    print(f"  Warning: {said}")
 
 
 def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
