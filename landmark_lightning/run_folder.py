@@ -13,8 +13,8 @@ from landmark_lightning.settings import check_kinds, check_name, first_differenc
 
 IGNORED = (
     "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers",
-    "dataset.root", "dataset.strict", "dataset.max_rejected",
-    "data.residency",
+    "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
+    "dataset.schedule", "phases.schedules", "data.residency",
     "trainer.accelerator", "trainer.devices", "trainer.log_every_n_steps",
 )  # fmt: skip
 """Settings that may differ when a run is started again: they do not change what it learns."""

@@ -16,8 +16,7 @@ from landmark_lightning.settings import check_flag, check_kinds, check_name, fir
 from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
-
-UNKEPT = ("root", "strict", "max_rejected", "protocol")
+UNKEPT = ("root", "strict", "max_rejected", "protocol", "schedule")
 """Settings of a dataset that do not decide what a face looks like in its FaceFile."""
 
 

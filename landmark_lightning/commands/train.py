@@ -162,7 +162,9 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
 
 
 def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule) -> LandmarkTask:
-    phases = {key: value for key, value in config["phases"].items() if key != "name"}
+    phases = {
+        key: value for key, value in config["phases"].items() if key not in ("name", "schedules")
+    }
     task = LandmarkTask(
         dataset={
             "scheme": faces.scheme.to_dict(),

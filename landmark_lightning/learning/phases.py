@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from landmark_lightning.learning.objective import COORDINATE_LOSSES
@@ -54,6 +54,8 @@ class Phase:
 class Schedule:
     """Phases laid out over steps; the total is rounded up to whole epochs.
 
+    A phase that is scaled to less than half a step is left out.
+
     Args:
         phases: The phases in order, as Phase or as mappings of its attributes.
         steps_per_epoch: Batches in an epoch.
@@ -61,6 +63,7 @@ class Schedule:
         warmup: Share of all steps over which the rate rises linearly from nearly 0.
         decay: ``constant``, or ``cosine``: every rate is multiplied by a cosine that falls from 1
             after the warm-up to 0 at the end.
+        lr_scale: Multiplies every phase's rate.
 
     Raises:
         ValueError: No phases, or a value out of range; it is named.
@@ -73,10 +76,14 @@ class Schedule:
         scale: float = 1.0,
         warmup: float = 0.0,
         decay: str = "constant",
+        lr_scale: float = 1.0,
     ) -> None:
         if not isinstance(phases, Sequence) or isinstance(phases, str) or not phases:
             raise ValueError(f"phases.list={phases!r} must be a list of {{loss, lr, epochs}}")
-        self.phases = [p if isinstance(p, Phase) else _phase(p) for p in phases]
+        given = [p if isinstance(p, Phase) else _phase(p) for p in phases]
+        if _number("phases.lr_scale", lr_scale, 0.0) == 0:
+            raise ValueError("phases.lr_scale=0 must be more than 0")
+        self.phases = [replace(phase, lr=phase.lr * lr_scale) for phase in given]
         if _number("phases.scale", scale, 0.0) == 0:
             raise ValueError("phases.scale=0 must be more than 0")
         self.warmup = _number("phases.warmup", warmup, 0.0, 1.0)
@@ -114,11 +121,12 @@ class Schedule:
         return rate
 
     def describe(self) -> str:
-        """One line, such as ``l2 10 epochs at 0.001, l1 14 at 0.001``."""
+        """One line, such as ``l2 10 epochs at 0.001``, but for phases too short for a step."""
         starts = [0, *self.ends[:-1]]
         return ", ".join(
             f"{phase.loss} {(end - start) / self.steps_per_epoch:.4g} epochs at {phase.lr:g}"
             for phase, start, end in zip(self.phases, starts, self.ends, strict=True)
+            if end > start
         )
 
 

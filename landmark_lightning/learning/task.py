@@ -39,8 +39,8 @@ class LandmarkTask(pl.LightningModule):
         crop: The FaceFile's crop rule.
         network: ``_target_`` and arguments of the network, without landmarks and outputs.
         augmentation: Arguments of Augmentation.
-        phases: ``list`` of phases, ``scale``, ``warmup``, ``decay``, ``reduction``, ``optimizer``,
-            ``mean_shape``.
+        phases: ``list`` of phases, ``scale``, ``warmup``, ``decay``, ``lr_scale``, ``reduction``,
+            ``optimizer``, ``mean_shape``.
         validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
         steps_per_epoch: Batches in an epoch.
         run: What made the run, for who finds the checkpoint alone: the settings ``dataset``,
@@ -82,7 +82,12 @@ class LandmarkTask(pl.LightningModule):
             allow_targets=allow_targets,
         )
         self.schedule = Schedule(
-            phases["list"], steps_per_epoch, phases["scale"], phases["warmup"], phases["decay"]
+            phases["list"],
+            steps_per_epoch,
+            phases["scale"],
+            phases["warmup"],
+            phases["decay"],
+            phases.get("lr_scale", 1.0),
         )
         self.objectives = [
             Objective(phase.loss, validation, allow_targets) for phase in self.schedule.phases

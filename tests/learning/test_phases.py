@@ -28,6 +28,20 @@ def test_the_total_is_whole_epochs() -> None:
     assert schedule.ends == [5, 8, 20]
 
 
+def test_a_phase_of_less_than_half_a_step_is_left_out() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=2, scale=0.1)
+    assert schedule.ends == [0, 1, 2]
+    assert [schedule.phase(step).loss for step in (0, 1)] == ["l1", "wing"]
+    assert schedule.describe() == "l1 0.5 epochs at 0.2, wing 0.5 epochs at 0.3"
+
+
+def test_all_rates_are_scaled_together() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=10, lr_scale=10)
+    assert [schedule.lr(step) for step in (0, 20, 59)] == [1.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match=r"phases\.lr_scale=0 must be more than 0"):
+        Schedule(THREE, 10, lr_scale=0)
+
+
 @given(st.floats(0.001, 3), st.integers(1, 500))
 def test_every_step_has_a_phase_in_order(scale: float, steps: int) -> None:
     schedule = Schedule(THREE, steps, scale)

@@ -1,0 +1,82 @@
+"""phases=paper: what section 5 of the paper says, to the figure."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from landmark_lightning.commands.entry import config_folder
+from landmark_lightning.learning.phases import Schedule
+from tests.commands.conftest import TINY, Command
+
+SCHEDULES = {
+    "300w": [
+        ("l2", 1e-8, 2000), ("l2", 1e-7, 2000), ("l1", 1e-7, 2000), ("l1", 1e-6, 2000),
+        ("wing", 1e-6, 300), ("wing", 1e-7, 300), ("wing", 1e-8, 300),
+    ],
+    "wflw": [
+        ("l2", 1e-8, 2000), ("l2", 1e-7, 2000), ("l1", 1e-7, 4000),
+        ("wing", 1e-7, 500), ("wing", 1e-8, 400),
+    ],
+}  # fmt: skip
+
+
+def _composed(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config: Any = OmegaConf.to_container(compose("train", list(overrides)), resolve=True)
+    return config
+
+
+@pytest.mark.parametrize("name", ["300w", "wflw"])
+def test_the_schedule_follows_the_dataset(name: str) -> None:
+    phases = _composed("phases=paper", f"dataset.schedule={name}")["phases"]
+    found = [(phase["loss"], phase["lr"], phase["epochs"]) for phase in phases["list"]]
+    assert found == SCHEDULES[name]
+    schedule = Schedule(phases["list"], 315, phases["scale"], phases["warmup"], phases["decay"])
+    assert (schedule.epochs, schedule.ends[0]) == (8900, 2000 * 315)
+    rates = {schedule.lr(step) for step in range(0, schedule.total_steps, 315)}
+    assert rates == {lr for _, lr, _ in SCHEDULES[name]}
+
+
+def test_the_rest_of_section_5() -> None:
+    config = _composed("phases=paper")
+    assert config["batch_size"] == 10
+    phases = config["phases"]
+    assert (phases["reduction"], phases["decay"], phases["warmup"]) == ("sum", "constant", 0)
+    assert phases["gradient_clip"] is None
+    assert phases["mean_shape"] is False
+    assert phases["optimizer"] == {
+        "_target_": "torch.optim.SGD", "momentum": 0.9, "weight_decay": 5e-4
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["non", "bb"])
+def test_a_shortened_run_goes_through_all_phases(
+    command: Command, tmp_path: Path, model: str
+) -> None:
+    given = [t for t in TINY if not t.startswith("phases")]
+    short = ("phases=paper", "phases.scale=0.001", "phases.lr_scale=10", "logger.wandb=false")
+    done = command(
+        "train", f"model={model}", *given, *short, "batch_size=4", "trainer.log_every_n_steps=1"
+    )
+    assert done.code == 0, done.err
+    run = tmp_path / "runs/synthetic" / model / "seed0"
+    header, *lines = (run / "metrics.csv").read_text().splitlines()
+    rows = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+    steps = [row for row in rows if row["train/loss"]]
+    assert sorted({row["train/phase"] for row in steps}) == [str(k) for k in range(7)]
+    assert {f"{float(row['train/lr']):g}" for row in steps} == {"1e-05", "1e-06", "1e-07"}
+    assert all(math.isfinite(float(row["train/loss"])) for row in steps)
+    assert json.loads((run / "metrics.json").read_text())["subsets"]["full"]["nme"] > 0
+
+
+def test_another_schedule_is_no_other_dataset(command: Command) -> None:
+    quiet = (*TINY, "logger.wandb=false")
+    assert command("train", "model=non", *quiet).code == 0
+    again = command("train", "model=non", *quiet, "dataset.schedule=wflw")
+    assert again.code == 0, again.err
+    assert "finished already" in again.out
