@@ -16,6 +16,7 @@ from benchmarks.running import STUB_NETWORK, Steps, StubNetwork, lean, make_task
 from benchmarks.timing import Row, interleaved
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import ResidentFaces
 
 FACES = 3000  # 2,700 to train: an epoch of 270 steps
 TENTH = 27  # steps of a tenth of an epoch, the time between two rescorings
@@ -60,6 +61,7 @@ def _against_bare_loop(file: FaceFile, device: torch.device) -> Row:
     module = FaceDataModule(file, batch_size=10)
     task = make_task(file, module).to(device)
     faces = module.train_faces
+    assert isinstance(faces, ResidentFaces)
     bare = BareLoop(
         faces.images.to(device),
         faces.landmarks.to(device),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from landmark_lightning.data.balancing import LossBalancer, effective_sample_size
+from landmark_lightning.data.balancing import LossBalancer
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 """Quantiles that are told of the losses and of the draws."""
@@ -45,7 +45,7 @@ def summarize_draws(
     return {
         "faces": balancer.size,
         "draws": int(total),
-        "effective_sample_size": effective_sample_size(balancer.probabilities),
+        "effective_sample_size": balancer.effective_sample_size,
         **{
             f"top_{percent}_percent": _share(draws[order[: _part(balancer.size, percent)]], total)
             for percent in (1, 10)
