@@ -22,7 +22,7 @@ def test_help_says_what_groups_and_examples(command: Command, name: str) -> None
     assert done.out.startswith(f"landmark-{name} ")
     assert "Groups" in done.out
     examples = [line for line in done.out.splitlines() if line.startswith(f"  landmark-{name}")]
-    assert len(examples) == 3
+    assert len(examples) >= 3
 
 
 def test_every_command_is_a_console_script() -> None:
