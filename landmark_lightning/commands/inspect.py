@@ -21,6 +21,7 @@ from landmark_lightning.data.inspecting import (
     inspect_faces,
     to_json,
 )
+from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.evaluation.drawing import contact_sheet, stacked
 from landmark_lightning.files import replacing, write_json
 
@@ -35,12 +36,14 @@ def run(config: Mapping[str, Any]) -> None:
     count = config["faces"]
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"faces={count!r} must be a whole number of at least 1")
+    settings = config["dataset"]["protocol"]
+    protocol = None if settings is None else Protocol.from_settings(settings)
     faces = FaceFile.open(path)
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
     splits = {name: faces.read(name) for name in SPLITS}
-    found = inspect_faces(faces, splits)
+    found = inspect_faces(faces, splits, protocol)
     print(_tables(found))
     for warning in found.warnings:
         print(f"  Warning: {warning}")
@@ -49,7 +52,14 @@ def run(config: Mapping[str, Any]) -> None:
 
 
 def _tables(found: Inspection) -> str:
-    """The measures, the landmarks outside and the outliers, in aligned columns."""
+    """The protocol, the measures, landmarks outside and the outliers, in aligned columns."""
+    lines = []
+    if found.counts:
+        rows = [["", "faces", "protocol", ""]]
+        for count in found.counts:
+            differs = "" if count.found == count.expected else "differs"
+            rows.append([count.what, f"{count.found:,}", f"{count.expected:,}", differs])
+        lines += _aligned(rows, left=1)
     rows = [["", "", *QUANTILES]]
     for name, unit in MEASURES.items():
         for split, measures in found.measures.items():
@@ -57,7 +67,7 @@ def _tables(found: Inspection) -> str:
                 figures = [f"{figure:.1f}" for figure in describe(measures[name]).values()]
                 said = f"{name.replace('_', ' ')} ({unit})" if split == SPLITS[0] else ""
                 rows.append([said, split, *figures])
-    lines = _aligned(rows, left=2)
+    lines += _aligned(rows, left=2)
     for split, outside in found.outside.items():
         of_photo, of_crop = (
             f"{counts.sum()} outside the {where} in {(counts > 0).sum()} faces"
@@ -76,11 +86,10 @@ def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Rows as lines, the first ``left`` columns flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  "
-        + "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        "  ".join(
+            cell.ljust(width) if place <= left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(["", *row], [0, *widths], strict=True))
+        ).rstrip()
         for row in rows
     ]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from landmark_lightning.data.doubts import same_groups
 from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
-from landmark_lightning.data.inspecting import same_groups
 from landmark_lightning.data.preparing import Preparation, prepare
 from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.schemes import scheme_from

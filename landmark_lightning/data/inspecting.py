@@ -3,16 +3,18 @@
 Pure functions on the arrays of a split, gathered by ``inspect_faces``.
 """
 
-import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import SPLITS
-from landmark_lightning.data.facefile import FaceFile, FaceSplit, shared_groups
+from landmark_lightning.data.doubts import fixed_landmarks, same_groups, same_pictures
+from landmark_lightning.data.facefile import FaceFile, FaceSplit
+from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.data.shapes import disorder, distances, mean_shape, shapes, yaw
 
 MEASURES = {
@@ -31,10 +33,16 @@ shape; ``hidden`` the share of landmarks that can't be seen in the photo.
 
 QUANTILES = {"least": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "most": 1.0}
 OUTLIERS = 10
-FIXED = 0.5
-"""A landmark that lies on one spot of the photo in more than this share of the faces is fixed."""
-
 Measures = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of faces that the protocol names: of a split, of a folder or of a test subset."""
+
+    what: str
+    found: int
+    expected: int
 
 
 @dataclass(frozen=True)
@@ -65,20 +73,25 @@ class Inspection:
             outside it.
         outliers: The faces farthest from the mean shape, of both splits, the farthest first.
         warnings: What looks wrong, a sentence each.
+        counts: The faces against the protocol; empty without one.
     """
 
     measures: Mapping[str, Measures]
     outside: Mapping[str, Mapping[str, NDArray[np.int64]]]
     outliers: list[Outlier]
     warnings: list[str]
+    counts: list[Count]
 
 
-def inspect_faces(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> Inspection:
+def inspect_faces(
+    faces: FaceFile, splits: Mapping[str, FaceSplit], protocol: Protocol | None = None
+) -> Inspection:
     """Measures the faces of both splits and looks for what is wrong with them.
 
     Args:
         faces: The FaceFile.
         splits: Its splits, as ``read`` gives them.
+        protocol: The faces that the dataset must have.
     """
     in_split = {name: shapes(split.landmarks) for name, split in splits.items()}
     mean = mean_shape(np.concatenate(list(in_split.values())))
@@ -111,11 +124,27 @@ def inspect_faces(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> Inspectio
     found.sort(key=lambda outlier: -outlier.shape_distance)
     warnings = [
         *disorder(mean, faces.scheme),
-        *_fixed_landmarks(splits),
-        *_same_pictures(splits),
+        *fixed_landmarks(splits),
+        *same_pictures(splits),
         *same_groups(splits),
     ]
-    return Inspection(measures, outside, found[:OUTLIERS], warnings)
+    counts = [] if protocol is None else against(protocol, faces, splits)
+    return Inspection(measures, outside, found[:OUTLIERS], warnings, counts)
+
+
+def against(protocol: Protocol, faces: FaceFile, splits: Mapping[str, FaceSplit]) -> list[Count]:
+    """Every number that a protocol names beside the number of faces that are there."""
+    folders = Counter(
+        str(PurePosixPath(photo).parent) for split in splits.values() for photo in split.photo
+    )
+    members = splits["test"].subsets.sum(axis=0).tolist()
+    subsets = Counter(dict(zip(faces.subsets, members, strict=True)))
+    return [
+        Count("train", len(splits["train"]), protocol.train),
+        Count("test", len(splits["test"]), protocol.test),
+        *(Count(name, folders[name], count) for name, count in protocol.folders.items()),
+        *(Count(name, subsets[name], count) for name, count in protocol.subsets.items()),
+    ]
 
 
 def padding(images: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -186,6 +215,7 @@ def to_json(faces: FaceFile, splits: Mapping[str, FaceSplit], found: Inspection)
             subset: {name: int(split.subsets[:, k].sum()) for name, split in splits.items()}
             for k, subset in enumerate(faces.subsets)
         },
+        "protocol": [vars(count) for count in found.counts],
         "units": {name: unit for name, unit in MEASURES.items() if name in found.measures["test"]},
         "measures": {
             name: {measure: describe(values) for measure, values in of_split.items()}
@@ -201,63 +231,3 @@ def to_json(faces: FaceFile, splits: Mapping[str, FaceSplit], found: Inspection)
         "outliers": [vars(outlier) for outlier in found.outliers],
         "warnings": found.warnings,
     }
-
-
-def _fixed_landmarks(splits: Mapping[str, FaceSplit]) -> list[str]:
-    """Landmarks that lie on one spot of the photo, to a tenth of a pixel, in most faces."""
-    places = np.concatenate(
-        [
-            split.landmarks @ split.to_photo[:, :, :2].swapaxes(1, 2)
-            + split.to_photo[:, None, :, 2]
-            for split in splits.values()
-        ]
-    )
-    said = []
-    for landmark, spots in enumerate(places.swapaxes(0, 1)):
-        spot, count = np.unique(spots.round(1), axis=0, return_counts=True)
-        share = count.max() / len(spots)
-        if len(spots) > 1 and share > FIXED:
-            x, y = spot[count.argmax()]
-            said.append(
-                f"landmark {landmark} lies at ({x:g}, {y:g}) of the photo in {100 * share:.0f}% "
-                "of the faces"
-            )
-    return said
-
-
-def _same_pictures(splits: Mapping[str, FaceSplit]) -> list[str]:
-    """Faces whose crops are equal to the last bit, within each split and across both."""
-    holders: dict[bytes, dict[str, list[int]]] = {}
-    for name, split in splits.items():
-        for i, image in enumerate(split.images):
-            digest = hashlib.blake2b(image.tobytes()).digest()
-            holders.setdefault(digest, {s: [] for s in SPLITS})[name].append(i)
-    said = []
-    for name, split in splits.items():
-        twice = [of[name] for of in holders.values() if len(of[name]) > 1]
-        if twice:
-            first, second = (split.photo[i] for i in twice[0][:2])
-            said.append(
-                f"{sum(map(len, twice)) - len(twice)} faces of {name} repeat the picture of "
-                f"another, such as {second} that of {first}"
-            )
-    both = [of for of in holders.values() if of["train"] and of["test"]]
-    if both:
-        shown = (splits[name].photo[both[0][name][0]] for name in ("test", "train"))
-        count = sum(len(of["test"]) for of in both)
-        said.append(
-            f"{count} test faces repeat the picture of a training face, such as "
-            f"{' that of '.join(shown)}; the test figures will be too good"
-        )
-    return said
-
-
-def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
-    """Says, in a sentence or none, that groups (persons, videos) stand in both splits."""
-    both = shared_groups(splits["train"], splits["test"])
-    if not both:
-        return []
-    return [
-        f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures will "
-        "be too good"
-    ]

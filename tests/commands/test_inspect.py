@@ -57,3 +57,18 @@ def test_a_wrong_number_of_faces_is_named(command: Command, faces: str) -> None:
     assert done.code == 1
     assert done.err.startswith("landmark-inspect: faces=")
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("prepared")
+def test_counts_stand_beside_the_protocol(command: Command, tmp_path: Path) -> None:
+    protocol = "{train:8,test:5,folders:{},subsets:{even:2}}"
+    done = command("inspect", *OWN, f"dataset.protocol={protocol}", "output=seen")
+    assert done.code == 0, done.err
+    lines = [line.split() for line in done.out.splitlines()]
+    assert ["train", "8", "8"] in lines
+    assert ["test", "4", "5", "differs"] in lines
+    content = json.loads((tmp_path / "seen/inspect.json").read_text())
+    assert content["protocol"][2] == {"what": "even", "found": 2, "expected": 2}
+    done = command("inspect", *OWN, "dataset.protocol={train:8}")
+    assert done.code == 1
+    assert done.err.count("\n") == 1

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from landmark_lightning.data.facefile import FaceFile, FaceSplit
 from landmark_lightning.data.inspecting import (
     MEASURES,
     OUTLIERS,
+    Count,
     describe,
     inspect_faces,
     landmarks_outside,
@@ -18,6 +18,7 @@ from landmark_lightning.data.inspecting import (
     to_json,
 )
 from landmark_lightning.data.photos import cut_crop
+from landmark_lightning.data.protocol import Protocol
 
 Splits = dict[str, FaceSplit]
 
@@ -103,37 +104,17 @@ def test_a_spoilt_face_is_the_first_outlier(dots: FaceFile, splits: Splits) -> N
     assert len(scores) == OUTLIERS
 
 
-def test_repeated_pictures_are_named(dots: FaceFile, splits: Splits) -> None:
-    images = splits["train"].images.copy()
-    images[[3, 5]] = images[1]
-    images[9] = splits["test"].images[2]
-    said = inspect_faces(dots, changed(splits, "train", images=images)).warnings
-    assert said == [
-        "2 faces of train repeat the picture of another, such as train/3.png that of train/1.png",
-        "1 test faces repeat the picture of a training face, such as test/2.png that of "
-        "train/9.png; the test figures will be too good",
+def test_counts_stand_against_the_protocol(dots: FaceFile, splits: Splits) -> None:
+    protocol = Protocol(60, 21, {"train": 60, "else": 3}, {"odd": 10, "new": 1})
+    assert inspect_faces(dots, splits, protocol).counts == [
+        Count("train", 60, 60),
+        Count("test", 20, 21),
+        Count("train", 60, 60),
+        Count("else", 0, 3),
+        Count("odd", 10, 10),
+        Count("new", 0, 1),
     ]
-
-
-def test_groups_in_both_splits_are_named(dots: FaceFile, splits: Splits) -> None:
-    group = list(splits["test"].group)
-    group[4] = group[5] = splits["train"].group[1]
-    (said,) = inspect_faces(dots, changed(splits, "test", group=group)).warnings
-    assert said.startswith("1 groups stand in train and test, such as 'train0'")
-
-
-def test_a_landmark_on_one_spot_of_the_photo_is_named(dots: FaceFile, splits: Splits) -> None:
-    def fixed(split: FaceSplit, faces: int) -> FaceSplit:
-        landmarks = split.landmarks.copy()
-        scale, shift = split.to_photo[:faces, 0, 0], split.to_photo[:faces, :, 2]
-        landmarks[:faces, 2] = (np.array([47.0, 46.0]) - shift) / scale[:, None]
-        return replace(split, landmarks=landmarks)
-
-    most = {"train": fixed(splits["train"], 50), "test": splits["test"]}
-    (said,) = inspect_faces(dots, most).warnings
-    assert said == "landmark 2 lies at (47, 46) of the photo in 62% of the faces"
-    few = {"train": fixed(splits["train"], 30), "test": splits["test"]}
-    assert inspect_faces(dots, few).warnings == []
+    assert inspect_faces(dots, splits).counts == []
 
 
 def test_quantiles_have_names() -> None:
