@@ -36,6 +36,9 @@ def run(config: Mapping[str, Any]) -> None:
     count = config["faces"]
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"faces={count!r} must be a whole number of at least 1")
+    output = Path(config["output"] or path.with_name(f"{path.stem}-inspect"))
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"output={output} is no folder")
     settings = config["dataset"]["protocol"]
     protocol = None if settings is None else Protocol.from_settings(settings)
     faces = FaceFile.open(path)
@@ -47,7 +50,6 @@ def run(config: Mapping[str, Any]) -> None:
     print(_tables(found))
     for warning in found.warnings:
         print(f"  Warning: {warning}")
-    output = Path(config["output"] or path.with_name(f"{path.stem}-inspect"))
     _write(output, faces, splits, found, count)
 
 

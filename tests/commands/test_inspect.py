@@ -72,3 +72,12 @@ def test_counts_stand_beside_the_protocol(command: Command, tmp_path: Path) -> N
     done = command("inspect", *OWN, "dataset.protocol={train:8}")
     assert done.code == 1
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("prepared")
+def test_an_output_that_is_a_file_is_named(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    done = command("inspect", *OWN, "output=taken")
+    assert done.code == 1
+    assert done.err == "landmark-inspect: output=taken is no folder\n"
+    assert (tmp_path / "taken").read_text() == "mine"
