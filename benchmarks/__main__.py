@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import augmentation, balancing, data_path, training
+from benchmarks import augmentation, balancing, data_path, rescoring, training
 from benchmarks.timing import HEAD
 from landmark_lightning.files import write_text
 
-MODULES = (data_path, augmentation, balancing, training)
+MODULES = (data_path, augmentation, balancing, training, rescoring)
 VERSIONS = ("torch", "pytorch-lightning", "kornia")
 
 

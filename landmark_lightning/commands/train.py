@@ -191,7 +191,14 @@ def _balancing(config: Mapping[str, Any]) -> list[OnlineBalancing | Rescoring]:
     if config["refresh"] == "online":
         return [OnlineBalancing(config["score"])]
     if config["refresh"] == "rescore":
-        return [Rescoring(config["every"], config["fraction"], config["score"])]
+        return [
+            Rescoring(
+                config["every"],
+                config["fraction"],
+                config["score"],
+                precision=config["precision"],
+            )
+        ]
     return []
 
 

@@ -157,17 +157,15 @@ class Augmentation(nn.Module):
         """
         # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
         with torch.autocast(images.device.type, enabled=False):
-            if self.training:
-                return self._change(images, landmarks)
-            return self._cut(images, landmarks)
+            return (self._change if self.training else self.cut)(images, landmarks)
 
     @property
     def _scale(self) -> float:
         """Pixels of the stored crop in a pixel of the input."""
         return self.crop_side / (self.margin * self.side)
 
-    def _cut(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
-        """The middle of the crops, as ``forward`` returns it."""
+    def cut(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """The middle of the crops in any mode, arguments and results as those of ``forward``."""
         middle = (self.crop_side - 1) / 2
         center = torch.full((len(images), 1, 2), middle, device=images.device)
         linear = self._scale * torch.eye(2, device=images.device).expand(len(images), 2, 2)

@@ -13,19 +13,14 @@ from tqdm import tqdm
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.faces import Batch
-from landmark_lightning.learning.task import SCORES, LandmarkTask
+from landmark_lightning.learning.scoring import check_precision, check_score, score_faces
+from landmark_lightning.learning.task import LandmarkTask
 
 
 def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
     datamodule = trainer.datamodule  # type: ignore[attr-defined]
     assert isinstance(datamodule, FaceDataModule)
     return datamodule
-
-
-def _check_score(score: str) -> str:
-    if score not in SCORES:
-        raise ValueError(f"balancing.score={score!r} must be one of {', '.join(SCORES)}")
-    return score
 
 
 class OnlineBalancing(Callback):
@@ -41,7 +36,7 @@ class OnlineBalancing(Callback):
     seconds = 0.0  # the losses come for free
 
     def __init__(self, score: str = "total") -> None:
-        self.score = _check_score(score)
+        self.score = check_score(score)
 
     def on_train_batch_end(
         self,
@@ -69,7 +64,9 @@ class Rescoring(Callback):
         fraction: Share of the training faces that a rescoring scores, those whose losses are
             oldest; 1 scores all.
         score: ``total`` loss of a face, or that of its ``coordinates`` alone.
-        batch_size: Faces in a batch of scoring.
+        batch_size: Faces in a batch of scoring; None: what suits the device.
+        precision: ``float32``; ``bf16``, faster where the device has units for it; or ``auto``:
+            bf16 where it has. With ``auto`` two machines may draw other faces.
 
     Raises:
         ValueError: A value out of range; it is named.
@@ -80,7 +77,8 @@ class Rescoring(Callback):
         every: float = 0.1,
         fraction: float = 1.0,
         score: str = "total",
-        batch_size: int = 64,
+        batch_size: int | None = None,
+        precision: str = "float32",
     ) -> None:
         for name, value in (("every", every), ("fraction", fraction)):
             if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -89,8 +87,9 @@ class Rescoring(Callback):
                 raise ValueError(f"balancing.{name}={value!r} must be more than 0 and at most 1")
         self.every = every
         self.fraction = fraction
-        self.score = _check_score(score)
+        self.score = check_score(score)
         self.batch_size = batch_size
+        self.precision = check_precision(precision)
         self.seconds = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -121,14 +120,8 @@ class Rescoring(Callback):
         datamodule = _datamodule(trainer)
         balancer, faces = datamodule.balancer, datamodule.train_faces
         chosen = balancer.oldest(max(1, round(fraction * len(faces))))
-        pl_module.eval()
-        with torch.inference_mode():
-            losses = [
-                pl_module.face_losses(_on(faces[index], pl_module.device), self.score)
-                for index in chosen.split(self.batch_size)
-            ]
-        pl_module.train()
-        balancer.update(chosen, torch.cat(losses))
+        losses = score_faces(pl_module, faces, chosen, self.score, self.batch_size, self.precision)
+        balancer.update(chosen, losses)
         self.seconds += time.perf_counter() - started
 
     def state_dict(self) -> dict[str, Any]:
@@ -138,10 +131,6 @@ class Rescoring(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on counting seconds."""
         self.seconds = float(state_dict["seconds"])
-
-
-def _on(batch: Batch, device: torch.device) -> Batch:
-    return {name: value.to(device) for name, value in batch.items()}
 
 
 class TrainingCurves(Callback):

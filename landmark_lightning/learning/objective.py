@@ -111,13 +111,15 @@ class Objective:
         Returns:
             (B,) and (B,), the second 0 without validation.
         """
-        points = prediction[..., :2]
-        coordinates = self.coordinate(points - target).sum(dim=(-2, -1))
-        if self.distance is None:
-            return coordinates, torch.zeros_like(coordinates)
-        expected = self.distance(points.detach(), target)
-        validation = l2(prediction[..., 2] - expected).sum(dim=-1)
-        return coordinates, validation
+        # In float32 whatever the network ran in: also a distance of the user's own.
+        with torch.autocast(target.device.type, enabled=False):
+            points = prediction[..., :2]
+            coordinates = self.coordinate(points - target).sum(dim=(-2, -1))
+            if self.distance is None:
+                return coordinates, torch.zeros_like(coordinates)
+            expected = self.distance(points.detach(), target)
+            validation = l2(prediction[..., 2] - expected).sum(dim=-1)
+            return coordinates, validation
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B,) loss of each face; arguments as for ``parts``."""
