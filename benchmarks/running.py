@@ -24,6 +24,7 @@ PHASES = {
     "warmup": 0.0,
     "decay": "constant",
     "reduction": "mean",
+    "gradient_clip": 5.0,
     "mean_shape": True,
     "optimizer": {"_target_": "torch.optim.AdamW", "weight_decay": 5e-4, "fused": True},
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 import wandb
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
@@ -27,6 +28,7 @@ from landmark_lightning.learning.callbacks import (
     TrainingProgress,
 )
 from landmark_lightning.learning.checkpoints import BestAndLast, DurableCheckpointIO, RunState
+from landmark_lightning.learning.compiling import GraphedTask, check_compile, compile_network
 from landmark_lightning.learning.inference import static_prior
 from landmark_lightning.learning.loggers import (
     csv_logger,
@@ -165,7 +167,11 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
     phases = {
         key: value for key, value in config["phases"].items() if key not in ("name", "schedules")
     }
-    task = LandmarkTask(
+    compiled = check_compile(config["compile"])
+    captured = compiled == "cudagraph" and torch.cuda.is_available()
+    if compiled == "cudagraph" and not captured:
+        print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
+    task = (GraphedTask if captured else LandmarkTask)(
         dataset={
             "scheme": faces.scheme.to_dict(),
             "normalizers": list(faces.normalizers),
@@ -183,6 +189,8 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
     )
     if check_flag(phases["mean_shape"], "phases.mean_shape"):
         task.start_at_mean_shape(datamodule.train_faces.landmarks)
+    if compiled is True:
+        compile_network(task.network)
     return task
 
 
@@ -213,7 +221,7 @@ def _trainer(
         allow=tuple(config["allow_targets"]),
         max_epochs=task.schedule.epochs,
         max_steps=task.schedule.total_steps,
-        gradient_clip_val=config["phases"]["gradient_clip"],
+        gradient_clip_val=task.gradient_clip if task.automatic_optimization else None,
         callbacks=callbacks,
         logger=loggers,
         plugins=[DurableCheckpointIO()],

@@ -88,10 +88,14 @@ class LandmarkNetwork(nn.Module):
         Returns:
             (B, L, 3) x, y and validation signal in input pixels, or (B, L, 2) without validation.
         """
-        hidden = self.head[:-1](self.features(image))
+        *layers, last = self.head
+        assert isinstance(last, nn.Linear)
+        hidden = self.features(image)
+        for layer in layers:
+            hidden = layer(hidden)
         # A bfloat16 has 8 bits: too few to name one of 64 pixels well. The last layer keeps all.
         with torch.autocast(image.device.type, enabled=False):
-            output: Tensor = self.head[-1](hidden.float())
+            output: Tensor = last(hidden.to(last.weight.dtype))
         return output.unflatten(1, (self.landmarks, self.outputs))
 
     @torch.no_grad()

@@ -40,7 +40,7 @@ class LandmarkTask(pl.LightningModule):
         network: ``_target_`` and arguments of the network, without landmarks and outputs.
         augmentation: Arguments of Augmentation.
         phases: ``list`` of phases, ``scale``, ``warmup``, ``decay``, ``lr_scale``, ``reduction``,
-            ``optimizer``, ``mean_shape``.
+            ``optimizer``, ``gradient_clip``, ``mean_shape``.
         validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
         steps_per_epoch: Batches in an epoch.
         run: What made the run, for who finds the checkpoint alone: the settings ``dataset``,
@@ -98,6 +98,7 @@ class LandmarkTask(pl.LightningModule):
             )
         per_output = phases["reduction"] == "mean"
         self.loss_scale = 1 / (self.scheme.landmarks * outputs) if per_output else 1.0
+        self.gradient_clip: float | None = phases["gradient_clip"]
         self.optimizer_config = dict(phases["optimizer"])
         self.allow_targets = tuple(allow_targets)
         self._build_optimizer()  # a wrong argument is said before the training starts
@@ -140,7 +141,11 @@ class LandmarkTask(pl.LightningModule):
         return coordinates + validation if score == "total" else coordinates
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """One step; returns the loss and, detached, each face's two losses (B,)."""
+        """One step; returns what ``losses`` does."""
+        return self.losses(batch)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss of a batch's forward pass and, detached, each face's two losses (B,)."""
         prediction, target = self(batch["image"], batch["landmarks"])
         coordinates, validation = self.objective.parts(prediction, target)
         loss = (coordinates + validation).mean() * self.loss_scale
@@ -205,6 +210,25 @@ class LandmarkTask(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips the gradient's norm.
+
+        Lightning's own clipping refuses fused optimizers in any mixed precision, though bf16-mixed
+        scales no gradient; where one is scaled, or clipped by value, it is left to Lightning.
+        """
+        by_norm = gradient_clip_algorithm in (None, "norm")
+        if gradient_clip_val is None or self.trainer.scaler is not None or not by_norm:
+            super().configure_gradient_clipping(
+                optimizer, gradient_clip_val, gradient_clip_algorithm
+            )
+        else:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
         optimizer: torch.optim.Optimizer = build(

@@ -107,6 +107,8 @@ def test_the_same_seed_gives_the_same_figures(command: Command, tmp_path: Path) 
         (["data.validation=2"], "data.validation=2 must lie between 0 and 1"),
         (["augmentation.noise=loud"], "augmentation.noise='loud' must be a number"),
         (["model=bb", "model.balancing.every=0"], "balancing.every=0 must be more than 0"),
+        (["model=bb", "model.balancing.precision=half"], "balancing.precision='half' must be one"),
+        (["compile=maybe"], "compile='maybe' must be true, false or cudagraph"),
         (["model.validation=chess"], "validation='chess'"),
         (["trainer.devices=abc"], "devices"),
         (["trainer._target_=os.system"], "_target_='os.system' is not of a trusted package"),
@@ -244,3 +246,23 @@ def test_more_callbacks_by_their_target(command: Command, tmp_path: Path) -> Non
     assert "averaging_state" in torch.load(best, weights_only=True)
     refused = command("train", "callbacks=[{_target_:os.system}]", *QUIET)
     assert "_target_='os.system' is not of a trusted package" in refused.err
+
+
+def test_bf16_trains_every_variant(command: Command, tmp_path: Path) -> None:
+    done = command(
+        "train", "-m", "model=non,nobb,bbo,bb,bbs", "trainer.precision=bf16-mixed", *QUIET
+    )
+    assert done.code == 0, done.err
+    for model in ("non", "nobb", "bbo", "bb", "bbs"):
+        content = json.loads((tmp_path / f"runs/synthetic/{model}/seed0/metrics.json").read_text())
+        assert content["subsets"]["full"]["nme"] > 0
+
+
+def test_without_cuda_the_graph_is_left_out(command: Command) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("here the steps are captured")
+    done = command("train", "compile=cudagraph", *QUIET)
+    assert done.code == 0, done.err
+    assert (
+        "compile=cudagraph: torch sees no CUDA device here; the steps run as they are" in done.out
+    )

@@ -147,3 +147,37 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
 def test_a_wrong_setting_is_named(make_task: MakeTask, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make_task(**changes)
+
+
+@pytest.mark.parametrize("validation", ["manhattan", None])
+def test_bf16_keeps_outputs_targets_and_losses_exact(
+    make_task: MakeTask, validation: str | None
+) -> None:
+    """Pixels named by a bfloat16 would be off by up to a quarter of one: 32 has 8 bits."""
+    task, module = make_task(validation=validation)
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    batch = module.train_faces[torch.arange(8)]
+    torch.manual_seed(0)
+    exact = task.losses(batch)
+    _, target = task.eval()(batch["image"], batch["landmarks"])
+    task.train()
+    torch.manual_seed(0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = task.losses(batch)
+        prediction, same = task.eval()(batch["image"], batch["landmarks"])
+    assert torch.equal(same, target)
+    assert prediction.dtype == torch.float32
+    assert not torch.equal(prediction, prediction.bfloat16().float())  # more than 8 bits
+    for name in ("coordinates", "validation", "loss"):
+        assert rough[name].dtype == torch.float32
+        assert torch.allclose(rough[name], exact[name], rtol=0.05)
+
+
+def test_a_bf16_training_lowers_the_error(make_task: MakeTask) -> None:
+    pl.seed_everything(0, verbose=False)
+    task, module = make_task(phases=PHASES | {"scale": 5.0})
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    before = float(_fit(task, module, max_epochs=1).callback_metrics["val/nme"])
+    trainer = _fit(task, module, precision="bf16-mixed")
+    assert float(trainer.callback_metrics["val/nme"]) < 0.8 * before
+    assert all(weight.dtype == torch.float32 for weight in task.network.parameters())

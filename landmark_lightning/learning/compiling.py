@@ -1,0 +1,193 @@
+"""compile=true and compile=cudagraph: fewer kernels, or one replayed graph of a whole step.
+
+``compile_network`` is torch.compile of the network's forward, in place: weights keep their names,
+so checkpoints are those of any run.
+
+``GraphedTask`` makes a step static: fixed shapes, fixed addresses, nothing read on the host. After
+a few ordinary steps CUDA records one and replays it for all that follow: augmentation, forward,
+backward, clipping and optimizer. Draw, gather and the update of LPBB's losses stay ordinary calls
+before and after. Not captured are steps of a new phase or batch size, until they too have run a
+few times. **The capture was never run by us on CUDA hardware**; the static step was, on a CPU,
+where it ends in the weights of an ordinary training.
+"""
+
+import inspect
+import time
+from typing import Any
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from landmark_lightning.data.faces import Batch
+from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.targets import build
+
+CHOICES = (False, True, "cudagraph")
+WARM_UP = 3
+"""Ordinary steps before a capture, which let the libraries choose their algorithms."""
+
+
+def check_compile(choice: object) -> bool | str:
+    """The setting ``compile``.
+
+    Raises:
+        ValueError: Neither true, false nor cudagraph.
+    """
+    if isinstance(choice, (bool, str)) and choice in CHOICES:
+        return choice
+    raise ValueError(f"compile={choice!r} must be true, false or cudagraph")
+
+
+def compile_network(network: nn.Module) -> None:
+    """Compiles a network's forward in place; it happens at its first batch.
+
+    Raises:
+        ValueError: torch.compile does not work here.
+    """
+    new = float(time.time_ns() % 2**40)  # else a cached kernel would hide a missing compiler
+    try:
+        torch.compile(lambda values: values * new + 1)(torch.zeros(8))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"compile=true needs a C++ compiler that works ({reason:.120}); install one such as "
+            "g++, or pass compile=false"
+        ) from error
+    network.compile()
+
+
+class StaticStep:
+    """One training step whose tensors stay where they are.
+
+    Args:
+        task: The task, in its current phase.
+        optimizer: Its optimizer.
+        batch: A batch of the shapes to come.
+        clip: Largest norm of the gradient; None: any.
+    """
+
+    def __init__(
+        self,
+        task: LandmarkTask,
+        optimizer: torch.optim.Optimizer,
+        batch: Batch,
+        clip: float | None,
+    ) -> None:
+        self.task = task
+        self.optimizer = optimizer
+        self.clip = clip
+        self.batch = {name: torch.empty_like(batch[name]) for name in ("image", "landmarks")}
+        self.outputs: dict[str, Tensor] = {}
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.capturing = task.device.type == "cuda"
+        self.warm = 0
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        """Makes the step; the results are overwritten by the next one."""
+        for name, place in self.batch.items():
+            place.copy_(batch[name], non_blocking=True)
+        if self.graph is not None:
+            self.graph.replay()
+        elif not self.capturing:
+            self.compute()
+        elif self.warm < WARM_UP:
+            self._compute_aside()
+        else:
+            self._capture()
+        return self.outputs
+
+    def compute(self) -> None:
+        """The step itself, as it is captured."""
+        device = self.task.device.type
+        self.optimizer.zero_grad(set_to_none=True)
+        # A cache of cast weights would outlive the graph's memory.
+        with torch.autocast(
+            device,
+            dtype=torch.get_autocast_dtype(device),
+            enabled=torch.is_autocast_enabled(device),
+            cache_enabled=False,
+        ):
+            outputs = self.task.losses(self.batch)
+        with torch.autocast(device, enabled=False):  # else it would round gradients as well
+            outputs["loss"].backward()
+            if self.clip is not None:
+                nn.utils.clip_grad_norm_(self.task.network.parameters(), self.clip)
+            self.optimizer.step()
+        self.outputs = {name: value.detach() for name, value in outputs.items()}
+
+    def _compute_aside(self) -> None:
+        """An ordinary step on a stream of its own, as a capture asks for."""
+        main, side = torch.cuda.current_stream(), torch.cuda.Stream()
+        side.wait_stream(main)
+        with torch.cuda.stream(side):
+            self.compute()
+        main.wait_stream(side)
+        self.warm += 1
+
+    def _capture(self) -> None:
+        graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            with torch.cuda.graph(graph):
+                self.compute()
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            print(f"compile=cudagraph: this step can't be captured ({reason:.120}); it runs as is")
+            self.capturing = False
+            self.compute()
+            return
+        self.graph = graph
+        graph.replay()
+
+
+class GraphedTask(LandmarkTask):
+    """A LandmarkTask whose steps are static, and on CUDA replayed from a graph."""
+
+    @property  # type: ignore[misc]
+    def automatic_optimization(self) -> bool:
+        """Lightning leaves the optimizer to ``training_step``."""
+        return False
+
+    def on_fit_start(self) -> None:
+        """Forgets the graphs of an earlier training."""
+        self.static: dict[tuple[int, int], StaticStep] = {}
+        if self.trainer.scaler is not None:
+            raise ValueError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
+        if self.trainer.world_size > 1:
+            raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """One step; its results are overwritten by the next."""
+        optimizer: Any = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        phase, size = self.schedule.index(self.global_step), len(batch["image"])
+        step = self.static.get((phase, size))
+        if step is None:
+            # Graphs of a phase that is over would hold memory.
+            self.static = {key: kept for key, kept in self.static.items() if key[0] == phase}
+            step = StaticStep(self, optimizer.optimizer, batch, self.gradient_clip)
+            self.static[phase, size] = step
+        # LightningOptimizer counts the steps; its own way to make one can't be replayed.
+        optimizer._on_before_step()
+        outputs = step(batch)
+        optimizer._on_after_step()
+        scheduler: Any = self.lr_schedulers()
+        scheduler.step()
+        return outputs
+
+    def _build_optimizer(self) -> torch.optim.Optimizer:
+        if self.device.type != "cuda":
+            return super()._build_optimizer()
+        # A graph reads the rate from the device, and so the counters of Adam's kind.
+        rate: Any = torch.tensor(self.schedule.phases[0].lr, device=self.device)
+        optimizer: torch.optim.Optimizer = build(
+            self.optimizer_config,
+            list(self.network.parameters()),
+            lr=rate,
+            allow=self.allow_targets,
+        )
+        if "capturable" in inspect.signature(type(optimizer)).parameters:
+            for group in optimizer.param_groups:
+                group["capturable"] = True
+        return optimizer
