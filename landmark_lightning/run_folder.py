@@ -15,7 +15,8 @@ IGNORED = (
     "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers",
     "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
     "dataset.schedule", "phases.schedules", "data.residency",
-    "trainer.accelerator", "trainer.devices", "trainer.log_every_n_steps",
+    "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
+    "trainer.log_every_n_steps",
 )  # fmt: skip
 """Settings that may differ when a run is started again: they do not change what it learns."""
 

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from landmark_lightning.commands.evaluate import figures_line, write_results, written
+from landmark_lightning.commands.launching import check_ranks, companions
 from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
@@ -36,6 +37,7 @@ from landmark_lightning.learning.loggers import (
     summary_figures,
     wandb_logger,
 )
+from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt
@@ -69,6 +71,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+    warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
     dataset, model, seed = config["dataset"], config["model"], config["seed"]
     check_kinds(config, MAPPINGS, LISTS)
     rerun = check_flag(config["rerun"], "rerun")
@@ -107,15 +110,22 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     # Every setting is known to be good by now: a wrong one is said before a clash.
     if clash is not None:
         raise ValueError(clash)
+    if not trainer.is_global_zero:  # of several processes the first one writes
+        trainer.loggers = []
+        datamodule.place(trainer.strategy.root_device)
+        with companions(config, trainer):
+            trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
+        return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
-    _print_plan(folder, faces, datamodule, task, resumed)
+    _print_plan(folder, faces, datamodule, task, trainer, resumed)
     if rerun:
         folder.clear()
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
     start_curves(curves, folder, resumed)
     try:
-        trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
+        with companions(config, trainer):
+            trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
         if not folder.best.is_file():
             raise ValueError(f"{folder.path}: training ended without a checkpoint")
         best = _with_prior(folder, datamodule, task)
@@ -224,13 +234,12 @@ def _trainer(
         gradient_clip_val=task.gradient_clip if task.automatic_optimization else None,
         callbacks=callbacks,
         logger=loggers,
-        plugins=[DurableCheckpointIO()],
+        plugins=[DurableCheckpointIO(), GlobalBatchNorms()],
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_model_summary=False,
     )
-    if trainer.world_size > 1:
-        raise ValueError("one run trains on one device; pass trainer.devices=1")
+    check_ranks(trainer, config["batch_size"])
     return trainer
 
 
@@ -249,8 +258,10 @@ def _print_plan(
     faces: FaceFile,
     datamodule: FaceDataModule,
     task: LandmarkTask,
+    trainer: pl.Trainer,
     resumed: Path | None,
 ) -> None:
+    devices = f" on {trainer.world_size} devices" if trainer.world_size > 1 else ""
     weights = sum(p.numel() for p in task.network.parameters())
     print(
         f"Training {folder.path}\n"
@@ -259,6 +270,6 @@ def _print_plan(
         f"  {datamodule.describe()}\n"
         f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
         f"{task.network.side}\n"
-        f"  {task.schedule.total_steps} steps: {task.schedule.describe()}"
+        f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
         + (f"\n  goes on from {resumed}" if resumed else "")
     )

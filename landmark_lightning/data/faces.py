@@ -63,7 +63,7 @@ class Faces(Dataset[Batch]):
 
     def in_order(self, batch_size: int, rank: int = 0, ranks: int = 1) -> "FaceBatches":
         """The faces once, in order, in batches; of several processes each has every n-th face."""
-        mine = torch.arange(rank, len(self), ranks)
+        mine = torch.arange(len(self))[rank::ranks]
         return FaceBatches(self, mine.split(batch_size))
 
 

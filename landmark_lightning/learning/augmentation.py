@@ -13,6 +13,7 @@ from kornia.augmentation import AugmentationSequential
 from torch import Tensor, nn
 
 from landmark_lightning.learning.imaging import blur, contrast, occlude, warp
+from landmark_lightning.learning.ranks import Part
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.targets import build
 
@@ -145,19 +146,26 @@ class Augmentation(nn.Module):
         self.crop_side, self.margin = side, margin
 
     @torch.no_grad()
-    def forward(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, landmarks: Tensor, part: Part | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Makes the network's input.
 
         Args:
             images: (B, 1, C, C) uint8 stored crops.
             landmarks: (B, L, 2) in crop pixels.
+            part: Where the faces are a rank's part of a batch: random numbers are drawn for the
+                whole batch, so that each face gets what it would in a single process (not so
+                those of ``extra``). None: they are the whole.
 
         Returns:
             (B, 1, S, S) float32 in [-1, 1], and (B, L, 2) in input pixels.
         """
         # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
         with torch.autocast(images.device.type, enabled=False):
-            return (self._change if self.training else self.cut)(images, landmarks)
+            if self.training:
+                return self._change(images, landmarks, part)
+            return self.cut(images, landmarks)
 
     @property
     def _scale(self) -> float:
@@ -173,9 +181,11 @@ class Augmentation(nn.Module):
         points = (landmarks - middle) / self._scale + (self.side - 1) / 2
         return image * (2 / 255) - 1, points
 
-    def _change(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    def _change(
+        self, images: Tensor, landmarks: Tensor, part: Part | None
+    ) -> tuple[Tensor, Tensor]:
         """A random change of each face, as ``forward`` returns it."""
-        drawn = self._draw(len(images), images.device)
+        drawn = self._draw(len(images), images.device, part)
         center, linear, mirrored = self._map(drawn)
         image = warp(images.to(torch.float32), center, linear, self.side).mul_(1 / 255)
         # linear is a turn (and mirror) times the scale: its inverse is its transpose / scale^2.
@@ -183,14 +193,17 @@ class Augmentation(nn.Module):
         points += (self.side - 1) / 2
         if self.mirror:
             points = torch.where(mirrored, points[:, self.permutation], points)
-        image = self._change_grays(image, drawn)
+        image = self._change_grays(image, drawn, part)
         if self.extra is not None:
             image, points = self.extra((image + 1) / 2, points)
             image = image * 2 - 1
         return image, points
 
-    def _draw(self, faces: int, device: torch.device) -> Draw:
-        uniform = torch.rand((len(self.span), faces, 1, 1, 1), device=device)
+    def _draw(self, faces: int, device: torch.device, part: Part | None = None) -> Draw:
+        whole = faces if part is None else part.faces
+        uniform = torch.rand((len(self.span), whole, 1, 1, 1), device=device)
+        if part is not None:
+            uniform = part.of(uniform, dim=1)
         return Draw(*torch.addcmul(self.lowest, self.span, uniform).unbind())
 
     def _map(self, drawn: Draw) -> tuple[Tensor, Tensor, Tensor]:
@@ -204,11 +217,16 @@ class Augmentation(nn.Module):
             linear[:, :, :1] *= 1 - 2 * mirrored.to(linear.dtype)
         return center, linear, mirrored
 
-    def _change_grays(self, image: Tensor, drawn: Draw) -> Tensor:
+    def _change_grays(self, image: Tensor, drawn: Draw, part: Part | None) -> Tensor:
         """Noise, blur, occluder and contrast: [0, 1] to [-1, 1]."""
         if self.noise:
-            signs = torch.empty_like(image).uniform_(-1, 1)
+            whole = len(image) if part is None else part.faces
+            signs = image.new_empty((whole, *image.shape[1:])).uniform_(-1, 1)
+            if part is not None:
+                signs = part.of(signs)
             image = image.addcmul_(signs, drawn.noise).clamp_(0, 1)
+        if len(image) == 0:  # of a small last batch a rank may have no face
+            return image
         if self.blur_probability:
             sigma = torch.where(drawn.blurred < self.blur_probability, drawn.sigma, 1e-3)
             image = blur(image, sigma, self.blur_radius)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.faces import Batch
+from landmark_lightning.learning.ranks import gathered, summed, world
 from landmark_lightning.learning.scoring import check_precision, check_score, score_faces
 from landmark_lightning.learning.task import LandmarkTask
 
@@ -50,7 +51,8 @@ class OnlineBalancing(Callback):
         losses: Tensor = outputs["coordinates"]
         if self.score == "total":
             losses = losses + outputs["validation"]
-        _datamodule(trainer).balancer.update(batch["index"], losses)
+        drawn = batch.get("drawn", batch["index"])
+        _datamodule(trainer).balancer.update(drawn, gathered(losses, len(drawn)))
 
 
 class Rescoring(Callback):
@@ -120,8 +122,10 @@ class Rescoring(Callback):
         datamodule = _datamodule(trainer)
         balancer, faces = datamodule.balancer, datamodule.train_faces
         chosen = balancer.oldest(max(1, round(fraction * len(faces))))
-        losses = score_faces(pl_module, faces, chosen, self.score, self.batch_size, self.precision)
-        balancer.update(chosen, losses)
+        rank, ranks = world()
+        mine = chosen[rank::ranks]
+        losses = score_faces(pl_module, faces, mine, self.score, self.batch_size, self.precision)
+        balancer.update(chosen, gathered(losses, len(chosen)))
         self.seconds += time.perf_counter() - started
 
     def state_dict(self) -> dict[str, Any]:
@@ -162,12 +166,13 @@ class TrainingCurves(Callback):
     ) -> None:
         """Adds a step; logs when it is time."""
         assert isinstance(pl_module, LandmarkTask)
-        parts = torch.stack([outputs["coordinates"].mean(), outputs["validation"].mean()])
+        faces = len(batch.get("drawn", batch["index"]))
+        parts = torch.stack([outputs["coordinates"].sum(), outputs["validation"].sum()]) / faces
         self.sums = parts if self.sums is None else self.sums.to(parts.device) + parts
         self.steps += 1
         if trainer.global_step % self.every:
             return
-        coordinates, validation = (self.sums / self.steps).tolist()
+        coordinates, validation = (summed(self.sums) / self.steps).tolist()
         self.sums, self.steps = None, 0
         step = trainer.global_step - 1
         figures = {
@@ -206,11 +211,18 @@ class TrainingProgress(ProgressBar):
     def __init__(self, title: str = "training") -> None:
         super().__init__()
         self.title = title
+        self.shown = True
         self.bar: tqdm[None] | None = None
+
+    def disable(self) -> None:
+        """Shows nothing: Lightning says so to all ranks but the first."""
+        self.shown = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Opens the bar."""
         assert isinstance(pl_module, LandmarkTask)
+        if not self.shown:
+            return
         self.bar = tqdm(
             total=pl_module.schedule.total_steps,
             initial=trainer.global_step,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.seed import reset_seed
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
@@ -79,12 +80,17 @@ class RunState(Callback):
         return self.before + running
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock and sets the generators as the checkpoint had them."""
+        """Starts the clock and sets the generators as the checkpoint had them.
+
+        A new run starts from its seed again: so they are the same on one device and on several.
+        """
         self.started = time.perf_counter()
+        if self.restored is None:
+            reset_seed()
         if self.restored is not None:
             torch.set_rng_state(self.restored["torch"])
-            if self.restored["cuda"]:
-                torch.cuda.set_rng_state_all(self.restored["cuda"])
+            if self.restored["cuda"] is not None and torch.cuda.is_available():
+                torch.cuda.set_rng_state(self.restored["cuda"])
             version, words, gauss = self.restored["python"]
             random.setstate((version, tuple(words), gauss))
             kind, keys, *rest = self.restored["numpy"]
@@ -101,7 +107,8 @@ class RunState(Callback):
         return {
             "seconds": self.seconds,
             "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            # Of this process's device; the ranks of a run draw the same.
+            "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
             "python": [version, list(words), gauss],
             "numpy": [str(kind), np.asarray(keys).tolist(), *rest],
         }

@@ -21,6 +21,7 @@ from landmark_lightning.learning.augmentation import Augmentation
 from landmark_lightning.learning.network import LandmarkNetwork
 from landmark_lightning.learning.objective import Objective, distance_name
 from landmark_lightning.learning.phases import Schedule
+from landmark_lightning.learning.ranks import Part
 from landmark_lightning.schemes import scheme_from
 from landmark_lightning.targets import build
 
@@ -119,18 +120,21 @@ class LandmarkTask(pl.LightningModule):
         """The objective of the current phase."""
         return self.objectives[self.schedule.index(self.global_step)]
 
-    def forward(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, landmarks: Tensor, part: Part | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Predicts on stored crops, changed at random while in training mode.
 
         Args:
             images: (B, 1, C, C) uint8.
             landmarks: (B, L, 2) in crop pixels.
+            part: Which part of a batch the faces are; None: the whole.
 
         Returns:
             (B, L, 3) prediction, or (B, L, 2) without validation, and (B, L, 2) target, both in
             input pixels.
         """
-        image, target = self.augmentation(images, landmarks)
+        image, target = self.augmentation(images, landmarks, part)
         # Losses and metrics stay in float32 where the network runs in less.
         return self.network(image).float(), target
 
@@ -146,9 +150,13 @@ class LandmarkTask(pl.LightningModule):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The loss of a batch's forward pass and, detached, each face's two losses (B,)."""
-        prediction, target = self(batch["image"], batch["landmarks"])
+        part = Part.of_batch(batch)
+        prediction, target = self(batch["image"], batch["landmarks"], part)
         coordinates, validation = self.objective.parts(prediction, target)
-        loss = (coordinates + validation).mean() * self.loss_scale
+        losses = coordinates + validation
+        # DDP averages over the ranks, whose parts of the batch may differ in size.
+        loss = losses.mean() if part is None else losses.sum() * (part.ranks / part.faces)
+        loss = loss * self.loss_scale
         return {
             "loss": loss,
             "coordinates": coordinates.detach(),
