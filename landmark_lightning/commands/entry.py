@@ -57,7 +57,9 @@ def _launch(name: str) -> None:
         print(f"landmark-{name}: {sentence(error)}", file=sys.stderr)
         failed += 1
     except KeyboardInterrupt:
-        print(f"landmark-{name}: interrupted", file=sys.stderr)
+        again = " without rerun=true" if "rerun=true" in sys.argv else ""
+        goes_on = f"; start the same command again{again} to go on" if name == "train" else ""
+        print(f"landmark-{name}: interrupted{goes_on}", file=sys.stderr)
         sys.exit(130)
     finally:
         if wanted is None:
@@ -77,7 +79,7 @@ def inspect() -> None:
 
 
 def train() -> None:
-    """landmark-train: trains and tests one run, or a multirun of them."""
+    """landmark-train: trains and tests one run, or a sweep of them."""
     _launch("train")
 
 

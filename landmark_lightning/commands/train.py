@@ -21,7 +21,7 @@ from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.draw_counts import summarize_draws
 from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.files import write_json, write_text
+from landmark_lightning.files import locked, write_json, write_text
 from landmark_lightning.learning.callbacks import (
     OnlineBalancing,
     Rescoring,
@@ -164,7 +164,10 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
     if path.is_file():
         return open_prepared(dataset, data_dir)
     if check_flag(dataset["drawn"], "dataset.drawn") or dataset["root"] is not None:
-        return prepare_dataset(dataset, data_dir, config["allow_targets"], config["workers"])
+        with locked(path):  # of a sweep's parallel cells, one prepares and the others wait
+            if path.is_file():
+                return open_prepared(dataset, data_dir)
+            return prepare_dataset(dataset, data_dir, config["allow_targets"], config["workers"])
     choice = dataset["choice"]
     own = f" dataset.name={dataset['name']} dataset.scheme=..." if choice == "custom" else ""
     raise FileNotFoundError(

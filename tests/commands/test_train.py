@@ -148,14 +148,6 @@ def test_a_user_s_error_is_one_sentence(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_failed_cell_leaves_the_others_running(command: Command, tmp_path: Path) -> None:
-    done = command("train", "-m", "model=nobb", "phases.lr=-1,0.001", *QUIET)
-    assert done.code == 1
-    assert "phases.lr=-1" in done.err
-    assert "lr=-1 must be at least 0" in done.err
-    assert (tmp_path / "runs/synthetic/nobb/seed0/metrics.json").is_file()
-
-
 def test_a_missing_facefile_names_the_command(command: Command) -> None:
     done = command("train", "dataset=custom", "dataset.name=mine", "dataset.scheme=ibug68")
     assert done.code == 1

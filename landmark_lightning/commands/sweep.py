@@ -1,0 +1,195 @@
+"""A sweep of landmark-train: many runs with any of Hydra's launchers, goes on after a cut."""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from landmark_lightning.run_folder import RunFolder
+from landmark_lightning.run_state import Attempt, read_state, write_plan
+from landmark_lightning.user_errors import sentence
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    Attributes:
+        overrides: What the sweep adds to the command line for it.
+        runs: Its ``runs_dir``.
+        folder: Its folder.
+        whole: It is finished already with the same settings.
+    """
+
+    overrides: list[str]
+    runs: Path
+    folder: RunFolder
+    whole: bool
+
+    @property
+    def name(self) -> str:
+        """Its folder below ``runs_dir``."""
+        return self.folder.path.relative_to(self.runs).as_posix()
+
+
+class CellJob:
+    """What a launcher calls for each run, maybe in a process of its own.
+
+    Whatever goes wrong in a run is recorded in its folder and does not reach the launcher, so that
+    the other runs go on.
+
+    Args:
+        numbers: The place in the sweep of each launched run, from 1.
+        total: Runs of the sweep.
+    """
+
+    def __init__(self, numbers: list[int], total: int) -> None:
+        self.numbers = numbers
+        self.total = total
+        self.sweep_process = os.getpid()
+
+    def __call__(self, config: DictConfig) -> str | None:
+        """Trains and tests a run.
+
+        Returns:
+            Why it failed, or None.
+        """
+        settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        folder = RunFolder.of(settings)
+        number = self.numbers[HydraConfig.get().job.num]
+        print(f"Cell {number} of {self.total}: {folder.path}", flush=True)
+        # A process that the sweep's own has started, as joblib does, ends with it.
+        child = os.getppid() == self.sweep_process
+        attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
+        with suppress(Exception), attempt:
+            attempt.begin()
+            importlib.import_module("landmark_lightning.commands.train").run(settings)
+        if attempt.error is not None:
+            print(f"landmark-train ({folder.path}): {attempt.error}", file=sys.stderr, flush=True)
+        return attempt.error
+
+
+class Sweep(BasicSweeper):
+    """Runs every combination of the choices given, but for those that are finished.
+
+    Args:
+        params: Choices of settings as the command line would list them, which it may override.
+    """
+
+    def __init__(self, params: dict[str, str] | None = None) -> None:
+        super().__init__(max_batch_size=None, params=params)
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Keeps what Hydra gives; the launcher is made when the runs are known."""
+        self.hydra_context = hydra_context
+        self.config = config
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Starts the runs and shows at the end what became of each.
+
+        Raises:
+            ValueError: Two runs would share a folder, or some are not finished at the end.
+        """
+        cells = [self._cell(overrides) for overrides in self._combinations(arguments)]
+        folders: dict[Path, int] = {}
+        for number, cell in enumerate(cells, 1):
+            if (other := folders.setdefault(cell.folder.path, number)) != number:
+                raise ValueError(
+                    f"cells {other} and {number} of the sweep would both be written to "
+                    f"{cell.folder.path}; give them different model.name or runs_dir"
+                )
+        for runs in {cell.runs for cell in cells}:
+            write_plan(runs, (cell.name for cell in cells if cell.runs == runs))
+        numbers = [number for number, cell in enumerate(cells, 1) if not cell.whole]
+        print(f"Sweep of {len(cells)} cells; {len(cells) - len(numbers)} are finished already")
+        errors = self._launch(cells, numbers) if numbers else {}
+        left = _print_table(cells, errors)
+        if left:
+            raise ValueError(
+                f"{left} of {len(cells)} cells are not done; start the same command again to "
+                "try them once more"
+            )
+
+    def _combinations(self, arguments: list[str]) -> Sequence[Sequence[str]]:
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (combinations,) = self.split_arguments(overrides, None)
+        return combinations
+
+    def _cell(self, overrides: Sequence[str]) -> Cell:
+        """Composes a run's settings, so that a wrong one is said before the first run starts."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        loader = self.hydra_context.config_loader
+        composed = loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(composed):
+            del composed["hydra"]
+        settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        folder = RunFolder.of(settings)
+        again = settings["rerun"] is not False
+        whole = folder.metrics.is_file() and not again and folder.clash(settings) is None
+        return Cell(list(overrides), Path(settings["runs_dir"]), folder, whole)
+
+    def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:
+        """Starts runs; gives the errors that they ended with, by folder."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.hydra_context,
+            task_function=CellJob(numbers, len(cells)),
+            config=self.config,
+        )
+        started = [cells[number - 1] for number in numbers]
+        try:
+            returned = launcher.launch([cell.overrides for cell in started], initial_job_idx=0)
+        except RuntimeError as error:  # the launcher's own: a run's process was killed
+            print(f"landmark-train: {sentence(error)}", file=sys.stderr)
+            return {}
+        errors = {
+            cell.folder.path: job.return_value for cell, job in zip(started, returned, strict=True)
+        }
+        return {path: error for path, error in errors.items() if error is not None}
+
+
+def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
+    """Prints state, seconds and NME of every run, then the errors; counts those not done."""
+    rows = [("cell", "state", "seconds", "NME (%)")]
+    wrong: dict[str, str] = {}
+    for cell in cells:
+        found = read_state(cell.folder.path)
+        error = errors.get(cell.folder.path, found.error)
+        state = found.state if error is None or found.state == "running" else "failed"
+        rows.append((cell.name, state, *(_figures(cell.folder) if state == "done" else "--")))
+        if state != "done":
+            wrong[cell.name] = error or state
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    for name, state, seconds, nme in rows:
+        print(
+            f"  {name:<{widths[0]}}  {state:<{widths[1]}}  {seconds:>{widths[2]}}  "
+            f"{nme:>{widths[3]}}"
+        )
+    for name, error in wrong.items():
+        print(f"{name}: {error}", file=sys.stderr)
+    return len(wrong)
+
+
+def _figures(folder: RunFolder) -> tuple[str, str]:
+    """Seconds of training and test NME of a finished run."""
+    content = json.loads(folder.metrics.read_text(encoding="utf-8"))
+    nme = content["subsets"]["full"]["nme"]
+    return f"{content['train_seconds']:.0f}", f"{nme:.2f} {content['normalizer']}"

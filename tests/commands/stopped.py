@@ -1,0 +1,68 @@
+"""landmark-train in a process that sends itself a signal at a given place, for tests.
+
+``python -m tests.commands.stopped PLACE SIGNAL [arguments of landmark-train]``
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from landmark_lightning.commands import entry, evaluate, prepare
+from landmark_lightning.data.face import Face
+from landmark_lightning.data.preparing import prepare as write_faces
+from landmark_lightning.files import write_json
+from landmark_lightning.learning.task import LandmarkTask
+
+STEPS = 17
+"""Training steps before the stop: of three an epoch, twelve a cell, within the second cell's."""
+
+
+def _while_preparing(stop: Callable[[], None]) -> None:
+    def stopping(faces: Iterable[Face]) -> Iterator[Face]:
+        for k, face in enumerate(faces):
+            if k == 10:
+                stop()
+            yield face
+
+    def stopped(faces: Iterable[Face], path: Path, **settings: Any) -> Any:  # noqa: ANN401
+        return write_faces(stopping(faces), path, **settings)
+
+    patch.object(prepare, "prepare", stopped).start()
+
+
+def _while_training(stop: Callable[[], None]) -> None:
+    train = LandmarkTask.training_step
+    steps = iter(range(STEPS))
+
+    def stopped(task: LandmarkTask, batch: Any, batch_idx: int) -> Any:  # noqa: ANN401
+        if next(steps, None) is None:
+            stop()
+        return train(task, batch, batch_idx)
+
+    patch.object(LandmarkTask, "training_step", stopped).start()
+
+
+def _while_writing(stop: Callable[[], None]) -> None:
+    def stopped(path: Path, content: Mapping[str, Any]) -> None:
+        stop()
+        write_json(path, content)
+
+    patch.object(evaluate, "write_json", stopped).start()
+
+
+PLACES = {
+    "preparing": _while_preparing,
+    "training": _while_training,
+    "writing": _while_writing,
+}
+
+if __name__ == "__main__":
+    place, name, *arguments = sys.argv[1:]
+    if place in PLACES:  # else nowhere
+        PLACES[place](lambda: os.kill(os.getpid(), getattr(signal, name)))
+    sys.argv = ["landmark-train", *arguments]
+    entry.train()

@@ -1,0 +1,219 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landmark_lightning.data.faces import Batch
+from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.run_state import read_state, read_states
+from tests.commands.conftest import TINY, Command
+from tests.commands.stopped import PLACES
+
+QUIET = (*TINY, "logger.wandb=false")
+GRID = ("-m", "model=bbo,bb", *QUIET, "phases.scale=0.1")
+"""Two cells of four epochs of three steps."""
+BROKEN = ("model=nobb,bb", "++model.balancing.every=0")
+"""Two cells; nobb does not rescore, so only bb fails."""
+
+
+def _states(runs: Path) -> dict[str, str]:
+    return {state.model: state.state for state in read_states(runs)}
+
+
+def _figures(runs: Path) -> dict[str, Any]:
+    """metrics.json of every run below a folder, without what a clock says."""
+    found = {}
+    for path in sorted(runs.rglob("metrics.json")):
+        content = json.loads(path.read_text())
+        found[str(path.relative_to(runs))] = {
+            key: value for key, value in content.items() if not key.endswith(("seconds", "fps"))
+        }
+    return found
+
+
+def _start(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401
+    """A process of its own that runs a module of the tests or the package."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        **options,
+    )
+
+
+def test_a_sweep_says_what_it_does_and_what_became_of_it(command: Command) -> None:
+    done = command("train", "-m", "model=non,nobb", *QUIET)
+    assert done.code == 0, done.err
+    assert "Sweep of 2 cells; 0 are finished already" in done.out
+    assert "Cell 2 of 2: runs/synthetic/nobb/seed0" in done.out
+    table = [line.split() for line in done.out.splitlines()[-3:]]
+    assert table[0] == ["cell", "state", "seconds", "NME", "(%)"]
+    assert [row[:2] for row in table[1:]] == [
+        ["synthetic/non/seed0", "done"], ["synthetic/nobb/seed0", "done"]
+    ]  # fmt: skip
+    assert all(float(row[3]) > 0 and row[4] == "inter_ocular" for row in table[1:])
+
+
+def test_a_failed_cell_is_recorded_and_can_be_run_again(command: Command, tmp_path: Path) -> None:
+    failed = command("train", "-m", *BROKEN, "seed=0", *QUIET)
+    assert failed.code == 1
+    said = "balancing.every=0 must be more than 0 and at most 1"
+    assert f"landmark-train (runs/synthetic/bb/seed0): {said}" in failed.err.replace("\n", " ")
+    assert "1 of 2 cells are not done; start the same command again" in failed.err
+    bb = read_state(tmp_path / "runs/synthetic/bb/seed0")
+    assert (bb.state, bb.error) == ("failed", said)
+    assert "Traceback" in (bb.folder / "error.txt").read_text()
+    assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
+    again = command("train", "-m", "model=nobb,bb", "++model.balancing.every=0.1", *QUIET)
+    assert again.code == 1, "nobb was trained with another setting"
+    assert "holds a run with model.balancing.every=0" in again.err
+    assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "done"}
+    assert not (bb.folder / "error.txt").exists()
+
+
+def test_whatever_happens_in_a_cell_the_others_go_on(command: Command, tmp_path: Path) -> None:
+    train = LandmarkTask.training_step
+
+    def out_of_memory(task: LandmarkTask, batch: Batch, batch_idx: int) -> Any:  # noqa: ANN401
+        if task.run["model"] == "nobb":
+            raise RuntimeError("CUDA out of memory")
+        return train(task, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LandmarkTask, "training_step", out_of_memory)
+        failed = command("train", "-m", "model=non,nobb,bb", *QUIET)
+    assert failed.code == 1
+    assert "Traceback" not in failed.err
+    assert "synthetic/nobb/seed0: RuntimeError: CUDA out of memory" in failed.err
+    assert _states(tmp_path / "runs") == {"non": "done", "nobb": "failed", "bb": "done"}
+    assert "out_of_memory" in (tmp_path / "runs/synthetic/nobb/seed0/error.txt").read_text()
+    again = command("train", "-m", "model=non,nobb,bb", *QUIET)
+    assert again.code == 0, again.err
+    assert "Sweep of 3 cells; 2 are finished already" in again.out
+    assert "Training runs/synthetic/nobb/seed0" in again.out
+    assert "Training runs/synthetic/bb/seed0" not in again.out
+
+
+def test_a_cell_that_another_process_trains_is_left_to_it(
+    command: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs/synthetic/nobb/seed0"
+    folder.mkdir(parents=True)
+    elsewhere = {"state": "running", "host": "a-node", "pid": 7, "process_start": "1"}
+    (folder / "state.json").write_text(json.dumps(elsewhere))
+    done = command("train", "-m", "model=non,nobb", *QUIET)
+    assert done.code == 1
+    assert "is trained by process 7 on a-node already" in done.err
+    assert _states(tmp_path / "runs") == {"non": "done", "nobb": "running"}
+
+
+def test_two_cells_in_one_folder_are_refused(command: Command, tmp_path: Path) -> None:
+    done = command("train", "-m", "model=nobb", "phases.lr=0.01,0.001", *QUIET)
+    assert done.code == 1
+    assert "cells 1 and 2 of the sweep would both be written to" in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_never_started_is_missing(command: Command, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LandmarkTask, "training_step", _interrupt)
+        done = command("train", "-m", "model=non,nobb,bb", *QUIET)
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == (
+        "landmark-train: interrupted; start the same command again to go on"
+    )
+    assert _states(tmp_path / "runs") == {"non": "cut", "nobb": "missing", "bb": "missing"}
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_paper_s_grid_needs_no_m(command: Command, tmp_path: Path) -> None:
+    given = [t for t in QUIET if not t.startswith("phases")]
+    short = ("phases.scale=0.0003", "phases.lr_scale=10", "dataset=synthetic")
+    done = command("train", "experiment=paper", "model=non,bb", "seed=3", *short, *given)
+    assert done.code == 0, done.err
+    assert sorted((s.model, s.seed, s.state) for s in read_states(tmp_path / "runs")) == [
+        ("bb", 3, "done"), ("non", 3, "done")
+    ]  # fmt: skip
+    config = (tmp_path / "runs/synthetic/bb/seed3/config.yaml").read_text()
+    assert "name: paper" in config
+
+
+@pytest.fixture(scope="module")
+def never_cut(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The figures of the grid that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("never-cut")
+    whole = _start("tests.commands.stopped", "nowhere", "SIGINT", *GRID, cwd=folder)
+    _, err = whole.communicate()
+    assert whole.returncode == 0, err
+    figures = _figures(folder / "runs")
+    assert len(figures) == 2
+    return figures
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("place", PLACES)
+def test_an_interrupted_grid_goes_on_to_the_same_figures(
+    command: Command, tmp_path: Path, never_cut: dict[str, Any], place: str, signal_name: str
+) -> None:
+    stopped = _start("tests.commands.stopped", place, signal_name, *GRID, "runs_dir=cut")
+    out, err = stopped.communicate(timeout=300)
+    if signal_name == "SIGINT":
+        assert stopped.returncode == 130, err
+        assert err.splitlines()[-1].startswith("landmark-train: interrupted; start the same")
+        assert "Traceback" not in err
+    else:
+        assert stopped.returncode == -signal.SIGKILL, err
+    assert "cut" in _states(tmp_path / "cut").values(), out
+    again = command("train", *GRID, "runs_dir=cut")
+    assert again.code == 0, again.err
+    assert ("goes on from" in again.out) == (place != "preparing")
+    assert _figures(tmp_path / "cut") == never_cut
+    assert set(_states(tmp_path / "cut").values()) == {"done"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "slurm_local"])
+def test_launchers_that_use_other_processes(
+    command: Command, tmp_path: Path, launcher: str
+) -> None:
+    failed = command("train", "-m", *BROKEN, f"launcher={launcher}", *QUIET)
+    assert failed.code == 1
+    assert "synthetic/bb/seed0: balancing.every=0 must be more than 0 and at most 1" in failed.err
+    assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
+    one = command("train", "model=nobb", "++model.balancing.every=0", "runs_dir=one", *QUIET)
+    assert one.code == 0, one.err
+    assert _figures(tmp_path / "runs") == _figures(tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_parallel_cells_end_with_their_sweep(
+    command: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    grid = ("-m", "model=bbo,bb", "launcher=joblib", *QUIET, "phases.scale=1000")
+    sweep = _start("tests.commands.stopped", "nowhere", "SIGINT", *grid)
+    deadline = time.monotonic() + 120
+    while list(_states(tmp_path / "runs").values()) != ["running"] * 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    sweep.send_signal(number)
+    _, err = sweep.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert sweep.returncode == 130
+        assert "Traceback" not in err
+    while "running" in _states(tmp_path / "runs").values():
+        assert time.monotonic() < deadline + 60
+        time.sleep(0.2)
+    assert _states(tmp_path / "runs") == {"bbo": "cut", "bb": "cut"}
