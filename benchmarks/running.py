@@ -132,11 +132,12 @@ def lean(
     network: Mapping[str, Any] = PAPER_NETWORK,
     balancing: Mapping[str, Any] | None = None,
     batch_size: int = 10,
+    kind: type[LandmarkTask] = LandmarkTask,
     **settings: Any,  # noqa: ANN401
 ) -> Steps:
     """This library's training, as landmark-train sets it up, ``times`` steps at a call."""
     module = FaceDataModule(file, batch_size, balancing or {"refresh": "none"})
-    task = make_task(file, module, network)
+    task = make_task(file, module, network, kind)
     callbacks: list[Callback] = [RunState(), TrainingCurves(50)]
     match balancing:
         case {"refresh": "online"}:
@@ -145,17 +146,21 @@ def lean(
             callbacks.append(Rescoring(0.1, fraction))
 
     def fit(steps: Callback) -> None:
-        chosen = {"accelerator": device.type, "gradient_clip_val": 5.0} | settings
+        clip = task.gradient_clip if task.automatic_optimization else None
+        chosen = {"accelerator": device.type, "gradient_clip_val": clip} | settings
         trainer(file.path.parent, [*callbacks, steps], **chosen).fit(task, datamodule=module)
 
     return Steps(fit, times)
 
 
 def make_task(
-    file: FaceFile, module: FaceDataModule, network: Mapping[str, Any] = PAPER_NETWORK
+    file: FaceFile,
+    module: FaceDataModule,
+    network: Mapping[str, Any] = PAPER_NETWORK,
+    kind: type[LandmarkTask] = LandmarkTask,
 ) -> LandmarkTask:
     """The task of a FaceFile."""
-    return LandmarkTask(
+    return kind(
         dataset={
             "scheme": file.scheme.to_dict(),
             "normalizers": list(file.normalizers),

@@ -17,6 +17,8 @@ from benchmarks.timing import Row, interleaved
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import ResidentFaces
+from landmark_lightning.learning.compiling import GraphedTask
+from landmark_lightning.learning.scoring import has_bf16
 
 FACES = 3000  # 2,700 to train: an epoch of 270 steps
 TENTH = 27  # steps of a tenth of an epoch, the time between two rescorings
@@ -37,7 +39,13 @@ def measure(device: torch.device) -> Iterator[Row]:
             timed = interleaved(ours, nobb, device, rounds=9)
             ours.stop()
             yield Row(f"training step of {name}", "of nobb", *timed, goal=goal, times=TENTH)
+        if device.type == "cuda":
+            graphed = lean(file, device, times=TENTH, kind=GraphedTask)
+            timed = interleaved(graphed, nobb, device)
+            graphed.stop()
+            yield Row("training step, compile=cudagraph", "as it is", *timed, goal=2, times=TENTH)
         nobb.stop()
+        yield _bf16_against_float32(file, device)
 
 
 def _stub_against_naive(file: FaceFile, device: torch.device) -> Row:
@@ -73,3 +81,17 @@ def _against_bare_loop(file: FaceFile, device: torch.device) -> Row:
     timed = interleaved(ours, lambda: bare.run(times), device, rounds=15)
     ours.stop()
     return Row("training step, real network", "bare loop", *timed, goal=1 / 1.05, times=times)
+
+
+def _bf16_against_float32(file: FaceFile, device: torch.device) -> Row:
+    times = 2
+    ours, rival = (
+        lean(file, device, times=times, batch_size=64, precision=precision)
+        for precision in ("bf16-mixed", "32-true")
+    )
+    timed = interleaved(ours, rival, device)
+    ours.stop()
+    rival.stop()
+    units = "" if has_bf16(device) else " (without units for it)"
+    name = f"training step in bf16-mixed{units}, batch 64"
+    return Row(name, "in float32", *timed, goal=1.5, times=times)
