@@ -61,7 +61,7 @@ def write_layout(
 
     Returns:
         The faces as a reader must read them: landmarks, boxes and the rest in zero-based pixels
-        of the photo, subsets, and where each is annotated.
+        of the photo, subsets, and where under the root each is annotated.
 
     Raises:
         ValueError: A value out of range, or a root that holds something.

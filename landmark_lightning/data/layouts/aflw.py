@@ -56,7 +56,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
         cut = "far" if cut_of(order, len(photo), 150) else ""  # A point is never 0 or less.
         path = f"{folder}/{stem}.{on_disk}"
         for drawn in album.save(path, photo, cut=cut, turned=kind == _TURNED):
-            row = len(written)
+            row = len(written) + 1
             written.append(_annotated(drawn, f"AFLWinfo_release.mat row {row}"))
 
     boxes = np.array([face.box for face in written])

@@ -43,10 +43,9 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
         The faces in the order of the lists, train first, as a reader must read them; ``box`` is
         the list's.
     """
-    lists = album.root / "WFLW_annotations"
-    lists = lists / "WFLW_annotations" if nested else lists
-    lists /= "list_98pt_rect_attr_train_test"
-    lists.mkdir(parents=True)
+    folder = "WFLW_annotations/WFLW_annotations" if nested else "WFLW_annotations"
+    folder += "/list_98pt_rect_attr_train_test"
+    (album.root / folder).mkdir(parents=True)
     written = []
     for split, count in shares(OFFICIAL, faces).items():
         rng = album.rng(split)
@@ -58,12 +57,12 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
             drawn += album.save(path, photo, cut=cut_of(order, len(photo), 340))
         if split == "test":
             drawn = _flagged(drawn)
-        text = f"list_98pt_rect_attr_{split}.txt"
+        text = f"{folder}/list_98pt_rect_attr_{split}.txt"
         listed = [
             _annotated(drawn[i], f"{text} line {line}")
             for line, i in enumerate(rng.permutation(count), start=1)
         ]
-        (lists / text).write_text("".join(_line(face) for face in listed))
+        (album.root / text).write_text("".join(_line(face) for face in listed))
         written += listed
     return written
 
