@@ -23,17 +23,23 @@ from landmark_lightning.schemes import Scheme
 
 ANNOTATION = "AFLWinfo_release.mat"
 LANDMARKS = 19
+TRAIN, FACES = 20000, 24386
+"""Training faces of the protocol, and all."""
+
 SUFFIXES = (".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".JPEG")
 FLICKR = ("flickr", "data/flickr", "aflw/flickr", "aflw/data/flickr")
 
 
-def read(root: Path | None, scheme: Scheme, *, train: int = 20000) -> Iterator[Face | Rejection]:
+def read(
+    root: Path | None, scheme: Scheme, *, train: int | None = None
+) -> Iterator[Face | Rejection]:
     """Reads AFLW; every annotation is checked before the first face is given.
 
     Args:
         root: The folder that holds AFLWinfo_release.mat and the photos.
         scheme: A scheme of 19 landmarks.
-        train: How many faces of the file's order are for training; the rest is the test set.
+        train: How many faces of the file's order are for training; the rest is the test set. None:
+            20,000 of the official 24,386, and the same share of another number.
 
     Returns:
         The faces in the file's order ``ra``; one that can't be used is a Rejection. Test faces
@@ -49,6 +55,8 @@ def read(root: Path | None, scheme: Scheme, *, train: int = 20000) -> Iterator[F
     names = ["nameList", "bbox", "data", "mask_new", "ra"]
     [arrays] = read_arrays([photo_path(root, ANNOTATION, "file")], names)
     order = _check(path, arrays)
+    if train is None:
+        train = round(TRAIN * len(order) / FACES)
     if isinstance(train, bool) or not isinstance(train, int) or not 0 < train < len(order):
         raise ValueError(
             f"dataset.source.train={train!r} must be a whole number below the {len(order)} faces "
