@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench bench-gpu clean
+.PHONY: help setup demo rehearsal test test-all lint format bench bench-gpu clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,6 +19,16 @@ setup: $(READY) ## the virtual environment in .venv, with everything that constr
 demo: $(READY) ## four models on drawn faces, compared in .demo/report (minutes)
 	$(BIN)/landmark-train -m model=non,nobb,bbo,bb experiment=demo data_dir=.demo/data runs_dir=.demo/runs
 	$(BIN)/landmark-report runs=.demo/runs output=.demo/report
+
+rehearsal: $(READY) ## the paper's grid on drawn copies of 300W, AFLW and WFLW, compared in .rehearsal/report (minutes)
+	rm -rf .rehearsal
+	for dataset in 300w aflw wflw; do \
+	  $(BIN)/python -m landmark_lightning.data.synthetic .rehearsal/$$dataset $$dataset --faces 200 && \
+	  $(BIN)/landmark-prepare dataset=$$dataset dataset.root=.rehearsal/$$dataset dataset.protocol=null data_dir=.rehearsal/data \
+	    || exit 1; \
+	done
+	$(BIN)/landmark-train -m model=non,nobb,bbo,bb dataset=300w,aflw,wflw network=small augmentation=mild phases.scale=0.1 data_dir=.rehearsal/data runs_dir=.rehearsal/runs
+	$(BIN)/landmark-report runs=.rehearsal/runs output=.rehearsal/report
 
 test: $(READY) ## the tests
 	$(BIN)/python -m pytest
@@ -42,4 +52,4 @@ bench-gpu: $(READY) ## the same on a CUDA device
 	$(BIN)/python -m benchmarks --device cuda
 
 clean: ## removes what the other targets made, but for runs and data
-	rm -rf .venv .demo build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .demo .rehearsal build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
