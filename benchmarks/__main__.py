@@ -58,7 +58,8 @@ def _conditions(device: torch.device) -> str:
     return (
         f"{versions}, Python {platform.python_version()}; {_processor(device)}; one thread; "
         f"{datetime.now(UTC):%Y-%m-%d}. Each ratio was measured in one process, ours and the "
-        "rival in turn, medians of at least 7 rounds."
+        "rival in turn, medians of at least 7 rounds"
+        + ("." if device.type == "cuda" else "; time is that of the process on the processor.")
     )
 
 
