@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import augmentation, balancing, data_path, rescoring, training
+from benchmarks import augmentation, balancing, data_path, exported, rescoring, training
 from benchmarks.timing import HEAD
 from landmark_lightning.files import write_text
 
-MODULES = (data_path, augmentation, balancing, training, rescoring)
+MODULES = (data_path, augmentation, balancing, training, rescoring, exported)
 VERSIONS = ("torch", "pytorch-lightning", "kornia")
 
 

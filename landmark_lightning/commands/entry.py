@@ -91,3 +91,8 @@ def evaluate() -> None:
 def report() -> None:
     """landmark-report: compares runs."""
     _launch("report")
+
+
+def export() -> None:
+    """landmark-export: a trained run as an ONNX model."""
+    _launch("export")

@@ -34,10 +34,7 @@ DRAWN_FACES, SURPRISING_FACES = 20, 8
 
 def run(config: Mapping[str, Any]) -> None:
     """Evaluates ``run`` and writes metrics.json and predictions.h5 to ``output``."""
-    given = Path(config["run"])
-    checkpoint = given if given.is_file() else RunFolder(given).best
-    if not checkpoint.is_file():
-        raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
+    given, checkpoint = Path(config["run"]), checkpoint_of(config["run"])
     task = load_task(checkpoint, tuple(config["allow_targets"]))
     if not task.run:
         raise ValueError(
@@ -58,6 +55,19 @@ def run(config: Mapping[str, Any]) -> None:
     )
     print(figures_line(content))
     print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
+
+
+def checkpoint_of(run: str) -> Path:
+    """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    given = Path(run)
+    checkpoint = given if given.is_file() else RunFolder(given).best
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
+    return checkpoint
 
 
 def write_results(

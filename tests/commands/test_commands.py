@@ -12,7 +12,7 @@ from landmark_lightning.commands.entry import config_folder
 from tests.commands.conftest import Command
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("prepare", "inspect", "train", "evaluate", "report")
+COMMANDS = ("prepare", "inspect", "train", "evaluate", "report", "export")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

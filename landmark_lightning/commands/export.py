@@ -1,0 +1,58 @@
+"""landmark-export: a trained run as an ONNX model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from landmark_lightning.commands.evaluate import checkpoint_of
+from landmark_lightning.commands.prepare import facefile_path, open_prepared
+from landmark_lightning.data.faces import ResidentFaces
+from landmark_lightning.learning.exporting import export
+from landmark_lightning.learning.inference import input_images
+from landmark_lightning.learning.task import LandmarkTask, load_task
+from landmark_lightning.settings import check_flag
+
+CHECKED_FACES = 64
+
+
+def run(config: Mapping[str, Any]) -> None:
+    """Exports ``run`` to ``output`` and checks the model on test faces."""
+    checkpoint = checkpoint_of(config["run"])
+    task = load_task(checkpoint, tuple(config["allow_targets"]))
+    given = Path(config["run"])
+    output = Path(config["output"] or (given if given.is_dir() else given.parent) / "model.onnx")
+    if output.is_dir():
+        raise ValueError(
+            f"output={output} is a folder; name the file to write, such as model.onnx"
+        )
+    print(f"Exporting {checkpoint} to {output}")
+    images = None
+    if check_flag(config["check"], "check"):
+        images = _test_images(task, checkpoint, config["data_dir"])
+    worst = export(task, output, images, config["batch"])
+    if images is not None:
+        print(f"  ONNX Runtime and torch agree on {len(images)} test faces to {worst:.1g} pixels")
+    print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: str | None) -> Tensor:
+    """What the network sees of test faces of the run's own dataset: (N, S, S) uint8."""
+    if not task.run:
+        raise ValueError(
+            f"{checkpoint} does not say which dataset made it, so there is nothing to check the "
+            "model on; pass check=false"
+        )
+    dataset, folder = task.run["dataset"], Path(data_dir or task.run["data_dir"])
+    path = facefile_path(dataset, folder)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}, on whose test faces the model is to be checked, does not exist; pass the "
+            "data_dir that has it, or check=false"
+        )
+    faces = open_prepared(dataset, folder)
+    task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
+    rows = np.arange(min(CHECKED_FACES, faces.faces["test"]))
+    return input_images(task, ResidentFaces(faces.read("test"), rows))
