@@ -99,7 +99,8 @@ def export(
     example = torch.zeros((batch or 2, 1, side, side), dtype=torch.uint8)
     names = ["landmarks", "signal"][: task.network.outputs - 1]
     axes = None if batch else ({0: torch.export.Dim("batch")},)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(talker).setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's, about its own insides
         program = torch.onnx.export(
