@@ -79,13 +79,14 @@ def prepare_dataset(
     warnings.filterwarnings("ignore", module="PIL")
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
     with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)
     for message in told:
         print(f"  Warning: {message.message}")
     if protocol is not None:
         source = list(source)
-        _check_protocol(protocol, source, f"{dataset['name']} under {root}", strict)
+        tolerant = dataset["max_rejected"] is not None
+        _check_protocol(protocol, source, f"{dataset['name']} under {root}", strict, tolerant)
     started = time.monotonic()
     done = prepare(
         source,
@@ -116,19 +117,22 @@ def prepare_dataset(
 
 
 def _check_protocol(
-    protocol: Protocol, listed: Sequence[Face | Rejection], what: str, strict: bool
+    protocol: Protocol,
+    listed: Sequence[Face | Rejection],
+    what: str,
+    strict: bool,
+    tolerant: bool,
 ) -> None:
     """Says what differs from the protocol; if strict, as an error before anything is written."""
+    if different := protocol.differences(listed, tolerant):
+        said = f"{what} is not as its protocol says: {'; '.join(different)}"
+        if strict:
+            raise ValueError(
+                f"{said}; mend it, or pass dataset.strict=false to prepare what is there"
+            )
+        print(f"  Warning: {said}")
     for remark in protocol.remarks(listed):
         print(f"  Warning: {remark}")
-    if not (different := protocol.differences(listed)):
-        return
-    said = f"{what} is not as its protocol says: {'; '.join(different)}"
-    if strict:
-        raise ValueError(
-            f"{said}; complete it, or pass dataset.protocol=null to prepare what is there"
-        )
-    print(f"  Warning: {said}")
 
 
 def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:

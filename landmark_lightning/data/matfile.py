@@ -67,7 +67,9 @@ def read_arrays(paths: Sequence[Path], names: Sequence[str]) -> list[dict[str, N
     if code or len(found) != len(paths):
         culprit = paths[min(len(found), len(paths) - 1)]
         reason = _signal(code) if code < 0 else said[-1] if said else "it ended early"
-        raise ValueError(f"{culprit} can't be read as a MATLAB file ({reason[:200]})")
+        raise ValueError(
+            f"{culprit} can't be read as a MATLAB file ({reason[:200]}); unpack it again"
+        )
     for path, arrays in zip(paths, found, strict=True):
         for name in names:
             if name not in arrays:

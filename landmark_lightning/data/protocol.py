@@ -57,14 +57,15 @@ class Protocol:
             )
         return cls(**settings)
 
-    def differences(self, listed: Sequence[Face | Rejection]) -> list[str]:
+    def differences(self, listed: Sequence[Face | Rejection], tolerant: bool = False) -> list[str]:
         """What is missing or surplus, split by split and folder by folder; empty if nothing is.
 
         Args:
             listed: What the source reads. A face that can't be used counts as there, unless it
                 is its photo that is missing.
+            tolerant: Whether it counts as there even then.
         """
-        there = [item for item in listed if isinstance(item, Face) or not item.missing]
+        there = [i for i in listed if isinstance(i, Face) or tolerant or not i.missing]
         splits = Counter(item.split for item in there)
         wanted = {"train": self.train, "test": self.test}
         said = [
@@ -74,7 +75,7 @@ class Protocol:
         ]
         folders = Counter(_folder(item) for item in there)
         if self.folders:
-            counts = dict.fromkeys(folders, 0) | dict(self.folders)
+            counts = dict(self.folders) | {f: 0 for f in folders if f not in self.folders}
             said += [
                 f"{folder or 'the root'} has {folders[folder]:,} instead of {count:,}"
                 for folder, count in counts.items()

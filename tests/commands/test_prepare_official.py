@@ -110,6 +110,22 @@ def test_a_folder_of_photos_that_is_missing_is_named(command: Command, tree: Tre
     assert f"; {folder.relative_to(root)} lacks the photos of " in done.err
 
 
+@pytest.mark.parametrize("tree", ["wflw"], indirect=True)
+def test_so_many_missing_photos_may_be_left_out(command: Command, tree: Tree) -> None:
+    _, root, faces, arguments = tree
+    counts = [f"dataset.protocol.{s}={sum(f.split == s for f in faces)}" for s in SPLITS]
+    lost = root / faces[0].photo
+    lost.rename(root / "away.jpg")
+    strict = command("prepare", *arguments, SMALL[0], *counts)
+    tolerant = command("prepare", *arguments, SMALL[0], *counts, "dataset.max_rejected=9")
+    (root / "away.jpg").rename(lost)
+    assert strict.code == 1
+    assert f"{lost.parent.relative_to(root)} lacks the photos of " in strict.err
+    assert tolerant.code == 0, tolerant.err
+    assert "is not as its protocol says" not in tolerant.out
+    assert f"photo '{faces[0].photo}' does not exist" in tolerant.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

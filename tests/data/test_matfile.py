@@ -55,7 +55,9 @@ def test_a_file_that_is_none(good: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"none\.mat does not exist"):
         read_arrays([good, tmp_path / "none.mat"], ["n"])
     (tmp_path / "text.mat").write_text("no MATLAB file, but text that is long enough " * 9)
-    with pytest.raises(ValueError, match=r"text\.mat can't be read as a MATLAB file \(.+\)$"):
+    with pytest.raises(
+        ValueError, match=r"text\.mat can't be read as a MATLAB file \(.+\); unpack it again$"
+    ):
         read_arrays([good, tmp_path / "text.mat", good], ["n"])
     assert read_arrays([], ["n"]) == []
 

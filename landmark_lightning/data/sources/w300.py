@@ -176,6 +176,11 @@ def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes
         if path.is_dir() and path.name.lower().replace(" ", "_") == "bounding_boxes"
     )
     if not found:
+        warnings.warn(
+            f"{root} has no folder Bounding_Boxes (bounding_boxes.zip): its faces have no box but "
+            "that of their landmarks",
+            stacklevel=3,
+        )
         return {}
     files = {}
     for folder in folders:

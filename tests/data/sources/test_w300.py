@@ -11,6 +11,7 @@ from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.sources import w300
 from landmark_lightning.schemes import SCHEMES
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*has no folder Bounding_Boxes")
 IBUG68 = SCHEMES["ibug68"]
 FOLDERS = ["afw", "helen/trainset", "lfpw/trainset", "helen/testset", "lfpw/testset", "ibug"]
 
@@ -77,6 +78,11 @@ def test_every_folder_has_its_split_and_subsets(root: Path) -> None:
     for seed, face in enumerate(found.values()):
         np.testing.assert_allclose(face.landmarks, _points(seed), atol=1e-9)
         assert (face.box, face.detector, face.visible) == (None, None, None)
+
+
+def test_a_missing_folder_of_boxes_is_warned_of(root: Path) -> None:
+    with pytest.warns(UserWarning, match=r"ibug300w_helen has no folder Bounding_Boxes"):
+        _faces(root)
 
 
 def test_the_pixels_of_other_copies_may_count_from_zero(root: Path) -> None:
