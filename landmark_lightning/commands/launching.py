@@ -11,11 +11,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import distributed
 
+from landmark_lightning.user_errors import USER_ERRORS
+
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 """Variables by which a process finds the others of its run."""
+
+LAST_WORDS_SECONDS = 10.0
+"""How long a process that fails may take to end."""
 
 GRACE_SECONDS = 30.0
 """How long a process may take to end when another one of its run has failed."""
@@ -59,9 +65,10 @@ def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]
     count = 1 if alone else trainer.num_devices
     before = {name: os.environ.get(name) for name in RENDEZVOUS}
     others: list[subprocess.Popen[bytes]] = []
-    ended, failed = threading.Event(), list[int]()
+    ended, threads = threading.Event(), torch.get_num_threads()
     try:
         if count > 1:
+            torch.set_num_threads(max(1, threads // count))  # as Lightning does in the others
             assert environment is not None
             trainer.strategy._launcher = None
             variables = {
@@ -73,20 +80,28 @@ def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]
             for rank in range(1, count):
                 others.append(_start(config, variables | {"LOCAL_RANK": str(rank)}))
             threading.Thread(target=_watch, args=(others, ended), daemon=True).start()
-        yield
+        try:
+            yield
+        except USER_ERRORS:
+            raise
+        except Exception as error:
+            # Most likely the connection to one that has died, which then has soon ended.
+            _check(others, LAST_WORDS_SECONDS, error)
+            raise
+        _leave()
+        _check(others, GRACE_SECONDS)
     finally:
         ended.set()
         _leave()
-        failed += _ended(others)
+        torch.set_num_threads(threads)
+        for other in others:
+            other.kill()
+            other.wait()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        if failed:
-            raise ChildProcessError(
-                f"process {failed[0]} of the run's {count} failed; what it said stands above"
-            )
 
 
 def _start(config: Mapping[str, Any], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -114,17 +129,18 @@ def _watch(others: list[subprocess.Popen[bytes]], ended: threading.Event) -> Non
             os._exit(1)
 
 
-def _ended(others: list[subprocess.Popen[bytes]]) -> list[int]:
-    """Sees that the others end; the numbers of those that failed before they were told to."""
-    deadline = time.monotonic() + GRACE_SECONDS
+def _check(
+    others: list[subprocess.Popen[bytes]], seconds: float, cause: Exception | None = None
+) -> None:
+    """Waits for the others to end; raises ChildProcessError where one failed."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and any(other.poll() is None for other in others):
         time.sleep(0.05)
-    failed = [rank for rank, other in enumerate(others, 1) if other.poll()]
-    for other in others:
-        if other.poll() is None:
-            other.kill()
-            other.wait()
-    return failed
+    for rank, other in enumerate(others, 1):
+        if other.poll():
+            raise ChildProcessError(
+                f"process {rank} of the run's {len(others) + 1} failed; what it said stands above"
+            ) from cause
 
 
 def _leave() -> None:

@@ -87,7 +87,7 @@ class _Sum(torch.autograd.Function):
         return summed(gradient)
 
 
-class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
+class GlobalBatchNorm(nn.BatchNorm2d):
     """Batch normalization by mean and variance of the global batch, on any device.
 
     torch's own SyncBatchNorm is for accelerators only.

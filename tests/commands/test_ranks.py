@@ -77,6 +77,10 @@ def test_a_run_of_two_goes_on_with_one(command: Command, tmp_path: Path) -> None
     two = tmp_path / "two/synthetic/bbo/seed0"
     done = command("train", *arguments, "runs_dir=two", "trainer=ddp_cpu")
     assert done.code == 0, done.err
+    best, last = (two / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    steps = [torch.load(path, weights_only=True)["global_step"] for path in (best, last)]
+    assert steps[0] < steps[1]
+    last.write_bytes(best.read_bytes())  # as if it had been cut after that epoch
     (two / "metrics.json").unlink()
     again = command("train", *arguments, "runs_dir=two")
     assert again.code == 0, again.err
