@@ -53,6 +53,12 @@ class BestAndLast(ModelCheckpoint):
         )
         self.folder = folder
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves the last one after every epoch: Lightning does only where it is the best."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if self._last_global_step_saved != trainer.global_step:
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on, also in a folder that was moved: Lightning would forget the best score."""
         here = {

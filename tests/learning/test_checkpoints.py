@@ -13,7 +13,21 @@ from landmark_lightning.learning.checkpoints import (
     RunState,
 )
 from landmark_lightning.run_folder import RunFolder
-from tests.learning.conftest import MakeTask
+from tests.learning.conftest import PHASES, MakeTask
+
+
+class Cut(pl.Callback):
+    """Makes every epoch worse than the one before, and ends the training at one."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.callback_metrics["val/nme"] = torch.tensor(5.0 + trainer.current_epoch)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == self.epoch:
+            raise RuntimeError("cut")
 
 
 def test_the_generators_go_on_where_they_were(make_task: MakeTask) -> None:
@@ -75,3 +89,22 @@ def test_the_best_score_survives_a_move_of_the_folder(tmp_path: Path) -> None:
     assert after.best_model_score == 5.0
     assert after.best_model_path == str(tmp_path / "new/checkpoints/best.ckpt")
     assert list(after.best_k_models) == [after.best_model_path]
+
+
+def test_the_last_checkpoint_is_of_the_last_epoch(make_task: MakeTask, tmp_path: Path) -> None:
+    """Also where an earlier epoch was the best: else a run that was cut would go back to it."""
+    task, module = make_task(phases=PHASES | {"list": [{"loss": "l2", "lr": 1.0, "epochs": 3}]})
+    folder = RunFolder(tmp_path)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        max_epochs=3,
+        callbacks=[BestAndLast(folder), Cut(2)],
+    )
+    with pytest.raises(RuntimeError, match="cut"):
+        trainer.fit(task, datamodule=module)
+    saved = {p.stem: torch.load(p, weights_only=True)["epoch"] for p in (folder.best, folder.last)}
+    assert saved == {"best": 0, "last": 1}
