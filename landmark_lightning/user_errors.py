@@ -16,5 +16,8 @@ def sentence(error: BaseException) -> str:
         return f"there is no setting {text.split(chr(39))[1]!r}; --cfg job lists all of them"
     if text.startswith("Missing mandatory value"):
         return f"{key.split()[0]} is not given; add {key.split()[0]}=<value>"
+    for plugin, extra in (("joblib", "joblib"), ("submitit", "slurm")):
+        if f"Could not find 'hydra/launcher/{plugin}" in text:
+            return f"launcher={extra} needs more: pip install 'landmark-lightning[{extra}]'"
     text = text.split(" Config search path:")[0].replace(" Available options", "; choices")
     return f"{text} (setting {key.split()[0]})" if key else text

@@ -1,9 +1,11 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from landmark_lightning.files import replacing, write_json, write_text
+from landmark_lightning.files import locked, replacing, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -53,3 +55,12 @@ def test_the_folder_is_made_and_others_may_read(tmp_path: Path) -> None:
     with replacing(tmp_path / "new" / "a.bin") as temporary:
         temporary.write_bytes(b"1")
     assert (tmp_path / "new" / "a.bin").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_locked_path_keeps_other_processes_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.h5"
+    waits = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    other = [sys.executable, "-c", waits, str(path.with_name(".a.h5.lock"))]
+    with locked(path):
+        assert subprocess.run(other, stderr=subprocess.DEVNULL, check=False).returncode == 1
+    assert subprocess.run(other, check=False).returncode == 0

@@ -1,4 +1,5 @@
 import pytest
+from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
@@ -7,6 +8,16 @@ from landmark_lightning.user_errors import sentence
 
 def test_a_user_s_error_is_its_own_words_on_one_line() -> None:
     assert sentence(ValueError("seed=-1\n  is wrong")) == "seed=-1 is wrong"
+
+
+def test_a_launcher_that_is_not_installed_names_what_to_install() -> None:
+    error = ConfigCompositionException(
+        "In 'hydra/config': Could not find 'hydra/launcher/submitit_local'\n\n"
+        "Available options in 'hydra/launcher':\n\tbasic\n"
+    )
+    assert sentence(error) == (
+        "launcher=slurm needs more: pip install 'landmark-lightning[slurm]'"
+    )
 
 
 def test_another_error_is_named_by_its_kind() -> None:

@@ -189,7 +189,10 @@ def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
 
 
 def _figures(folder: RunFolder) -> tuple[str, str]:
-    """Seconds of training and test NME of a finished run."""
-    content = json.loads(folder.metrics.read_text(encoding="utf-8"))
-    nme = content["subsets"]["full"]["nme"]
-    return f"{content['train_seconds']:.0f}", f"{nme:.2f} {content['normalizer']}"
+    """Seconds of training and test NME of a finished run; dashes where its file is damaged."""
+    try:
+        content = json.loads(folder.metrics.read_text(encoding="utf-8"))
+        nme = content["subsets"]["full"]["nme"]
+        return f"{content['train_seconds']:.0f}", f"{nme:.2f} {content['normalizer']}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return "-", "-"

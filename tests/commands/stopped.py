@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import torch
+from pytorch_lightning.callbacks import Callback
+
 from landmark_lightning.commands import entry, evaluate, prepare
 from landmark_lightning.data.face import Face
 from landmark_lightning.data.preparing import prepare as write_faces
@@ -52,6 +55,13 @@ def _while_writing(stop: Callable[[], None]) -> None:
         write_json(path, content)
 
     patch.object(evaluate, "write_json", stopped).start()
+
+
+class Threads(Callback):
+    """Says how many threads torch uses."""
+
+    def on_train_start(self, *_: object) -> None:
+        print(f"threads: {torch.get_num_threads()}", flush=True)
 
 
 PLACES = {

@@ -198,6 +198,20 @@ def test_launchers_that_use_other_processes(
 
 
 @pytest.mark.slow
+def test_parallel_cells_share_the_cores_and_show_no_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    threads = "callbacks=[{_target_:tests.commands.stopped.Threads}]"
+    grid = ("-m", "model=non,bb", "launcher=joblib", threads, "allow_targets=[tests.]", *QUIET)
+    sweep = _start("tests.commands.stopped", "nowhere", "SIGINT", *grid, cwd=tmp_path)
+    out, err = sweep.communicate()
+    assert sweep.returncode == 0, err
+    assert out.count(f"threads: {max(1, (os.cpu_count() or 1) // 2)}\n") == 2
+    assert "step/s" not in err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_parallel_cells_end_with_their_sweep(
     command: Command, tmp_path: Path, number: signal.Signals
