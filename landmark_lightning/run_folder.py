@@ -107,6 +107,11 @@ class RunFolder:
         return self.path / "balancing.json"
 
     @property
+    def wandb_id(self) -> Path:
+        """The id of the run in W&B; a run that goes on goes on under it."""
+        return self.path / "wandb" / "id.txt"
+
+    @property
     def evaluations(self) -> Path:
         """Folder of later evaluations, one a dataset."""
         return self.path / "evaluations"
@@ -124,6 +129,7 @@ class RunFolder:
             self.error,
             self.surprises,
             self.balancing,
+            self.wandb_id,
         ):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import wandb
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
@@ -30,13 +29,17 @@ from landmark_lightning.learning.callbacks import (
 )
 from landmark_lightning.learning.checkpoints import BestAndLast, DurableCheckpointIO, RunState
 from landmark_lightning.learning.compiling import GraphedTask, check_compile, compile_network
+from landmark_lightning.learning.draw_curves import DrawCurves
 from landmark_lightning.learning.inference import static_prior
 from landmark_lightning.learning.loggers import (
     csv_logger,
+    keep_id,
+    one_wandb_run,
     start_curves,
     summary_figures,
     wandb_logger,
 )
+from landmark_lightning.learning.pictures import ValidationPictures, log_results
 from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
@@ -97,6 +100,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         *balancing,
         state,
         TrainingCurves(config["trainer"]["log_every_n_steps"]),
+        DrawCurves(balancing),
         TrainingProgress(cell),
         BestAndLast(folder),
         *(build(c, allow=tuple(config["allow_targets"])) for c in config["callbacks"]),
@@ -104,8 +108,11 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     resumed = folder.last if folder.last.is_file() and not rerun else None
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
+    tracked = None
     if check_flag(config["logger"]["wandb"], "logger.wandb"):
-        loggers.append(wandb_logger(folder, config))
+        tracked = wandb_logger(folder, config)
+        loggers.append(tracked)
+        callbacks.append(ValidationPictures(tracked, config["logger"]["pictures"]))
     trainer = _trainer(config, task, callbacks, loggers)
     # Every setting is known to be good by now: a wrong one is said before a clash.
     if clash is not None:
@@ -123,7 +130,9 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         folder.clear()
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
     start_curves(curves, folder, resumed)
-    try:
+    if tracked:
+        keep_id(tracked, folder)
+    with one_wandb_run():
         with companions(config, trainer):
             trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
         if not folder.best.is_file():
@@ -141,16 +150,12 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
                 summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
             )
         content = write_results(best, faces, folder.path, dataset_name, model_name, seed, costs)
+        if tracked:
+            log_results(tracked, folder, best, datamodule, config["logger"]["pictures"] > 0)
         for logger in loggers:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
             logger.save()
             logger.finalize("success")
-    except wandb.Error as error:
-        raise ValueError(
-            f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
-        ) from error
-    finally:
-        wandb.finish()
     print(figures_line(content))
     more = [folder.balancing.name] if folder.balancing.is_file() else []
     names = [*written(folder), *more, folder.curves.name, "checkpoints"]

@@ -14,6 +14,9 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 MOST_DRAWN = 20
 """Faces that are named."""
 
+TOP_SHARES = {"top_1_percent": 1, "top_10_percent": 10}
+"""The most drawn faces by their name, in percent of all faces."""
+
 
 def summarize_draws(
     balancer: LossBalancer,
@@ -46,10 +49,7 @@ def summarize_draws(
         "faces": balancer.size,
         "draws": int(total),
         "effective_sample_size": balancer.effective_sample_size,
-        **{
-            f"top_{percent}_percent": _share(draws[order[: _part(balancer.size, percent)]], total)
-            for percent in (1, 10)
-        },
+        **(top_shares(draws) if total else dict.fromkeys(TOP_SHARES)),
         "subsets": {
             name: {"faces": float(member.double().mean()), "draws": _share(draws[member], total)}
             for name, member in zip(subset_names, subsets.unbind(dim=1), strict=True)
@@ -64,8 +64,21 @@ def summarize_draws(
     }
 
 
-def _part(faces: int, percent: int) -> int:
-    return max(1, round(faces * percent / 100))
+def top_shares(draws: Tensor) -> dict[str, float]:
+    """The shares of all draws that went to the most drawn hundredth and tenth of the faces.
+
+    Args:
+        draws: (N,) how often each face was drawn, at least one of them once.
+
+    Returns:
+        ``top_1_percent`` and ``top_10_percent``, fractions.
+    """
+    draws = draws.double()
+    counts = {name: round(percent * len(draws) / 100) for name, percent in TOP_SHARES.items()}
+    return {
+        name: float(draws.topk(max(1, count)).values.sum() / draws.sum())
+        for name, count in counts.items()
+    }
 
 
 def _share(draws: Tensor, total: float) -> float | None:

@@ -44,12 +44,14 @@ def static_prior(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tens
     return landmark_error(points, target).mean(dim=0)
 
 
-def input_images(task: LandmarkTask, faces: Faces) -> Tensor:
-    """What the network sees of faces: (N, S, S) uint8, on the CPU."""
+def input_images(task: LandmarkTask, faces: Faces, rows: Tensor | None = None) -> Tensor:
+    """What the network sees of all faces, or of (B,) rows of them: (B, S, S) uint8, on the CPU."""
     task.eval()
-    images = faces.pixels(torch.arange(len(faces)))
+    batch = faces[torch.arange(len(faces)) if rows is None else rows]
     with torch.inference_mode():
-        image, _ = task.augmentation(images.to(task.device), faces.landmarks.to(task.device))
+        image, _ = task.augmentation(
+            batch["image"].to(task.device), batch["landmarks"].to(task.device)
+        )
     return ((image[:, 0] + 1) * 127.5).round().to(torch.uint8).cpu()
 
 

@@ -1,14 +1,17 @@
 """Loggers: CSV always, Weights & Biases beside it."""
 
 import csv
+import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
+from landmark_lightning.files import write_text
 from landmark_lightning.learning.task import read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.settings import check_flag
@@ -44,6 +47,9 @@ def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> 
 def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
     """One W&B run for one cell: group is the dataset, job type the model.
 
+    It touches nothing yet. A run that goes on has the id that ``keep_id`` left in its folder; one
+    that begins, or that ``rerun`` begins anew, has a new one.
+
     Args:
         folder: The run's folder; W&B writes under ``wandb`` in it.
         config: The whole resolved configuration.
@@ -56,7 +62,9 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
     if not isinstance(project, str) or not project or set(project) & set("/\\#?%:"):
         raise ValueError(f"logger.project={project!r} must be a name without / \\ # ? % :")
     tags = [model, dataset, f"seed{seed}", *config["logger"]["tags"]]
+    known = folder.wandb_id.is_file() and not config["rerun"]
     return WandbLogger(
+        id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
         name=f"{dataset}-{model}-s{seed}",
         project=project,
         save_dir=folder.path,
@@ -69,15 +77,40 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
     )
 
 
+def keep_id(logger: WandbLogger, folder: RunFolder) -> None:
+    """Leaves the W&B run's id in the run's folder, for when it goes on."""
+    write_text(folder.wandb_id, f"{logger.version}\n")
+
+
+@contextmanager
+def one_wandb_run() -> Iterator[None]:
+    """Finishes the W&B run of the block however it ends, as failed where it raises.
+
+    Raises:
+        ValueError: W&B refuses the run.
+    """
+    code = 1
+    try:
+        yield
+        code = 0
+    except wandb.Error as error:
+        raise ValueError(
+            f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
+        ) from error
+    finally:
+        wandb.finish(exit_code=code)
+
+
 def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     """The figures of metrics.json as flat numbers, such as ``test/full/discard/30``."""
     costs = {name: content[name] for name in ("epochs", "train_seconds", "rescore_seconds")}
     figures: dict[str, float] = {}
-    nests: list[tuple[str, Any]] = [("test", costs), ("test", content["subsets"])]
+    speed = {f"fps_{name}": rate for name, rate in content["fps"].items()}
+    nests: list[tuple[str, Any]] = [("test", costs | speed), ("test", content["subsets"])]
     while nests:
         prefix, value = nests.pop()
         if isinstance(value, Mapping):
             nests += [(f"{prefix}/{key}", inner) for key, inner in value.items()]
-        elif value is not None:
+        elif isinstance(value, int | float):
             figures[prefix] = value
     return figures

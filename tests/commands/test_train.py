@@ -56,16 +56,6 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
     assert "evaluations" not in tables
 
 
-def test_wandb_makes_one_offline_run_a_cell(command: Command, tmp_path: Path) -> None:
-    done = command("train", "-m", "model=non,bb", "seed=0,1", *TINY)
-    assert done.code == 0, done.err
-    runs = sorted((tmp_path / "runs").rglob("run-*.wandb"))
-    assert len(runs) == 4
-    assert len({run.name for run in runs}) == 4
-    cells = {run.relative_to(tmp_path / "runs").parts[:3] for run in runs}
-    assert len(cells) == 4
-
-
 def test_a_finished_run_is_left_alone_until_rerun(command: Command, tmp_path: Path) -> None:
     arguments = ("model=nobb", *QUIET)
     assert command("train", *arguments).code == 0
@@ -117,6 +107,7 @@ def test_the_same_seed_gives_the_same_figures(command: Command, tmp_path: Path) 
         (["dataset=custom", "dataset.scheme=ibug68"], "dataset.name is not given"),
         (["rerun=no"], "rerun='no' must be true or false"),
         (["logger.wandb=no"], "logger.wandb='no' must be true or false"),
+        (["logger.wandb=true", "logger.pictures=-1"], "logger.pictures=-1 must be"),
         (["phases.mean_shape=no"], "phases.mean_shape='no' must be true or false"),
         (["model.name=../../x"], "model.name='../../x' must be letters"),
         (["model.balancing=null"], "model.balancing=None must be a mapping"),

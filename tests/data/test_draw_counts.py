@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from landmark_lightning.data.balancing import LossBalancer
-from landmark_lightning.data.draw_counts import summarize_draws
+from landmark_lightning.data.draw_counts import summarize_draws, top_shares
 
 
 def _balancer(losses: list[float]) -> LossBalancer:
@@ -45,3 +45,10 @@ def test_before_the_first_draw_there_are_no_shares() -> None:
     assert told["draws"] == 0
     assert told["top_1_percent"] is told["subsets"]["all"]["draws"] is None
     assert [face["photo"] for face in told["most_drawn"]] == ["a", "b"]
+
+
+def test_shares_of_the_most_drawn_faces() -> None:
+    draws = torch.tensor([1] * 9 + [40, 58], dtype=torch.int32)
+    assert top_shares(draws) == {"top_1_percent": 58 / 107, "top_10_percent": 58 / 107}
+    even = torch.ones(200, dtype=torch.int32)
+    assert top_shares(even) == {"top_1_percent": 0.01, "top_10_percent": 0.1}

@@ -7,6 +7,7 @@ import torch
 
 from landmark_lightning.learning.loggers import (
     csv_logger,
+    keep_id,
     start_curves,
     summary_figures,
     wandb_logger,
@@ -17,6 +18,7 @@ CONFIG: dict[str, Any] = {
     "dataset": {"name": "dots"},
     "model": {"name": "bb"},
     "seed": 3,
+    "rerun": False,
     "logger": {"wandb": True, "offline": True, "project": "study", "tags": ["x" * 90, ""]},
 }
 
@@ -64,6 +66,18 @@ def test_wandb_names_and_tags(tmp_path: Path) -> None:
     assert logger._offline
 
 
+def test_a_run_keeps_its_id_until_it_is_run_anew(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    first = wandb_logger(folder, CONFIG)
+    assert not folder.path.exists()
+    keep_id(first, folder)
+    assert wandb_logger(folder, CONFIG).version == first.version
+    anew = wandb_logger(folder, CONFIG | {"rerun": True})
+    assert anew.version != first.version
+    folder.clear()
+    assert wandb_logger(folder, CONFIG).version not in (first.version, anew.version)
+
+
 @pytest.mark.parametrize("project", ["", "a/b", "100%", 3])
 def test_a_project_that_wandb_refuses_is_named(tmp_path: Path, project: object) -> None:
     config = CONFIG | {"logger": CONFIG["logger"] | {"project": project}}
@@ -76,11 +90,13 @@ def test_summary_figures_are_flat_and_without_nulls() -> None:
         "epochs": 2,
         "train_seconds": 1.5,
         "rescore_seconds": None,
+        "fps": {"batch_1": 90.5, "device": "CPU, 1 thread"},
         "subsets": {"full": {"nme": 6.0, "spearman": None, "discard": {"30": 5.0}}},
     }
     assert summary_figures(content) == {
         "test/epochs": 2,
         "test/train_seconds": 1.5,
+        "test/fps_batch_1": 90.5,
         "test/full/nme": 6.0,
         "test/full/discard/30": 5.0,
     }
