@@ -67,7 +67,8 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
         id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
         name=f"{dataset}-{model}-s{seed}",
         project=project,
-        save_dir=folder.path,
+        # Absolute, since W&B's own process may have been started in another folder.
+        save_dir=folder.path.resolve(),
         offline=check_flag(config["logger"]["offline"], "logger.offline"),
         group=dataset,
         job_type=model,
