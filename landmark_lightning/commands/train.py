@@ -237,8 +237,7 @@ def _trainer(
     trainer: pl.Trainer = build(
         config["trainer"],
         allow=tuple(config["allow_targets"]),
-        max_epochs=task.schedule.epochs,
-        max_steps=task.schedule.total_steps,
+        max_epochs=task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
         gradient_clip_val=task.gradient_clip if task.automatic_optimization else None,
         callbacks=callbacks,
         logger=loggers,

@@ -209,6 +209,13 @@ def test_a_cut_run_goes_on_and_ends_with_the_same_figures(
     assert "goes on from" in done.out
     whole = json.loads((tmp_path / "whole/synthetic/bb/seed0/metrics.json").read_text())
     assert json.loads((cut / "metrics.json").read_text())["subsets"] == whole["subsets"]
+    runs = (tmp_path / "whole/synthetic/bb/seed0", cut)
+    last = [torch.load(run / "checkpoints/last.ckpt", weights_only=True) for run in runs]
+    assert last[0]["global_step"] == last[1]["global_step"]
+    weights = [state["state_dict"] for state in last]
+    for state in weights:
+        state.pop("static_prior")  # NaN: it is measured at the end
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_a_run_goes_on_whether_the_root_is_given_or_not(command: Command, table: Path) -> None:
