@@ -252,6 +252,7 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
             for run in cell.runs
             for subset in faces
             for name in run.names("subsets", subset, key)
+            if key == "nme_by" or run.figure("subsets", subset, key, name) is not None
         )
         for name in sorted(names, key=lambda name: name != primary):
             columns: Columns = tuple(

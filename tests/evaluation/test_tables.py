@@ -76,6 +76,9 @@ def test_every_table_names_its_normalizer() -> None:
 
 def test_nme_of_visible_landmarks_where_it_is_known() -> None:
     known = _content(4.0)
+    known["subsets"]["full"]["nme_visible_by"] = {"box": None}
+    tables = {table.metric: table for table in general_tables([cell_of("bb", known)])}
+    assert not any("visible" in metric for metric in tables)
     known["subsets"]["full"]["nme_visible_by"] = {"box": 3.5}
     tables = {table.metric: table for table in general_tables([cell_of("bb", known)])}
     assert _column(tables["NME box of visible landmarks (%)"], "full (9)") == ["3.50"]
