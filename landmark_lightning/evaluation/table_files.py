@@ -63,8 +63,9 @@ def _tex_table(table: Table) -> str:
     lines = [
         r"\begin{table}[htbp]",
         r"\centering",
-        rf"\caption{{{_tex(table.title)}}}",
+        rf"\caption{{{_tex(_caption(table.title))}}}",
         rf"\label{{tab:{''.join(c if c.isalnum() and c.isascii() else '-' for c in table.name)}}}",
+        r"\smallskip",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
@@ -79,6 +80,12 @@ def _tex_table(table: Table) -> str:
     lines += [r"\bottomrule", r"\end{tabular}}"]
     lines += [rf"\par\smallskip{{\footnotesize {_tex(note)}\par}}" for note in notes_of(table)]
     return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _caption(title: str) -> str:
+    """The title of one of the paper's tables does not begin with a number beside LaTeX's own."""
+    number, colon, text = title.partition(": ")
+    return f"{text} (the paper's {number})" if colon and number.startswith("Table ") else title
 
 
 def _tex_row(texts: Iterable[str]) -> str:

@@ -1,6 +1,11 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from landmark_lightning.evaluation.table_files import (
     CSV_HEADINGS,
@@ -68,3 +73,25 @@ def test_a_row_that_begins_with_a_star_is_not_an_option_of_the_line_above() -> N
     lines = tex_tables([starred]).splitlines()
     assert r"{}*LAB & 1.00 \\" in lines
     assert r"{}[x] & 1.00 \\" in lines
+
+
+def test_a_table_of_the_paper_has_one_number_of_its_own_in_tex() -> None:
+    of_paper = Table("table4", "Table 4: WFLW & others", ["a", "b"], [["x", Entry([1.0])]])
+    assert r"\caption{WFLW \& others (the paper's Table 4)}" in tex_tables([of_paper])
+    assert markdown_table(of_paper).startswith("**Table 4: WFLW & others**")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
+def test_latex_takes_the_file(tmp_path: Path) -> None:
+    starred = Table("t", "Table 1: [all]", ["a", "b"], [["*LAB", Entry([1.0, 2.0])], ["[x]", "-"]])
+    (tmp_path / "tables.tex").write_text(tex_tables([TABLE, starred]))
+    (tmp_path / "paper.tex").write_text(
+        r"\documentclass{article}\usepackage{booktabs}\usepackage{graphicx}"
+        r"\usepackage[T1]{fontenc}\begin{document}\input{tables}\end{document}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")
+    log = (tmp_path / "paper.log").read_text(errors="replace")
+    assert "Overfull" not in log
+    assert (tmp_path / "paper.pdf").stat().st_size > 5000
