@@ -1,5 +1,6 @@
 """Settings: checks of single ones, and what a file was made with against what is asked now."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -48,14 +49,14 @@ def check_count(value: object, name: str, least: int) -> int:
 
 
 def check_name(value: object, name: str) -> str:
-    """A setting that names files and folders: letters, digits, - and _.
+    """A setting that names files and folders: letters, digits, -, _ and dots between them.
 
     Raises:
         ValueError: It is anything else.
     """
     kind = isinstance(value, (str, int)) and not isinstance(value, bool)
-    if not kind or not str(value).replace("-", "").replace("_", "").isalnum():
-        raise ValueError(f"{name}={value!r} must be letters, digits, - and _")
+    if not kind or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", str(value)):
+        raise ValueError(f"{name}={value!r} must be letters, digits, -, _ and dots between them")
     return str(value)
 
 

@@ -43,12 +43,15 @@ def test_a_flag_is_true_or_false(value: object) -> None:
         check_flag(value, "rerun")
 
 
-@pytest.mark.parametrize("value", ["", "a/b", "..", "a b", True, None, [1]])
+@pytest.mark.parametrize(
+    "value", ["", "a/b", "..", ".a", "a.", "a..b", "a b", "a\n", True, None, [1]]
+)
 def test_a_name_makes_a_file_s_name(value: object) -> None:
-    assert [check_name(name, "n") for name in ("300w", 300, "my_set-2")] == [
+    assert [check_name(name, "n") for name in ("300w", 300, "my_set-2", "bb-power0.5")] == [
         "300w",
         "300",
         "my_set-2",
+        "bb-power0.5",
     ]
     with pytest.raises(ValueError, match=r"dataset\.name="):
         check_name(value, "dataset.name")
