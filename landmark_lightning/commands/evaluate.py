@@ -28,7 +28,8 @@ from landmark_lightning.learning.inference import (
 from landmark_lightning.learning.task import LandmarkTask, load_task
 from landmark_lightning.run_folder import RunFolder
 
-COSTS = ("epochs", "train_seconds", "rescore_seconds")
+OF_TRAINING = ("epochs", "train_seconds", "rescore_seconds", "validation_nme")
+"""What metrics.json says of the training; null where a run is tested again."""
 DRAWN_FACES, SURPRISING_FACES = 20, 8
 
 
@@ -77,7 +78,7 @@ def write_results(
     dataset: str,
     model: str,
     seed: int,
-    costs: Mapping[str, float | None] | None = None,
+    training: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and drawn faces.
 
@@ -90,7 +91,7 @@ def write_results(
         dataset: Name of the dataset.
         model: Name of the model.
         seed: Seed of the run.
-        costs: ``epochs``, ``train_seconds`` and ``rescore_seconds``; None: unknown here.
+        training: The figures of ``OF_TRAINING``; None: unknown here.
 
     Returns:
         The content of metrics.json.
@@ -108,7 +109,7 @@ def write_results(
         "seed": seed,
         "scheme": faces.scheme.name,
         "normalizer": faces.normalizers[0],
-        **{name: (costs or {}).get(name) for name in COSTS},
+        **{name: (training or {}).get(name) for name in OF_TRAINING},
         "fps": frames_per_second(task),
         "torch": torch.__version__,
         "subsets": summarize(records),

@@ -95,14 +95,14 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     )
     task = _task(config, faces, datamodule)
     balancing = _balancing(model["balancing"])
-    state = RunState()
+    state, kept = RunState(), BestAndLast(folder)
     callbacks: list[Callback] = [
         *balancing,
         state,
         TrainingCurves(config["trainer"]["log_every_n_steps"]),
         DrawCurves(balancing),
         TrainingProgress(cell),
-        BestAndLast(folder),
+        kept,
         *(build(c, allow=tuple(config["allow_targets"])) for c in config["callbacks"]),
     ]
     resumed = folder.last if folder.last.is_file() and not rerun else None
@@ -138,10 +138,11 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         if not folder.best.is_file():
             raise ValueError(f"{folder.path}: training ended without a checkpoint")
         best = _with_prior(folder, datamodule, task)
-        costs = {
+        training = {
             "epochs": task.schedule.epochs,
             "train_seconds": round(state.seconds, 2),
             "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
+            "validation_nme": kept.lowest,
         }
         if isinstance(datamodule.sampler, LossBalancer):
             trained = datamodule.train_faces
@@ -149,7 +150,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
                 folder.balancing,
                 summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
             )
-        content = write_results(best, faces, folder.path, dataset_name, model_name, seed, costs)
+        content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)
         if tracked:
             log_results(tracked, folder, best, datamodule, config["logger"]["pictures"] > 0)
         for logger in loggers:

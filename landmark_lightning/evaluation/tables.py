@@ -145,6 +145,7 @@ MAIN: Columns = (
     *MODEL,
     ("seeds", lambda cell: str(len(cell.runs))),
     ("epochs", _epochs),
+    (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
     (f"{NME} (%)", _of_full("nme")),
     ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
     (f"{NME}, discard 30%", _of_full("discard", "30")),

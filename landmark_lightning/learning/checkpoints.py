@@ -53,6 +53,11 @@ class BestAndLast(ModelCheckpoint):
         )
         self.folder = folder
 
+    @property
+    def lowest(self) -> float | None:
+        """Validation NME of ``best.ckpt`` in percent of the primary normalizer."""
+        return None if self.best_model_score is None else float(self.best_model_score)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves the last one after every epoch: Lightning does only where it is the best."""
         super().on_train_epoch_end(trainer, pl_module)

@@ -107,7 +107,11 @@ def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     costs = {name: content[name] for name in ("epochs", "train_seconds", "rescore_seconds")}
     figures: dict[str, float] = {}
     speed = {f"fps_{name}": rate for name, rate in content["fps"].items()}
-    nests: list[tuple[str, Any]] = [("test", costs | speed), ("test", content["subsets"])]
+    nests: list[tuple[str, Any]] = [
+        ("test", costs | speed),
+        ("test", content["subsets"]),
+        ("val/best_nme", content["validation_nme"]),
+    ]
     while nests:
         prefix, value = nests.pop()
         if isinstance(value, Mapping):

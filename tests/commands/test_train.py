@@ -36,7 +36,8 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
         assert (records.signal is None) == (model == "non")
         with (run / "metrics.csv").open(newline="") as lines:
             rows = list(csv.DictReader(lines))
-        assert any(row.get("val/nme") for row in rows)
+        validated = [float(row["val/nme"]) for row in rows if row.get("val/nme")]
+        assert content["validation_nme"] == min(validated)
         assert any(row.get("test/full/nme") for row in rows)
         assert (run / "config.yaml").is_file()
         assert (run / "surprises.png").is_file() == (model != "non")

@@ -78,6 +78,7 @@ def write_run(runs: Path, records: Records, **content: Any) -> Path:  # noqa: AN
         "epochs": 3,
         "train_seconds": 61.4,
         "rescore_seconds": 5.6,
+        "validation_nme": 7.25,
         "fps": {"batch_1": 300.0, "batch_64": 900.0, "device": "a GPU", "precision": "float32"},
         "subsets": summarize(records),
     }

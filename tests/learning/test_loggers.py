@@ -90,10 +90,12 @@ def test_summary_figures_are_flat_and_without_nulls() -> None:
         "epochs": 2,
         "train_seconds": 1.5,
         "rescore_seconds": None,
+        "validation_nme": 6.5,
         "fps": {"batch_1": 90.5, "device": "CPU, 1 thread"},
         "subsets": {"full": {"nme": 6.0, "spearman": None, "discard": {"30": 5.0}}},
     }
     assert summary_figures(content) == {
+        "val/best_nme": 6.5,
         "test/epochs": 2,
         "test/train_seconds": 1.5,
         "test/fps_batch_1": 90.5,
