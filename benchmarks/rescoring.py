@@ -10,7 +10,8 @@ from benchmarks.faces import random_faces
 from benchmarks.running import make_task
 from benchmarks.timing import Row, interleaved
 from landmark_lightning.data.datamodule import FaceDataModule
-from landmark_lightning.learning.scoring import has_bf16, score_faces
+from landmark_lightning.learning.evaluation_copy import has_bf16
+from landmark_lightning.learning.scoring import score_faces
 
 FACES = 320
 
@@ -20,8 +21,6 @@ def measure(device: torch.device) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         module = FaceDataModule(random_faces(Path(folder), FACES + 36), batch_size=10)
         task = make_task(module.faces, module).to(device)
-        for weight in task.network.parameters():  # torch's ordinary order, as one finds it
-            weight.data = weight.data.contiguous()
         faces, everyone = module.train_faces, torch.arange(FACES)
 
         def eager() -> None:

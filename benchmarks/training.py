@@ -18,7 +18,7 @@ from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.learning.compiling import GraphedTask
-from landmark_lightning.learning.scoring import has_bf16
+from landmark_lightning.learning.evaluation_copy import has_bf16
 
 FACES = 3000  # 2,700 to train: an epoch of 270 steps
 TENTH = 27  # steps of a tenth of an epoch, the time between two rescorings

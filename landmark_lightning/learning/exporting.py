@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from landmark_lightning.files import replacing
-from landmark_lightning.learning.scoring import evaluation_copy
+from landmark_lightning.learning.evaluation_copy import evaluation_copy
 from landmark_lightning.learning.task import LandmarkTask
 
 try:

@@ -28,7 +28,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""
-        return (self.body(features) + self.shortcut(features)).relu_()
+        added: Tensor = self.body(features).add_(self.shortcut(features))
+        return added.relu_()
 
 
 class LandmarkNetwork(nn.Module):

@@ -5,8 +5,7 @@ from torch import nn
 
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.learning.callbacks import Rescoring
-from landmark_lightning.learning.network import LandmarkNetwork
-from landmark_lightning.learning.scoring import evaluation_copy, score_faces
+from landmark_lightning.learning.scoring import score_faces
 from tests.learning.conftest import MakeTask
 
 
@@ -40,22 +39,6 @@ def test_bf16_scores_differ_by_little(make_task: MakeTask) -> None:
     assert not torch.equal(rough, exact)
     assert torch.allclose(rough, exact, rtol=0.1)
     assert float((rough / exact - 1).abs().median()) < 0.02
-
-
-def test_the_evaluation_copy_has_no_batch_norm_and_the_same_answers() -> None:
-    network = LandmarkNetwork(5, 3, side=32, width=4, hidden=16)
-    _trained_a_little(network, 32)
-    copied = evaluation_copy(network)
-    assert not any(isinstance(part, nn.BatchNorm2d) for part in copied.modules())
-    image = torch.randn(4, 1, 32, 32)
-    with torch.no_grad():
-        assert torch.allclose(copied(image), network.eval()(image), atol=1e-5)
-
-
-def test_a_network_without_batch_norm_is_copied_as_it_is() -> None:
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten())
-    image = torch.randn(4, 1, 8, 8)
-    assert torch.allclose(evaluation_copy(network)(image), network(image), atol=1e-6)
 
 
 def _weights(make_task: MakeTask, rescored: bool) -> dict[str, torch.Tensor]:
