@@ -1,19 +1,21 @@
 """The console scripts: each composes its config with Hydra and calls ``run`` of its module.
 
 A command's module, with all that it imports, is loaded when the config is already composed, so
-that ``--help`` and a misspelt setting answer at once.
+that ``--help``, a misspelt setting and a wrong value answer at once.
 """
 
 import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from landmark_lightning.commands.checks import CHECKS
 from landmark_lightning.user_errors import USER_ERRORS, sentence
 
 
@@ -39,7 +41,9 @@ def _launch(name: str) -> None:
     def job(config: DictConfig) -> None:
         nonlocal failed
         try:
-            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            if name in CHECKS:
+                CHECKS[name](plain)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(plain)
         except USER_ERRORS as error:
             if wanted:

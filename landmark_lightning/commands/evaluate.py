@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landmark_lightning.commands.checks import checkpoint_of
 from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
@@ -56,19 +57,6 @@ def run(config: Mapping[str, Any]) -> None:
     )
     print(figures_line(content))
     print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
-
-
-def checkpoint_of(run: str) -> Path:
-    """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
-    given = Path(run)
-    checkpoint = given if given.is_file() else RunFolder(given).best
-    if not checkpoint.is_file():
-        raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
-    return checkpoint
 
 
 def write_results(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from landmark_lightning.commands.evaluate import checkpoint_of
+from landmark_lightning.commands.checks import checkpoint_of
 from landmark_lightning.commands.prepare import facefile_path, open_prepared
 from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.learning.exporting import export

@@ -17,6 +17,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from landmark_lightning.commands.checks import check_training
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt, read_state, write_plan
 from landmark_lightning.user_errors import sentence
@@ -75,6 +76,7 @@ class CellJob:
         attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
         with suppress(Exception), attempt:
             attempt.begin()
+            check_training(settings)
             importlib.import_module("landmark_lightning.commands.train").run(settings)
         if attempt.error is not None:
             print(f"landmark-train ({folder.path}): {attempt.error}", file=sys.stderr, flush=True)

@@ -28,7 +28,7 @@ from landmark_lightning.learning.callbacks import (
     TrainingProgress,
 )
 from landmark_lightning.learning.checkpoints import BestAndLast, DurableCheckpointIO, RunState
-from landmark_lightning.learning.compiling import GraphedTask, check_compile, compile_network
+from landmark_lightning.learning.compiling import GraphedTask, compile_network
 from landmark_lightning.learning.draw_curves import DrawCurves
 from landmark_lightning.learning.inference import static_prior
 from landmark_lightning.learning.loggers import (
@@ -44,19 +44,15 @@ from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt
-from landmark_lightning.settings import check_flag, check_kinds
 from landmark_lightning.targets import build
-
-MAPPINGS = (
-    "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
-    "augmentation", "trainer", "logger", "data",
-)  # fmt: skip
-LISTS = ("phases.list", "augmentation.extra", "logger.tags", "allow_targets", "callbacks")
-"""Settings of train.yaml that are mappings, and those that are lists."""
 
 
 def run(config: dict[str, Any]) -> None:
-    """Trains and tests one run, unless its folder says that this is done."""
+    """Trains and tests one run, unless its folder says that this is done.
+
+    Args:
+        config: Settings that ``check_training`` has passed.
+    """
     folder = RunFolder.of(config)
     with Attempt(folder.path) as attempt:
         try:
@@ -76,8 +72,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
     dataset, model, seed = config["dataset"], config["model"], config["seed"]
-    check_kinds(config, MAPPINGS, LISTS)
-    rerun = check_flag(config["rerun"], "rerun")
+    rerun = config["rerun"]
     dataset_name, model_name = str(dataset["name"]), str(model["name"])
     cell = f"{dataset_name}/{model_name}/seed{seed}"
     clash = None if rerun else folder.clash(config)
@@ -109,7 +104,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
     tracked = None
-    if check_flag(config["logger"]["wandb"], "logger.wandb"):
+    if config["logger"]["wandb"]:
         tracked = wandb_logger(folder, config)
         loggers.append(tracked)
         callbacks.append(ValidationPictures(tracked, config["logger"]["pictures"]))
@@ -169,7 +164,7 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
     path = facefile_path(dataset, data_dir)
     if path.is_file():
         return open_prepared(dataset, data_dir)
-    if check_flag(dataset["drawn"], "dataset.drawn") or dataset["root"] is not None:
+    if dataset["drawn"] or dataset["root"] is not None:
         with locked(path):  # of a sweep's parallel cells, one prepares and the others wait
             if path.is_file():
                 return open_prepared(dataset, data_dir)
@@ -186,7 +181,7 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
     phases = {
         key: value for key, value in config["phases"].items() if key not in ("name", "schedules")
     }
-    compiled = check_compile(config["compile"])
+    compiled = config["compile"]
     captured = compiled == "cudagraph" and torch.cuda.is_available()
     if compiled == "cudagraph" and not captured:
         print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
@@ -206,7 +201,7 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
         | {"model": str(config["model"]["name"])},
         allow_targets=config["allow_targets"],
     )
-    if check_flag(phases["mean_shape"], "phases.mean_shape"):
+    if phases["mean_shape"]:
         task.start_at_mean_shape(datamodule.train_faces.landmarks)
     if compiled is True:
         compile_network(task.network)

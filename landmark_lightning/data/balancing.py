@@ -10,6 +10,7 @@ from torch import Tensor
 
 from landmark_lightning.data.sampling import BatchSampler
 from landmark_lightning.data.weights import SMALLEST_SUM, weight_table
+from landmark_lightning.limits import check
 
 STRETCH = 1024
 """Batches whose uniform numbers are drawn together, so that no epoch needs N of them at once."""
@@ -61,16 +62,11 @@ class LossBalancer(BatchSampler):
         start_epoch: int = 0,
     ) -> None:
         super().__init__(size, batch_size, seed)
-        if not _is_number(power) or not 0 <= power < float("inf"):
-            raise ValueError(f"balancing.power={power!r} must be a number of at least 0")
-        if not _is_number(floor) or not 0 <= floor <= 1:
-            raise ValueError(f"balancing.floor={floor!r} must lie between 0 and 1")
-        if clip_quantile is not None and not (
-            _is_number(clip_quantile) and 0 < clip_quantile <= 1
-        ):
-            raise ValueError(f"balancing.clip_quantile={clip_quantile!r} must lie in (0, 1]")
-        if isinstance(start_epoch, bool) or not isinstance(start_epoch, int) or start_epoch < 0:
-            raise ValueError(f"balancing.start_epoch={start_epoch!r} must be a whole number >= 0")
+        for name, value in (
+            ("power", power), ("floor", floor), ("clip_quantile", clip_quantile),
+            ("start_epoch", start_epoch),
+        ):  # fmt: skip
+            check(f"model.balancing.{name}", value)
         self.power = power
         self.floor = floor
         self.clip_quantile = clip_quantile
@@ -270,7 +266,3 @@ class LossBalancer(BatchSampler):
             self._weights.replace(self._weight(state["losses"]))
         self._written, self._writes = state["written"].clone(), int(state["writes"])
         self.draws, self.invalid = state["draws"].clone(), int(state["invalid"])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -19,9 +19,7 @@ from landmark_lightning.data.faces import (
     free_memory,
 )
 from landmark_lightning.data.sampling import BatchSampler
-
-REFRESHES = ("none", "online", "rescore")
-RESIDENCIES = ("auto", "device", "host", "stream")
+from landmark_lightning.limits import check
 
 
 def hold_out(
@@ -40,8 +38,7 @@ def hold_out(
     Raises:
         ValueError: A share out of range, or groups that leave one side empty.
     """
-    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
-        raise ValueError(f"data.validation={share!r} must lie between 0 and 1")
+    check("data.validation", share)
     names = [name or f"\0{place}" for place, name in enumerate(group)]
     members: dict[str, list[int]] = {}
     for place, name in enumerate(names):
@@ -104,19 +101,11 @@ class FaceDataModule(pl.LightningDataModule):
         prefetch: int = 2,
     ) -> None:
         super().__init__()
-        for name, value, least in (
-            ("eval_batch_size", eval_batch_size, 1),
-            ("validation_seed", validation_seed, 0),
-            ("prefetch", prefetch, 0),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"data.{name}={value!r} must be a whole number of at least {least}"
-                )
-        if residency not in RESIDENCIES:
-            raise ValueError(
-                f"data.residency={residency!r} must be one of {', '.join(RESIDENCIES)}"
-            )
+        for name, value in (
+            ("eval_batch_size", eval_batch_size), ("validation_seed", validation_seed),
+            ("residency", residency), ("prefetch", prefetch),
+        ):  # fmt: skip
+            check(f"data.{name}", value)
         self.faces = faces
         self.eval_batch_size = eval_batch_size
         group = faces.read("train", images=False).group
@@ -131,11 +120,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.train_faces = faces_from(faces, "train", kept, streamed)
         self.val_faces = faces_from(faces, "train", held, streamed)
         knobs = dict(balancing or {"refresh": "none"})
-        refresh = knobs.pop("refresh", None)
-        if refresh not in REFRESHES:
-            raise ValueError(
-                f"balancing.refresh={refresh!r} must be one of {', '.join(REFRESHES)}"
-            )
+        refresh = check("model.balancing.refresh", knobs.pop("refresh", None))
         self.sampler: BatchSampler
         if refresh == "none":
             self.sampler = BatchSampler(len(kept), batch_size, seed)

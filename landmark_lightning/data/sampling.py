@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from landmark_lightning.limits import check
+from landmark_lightning.settings import check_count
+
 
 class BatchSampler(Sampler[Tensor]):
     """Batches of face indices, each face once an epoch, in random order.
@@ -25,11 +28,9 @@ class BatchSampler(Sampler[Tensor]):
     """
 
     def __init__(self, size: int, batch_size: int, seed: int = 0) -> None:
-        for name, value, least in (("size", size, 1), ("batch_size", batch_size, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed={seed!r} must be a whole number, not negative")
+        check_count(size, "size", 1)
+        check("batch_size", batch_size)
+        check_count(seed, "seed", 0)
         self.size = size
         self.batch_size = batch_size
         self.seed = seed

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from landmark_lightning.learning.imaging import blur, contrast, occlude, warp
 from landmark_lightning.learning.ranks import Part
+from landmark_lightning.limits import check
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.targets import build
 
@@ -104,15 +105,12 @@ class Augmentation(nn.Module):
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        for name, value, high in (
-            ("shift", shift, 0.5), ("rotation", rotation, math.pi), ("mirror", mirror, 1.0),
-            ("noise", noise, 1.0), ("blur_probability", blur_probability, 1.0),
-            ("occlusion", occlusion, 0.9), ("contrast", contrast, 250.0),
+        for name, value in (
+            ("shift", shift), ("rotation", rotation), ("mirror", mirror), ("noise", noise),
+            ("blur_probability", blur_probability), ("occlusion", occlusion),
+            ("contrast", contrast),
         ):  # fmt: skip
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ValueError(f"augmentation.{name}={value!r} must be a number")
-            if not 0 <= value <= high:
-                raise ValueError(f"augmentation.{name}={value!r} must lie between 0 and {high:g}")
+            check(f"augmentation.{name}", value)
         if (
             not isinstance(blur, Sequence)
             or len(blur) != 2

@@ -14,8 +14,9 @@ from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.faces import Batch
 from landmark_lightning.learning.ranks import gathered, summed, world
-from landmark_lightning.learning.scoring import check_precision, check_score, score_faces
+from landmark_lightning.learning.scoring import score_faces
 from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.limits import check
 
 
 def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
@@ -37,7 +38,7 @@ class OnlineBalancing(Callback):
     seconds = 0.0  # the losses come for free
 
     def __init__(self, score: str = "total") -> None:
-        self.score = check_score(score)
+        self.score = check("model.balancing.score", score)
 
     def on_train_batch_end(
         self,
@@ -83,15 +84,12 @@ class Rescoring(Callback):
         precision: str = "float32",
     ) -> None:
         for name, value in (("every", every), ("fraction", fraction)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ValueError(f"balancing.{name}={value!r} must be a number")
-            if not 0 < value <= 1:
-                raise ValueError(f"balancing.{name}={value!r} must be more than 0 and at most 1")
+            check(f"model.balancing.{name}", value)
         self.every = every
         self.fraction = fraction
-        self.score = check_score(score)
+        self.score = check("model.balancing.score", score)
         self.batch_size = batch_size
-        self.precision = check_precision(precision)
+        self.precision = check("model.balancing.precision", precision)
         self.seconds = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -150,9 +148,7 @@ class TrainingCurves(Callback):
     """
 
     def __init__(self, every: int = 50) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"trainer.log_every_n_steps={every!r} must be at least 1")
-        self.every = every
+        self.every: int = check("trainer.log_every_n_steps", every)
         self.sums: Tensor | None = None
         self.steps = 0
 

@@ -23,20 +23,8 @@ from landmark_lightning.data.faces import Batch
 from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.targets import build
 
-CHOICES = (False, True, "cudagraph")
 WARM_UP = 3
 """Ordinary steps before a capture, which let the libraries choose their algorithms."""
-
-
-def check_compile(choice: object) -> bool | str:
-    """The setting ``compile``.
-
-    Raises:
-        ValueError: Neither true, false nor cudagraph.
-    """
-    if isinstance(choice, (bool, str)) and choice in CHOICES:
-        return choice
-    raise ValueError(f"compile={choice!r} must be true, false or cudagraph")
 
 
 def compile_network(network: nn.Module) -> None:

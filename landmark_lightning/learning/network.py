@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from landmark_lightning.limits import check
+from landmark_lightning.settings import check_count
+
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:
     return [
@@ -53,11 +56,9 @@ class LandmarkNetwork(nn.Module):
         self, landmarks: int, outputs: int, side: int = 64, width: int = 64, hidden: int = 512
     ) -> None:
         super().__init__()
-        for name, value in (
-            ("landmarks", landmarks), ("side", side), ("width", width), ("hidden", hidden)
-        ):  # fmt: skip
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"network.{name}={value!r} must be a whole number of at least 1")
+        check_count(landmarks, "landmarks", 1)
+        for name, value in (("side", side), ("width", width), ("hidden", hidden)):
+            check(f"network.{name}", value)
         if side % 16:
             raise ValueError(f"network.side={side} must be a multiple of 16")
         if outputs not in (2, 3):

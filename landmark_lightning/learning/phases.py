@@ -2,22 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from landmark_lightning.learning.objective import COORDINATE_LOSSES
-
-DECAYS = ("constant", "cosine")
-
-
-def _number(name: str, value: object, low: float, high: float = math.inf) -> float:
-    """Checks that a value is a finite number in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name}={value!r} must be a finite number")
-    if not low <= value <= high:
-        limit = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
-        raise ValueError(f"{name}={value!r} must be {limit}")
-    return float(value)
+from landmark_lightning.limits import OF_A_PHASE, check, check_phases
 
 
 @dataclass(frozen=True)
@@ -40,15 +28,8 @@ class Phase:
     decay: str = "constant"
 
     def __post_init__(self) -> None:
-        if self.loss not in COORDINATE_LOSSES:
-            raise ValueError(
-                f"phases: loss={self.loss!r} must be one of {', '.join(COORDINATE_LOSSES)}"
-            )
-        if _number("phases: lr", self.lr, 0.0) == 0:
-            raise ValueError("phases: lr=0 must be more than 0")
-        _number("phases: epochs", self.epochs, 0.0)
-        if self.decay not in DECAYS:
-            raise ValueError(f"phases: decay={self.decay!r} must be one of {', '.join(DECAYS)}")
+        for name, value in asdict(self).items():
+            check(name, value, OF_A_PHASE)
 
 
 class Schedule:
@@ -57,7 +38,7 @@ class Schedule:
     A phase that is scaled to less than half a step is left out.
 
     Args:
-        phases: The phases in order, as Phase or as mappings of its attributes.
+        phases: The phases in order, mappings of the attributes of Phase.
         steps_per_epoch: Batches in an epoch.
         scale: Stretches or shrinks every phase.
         warmup: Share of all steps over which the rate rises linearly from nearly 0.
@@ -71,24 +52,20 @@ class Schedule:
 
     def __init__(
         self,
-        phases: Sequence[Phase | Mapping[str, Any]],
+        phases: Sequence[Mapping[str, Any]],
         steps_per_epoch: int,
         scale: float = 1.0,
         warmup: float = 0.0,
         decay: str = "constant",
         lr_scale: float = 1.0,
     ) -> None:
-        if not isinstance(phases, Sequence) or isinstance(phases, str) or not phases:
-            raise ValueError(f"phases.list={phases!r} must be a list of {{loss, lr, epochs}}")
-        given = [p if isinstance(p, Phase) else _phase(p) for p in phases]
-        if _number("phases.lr_scale", lr_scale, 0.0) == 0:
-            raise ValueError("phases.lr_scale=0 must be more than 0")
+        for name, value in (
+            ("scale", scale), ("warmup", warmup), ("decay", decay), ("lr_scale", lr_scale)
+        ):  # fmt: skip
+            check(f"phases.{name}", value)
+        given = [Phase(**phase) for phase in check_phases(phases)]
         self.phases = [replace(phase, lr=phase.lr * lr_scale) for phase in given]
-        if _number("phases.scale", scale, 0.0) == 0:
-            raise ValueError("phases.scale=0 must be more than 0")
-        self.warmup = _number("phases.warmup", warmup, 0.0, 1.0)
-        if decay not in DECAYS:
-            raise ValueError(f"phases.decay={decay!r} must be one of {', '.join(DECAYS)}")
+        self.warmup = warmup
         self.decay = decay
         self.steps_per_epoch = steps_per_epoch
         lengths = [phase.epochs * scale for phase in self.phases]
@@ -128,18 +105,6 @@ class Schedule:
             for phase, start, end in zip(self.phases, starts, self.ends, strict=True)
             if end > start
         )
-
-
-def _phase(fields: Mapping[str, Any]) -> Phase:
-    if not isinstance(fields, Mapping):
-        raise ValueError(f"phases: {fields!r} must be {{loss, lr, epochs}}")
-    if unknown := set(fields) - {"loss", "lr", "epochs", "decay"}:
-        raise ValueError(
-            f"phases: {min(unknown)!r} is unknown; a phase is loss, lr, epochs, decay"
-        )
-    if missing := {"loss", "lr", "epochs"} - set(fields):
-        raise ValueError(f"phases: {dict(fields)} lacks {min(missing)!r}")
-    return Phase(**fields)
 
 
 def _cosine(progress: float) -> float:

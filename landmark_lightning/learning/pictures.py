@@ -27,8 +27,8 @@ from landmark_lightning.evaluation.runs import gather, read_run
 from landmark_lightning.evaluation.summary import CURVE_PERCENTS
 from landmark_lightning.learning.inference import input_images
 from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.limits import check
 from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.settings import check_count
 
 VALIDATION_FACES, MOST_DRAWN_FACES = 8, 20
 
@@ -49,7 +49,7 @@ class ValidationPictures(Callback):
 
     def __init__(self, logger: WandbLogger, times: int) -> None:
         self.logger = logger
-        self.times = check_count(times, "logger.pictures", 0)
+        self.times = check("logger.pictures", times)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws the faces where it is time; of several processes the first one does."""

@@ -9,35 +9,10 @@ from torch import Tensor
 
 from landmark_lightning.data.faces import Faces
 from landmark_lightning.learning.evaluation_copy import has_bf16, scoring_copy
-from landmark_lightning.learning.task import SCORES, LandmarkTask
+from landmark_lightning.learning.task import LandmarkTask
 
-PRECISIONS = ("float32", "bf16", "auto")
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
 """Faces in a batch of float32, half of one of bf16: a CPU is slower with more."""
-
-
-def check_score(score: str) -> str:
-    """A loss that balancing goes by.
-
-    Raises:
-        ValueError: An unknown one.
-    """
-    if score not in SCORES:
-        raise ValueError(f"balancing.score={score!r} must be one of {', '.join(SCORES)}")
-    return score
-
-
-def check_precision(precision: str) -> str:
-    """A precision of scoring.
-
-    Raises:
-        ValueError: An unknown one.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(
-            f"balancing.precision={precision!r} must be one of {', '.join(PRECISIONS)}"
-        )
-    return precision
 
 
 def score_faces(

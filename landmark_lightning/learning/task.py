@@ -22,11 +22,9 @@ from landmark_lightning.learning.network import LandmarkNetwork
 from landmark_lightning.learning.objective import Objective, distance_name
 from landmark_lightning.learning.phases import Schedule
 from landmark_lightning.learning.ranks import Part
+from landmark_lightning.limits import check
 from landmark_lightning.schemes import scheme_from
 from landmark_lightning.targets import build
-
-REDUCTIONS = ("sum", "mean")
-SCORES = ("total", "coordinates")
 
 
 class LandmarkTask(pl.LightningModule):
@@ -93,13 +91,9 @@ class LandmarkTask(pl.LightningModule):
         self.objectives = [
             Objective(phase.loss, validation, allow_targets) for phase in self.schedule.phases
         ]
-        if phases["reduction"] not in REDUCTIONS:
-            raise ValueError(
-                f"phases.reduction={phases['reduction']!r} must be one of {', '.join(REDUCTIONS)}"
-            )
-        per_output = phases["reduction"] == "mean"
+        per_output = check("phases.reduction", phases["reduction"]) == "mean"
         self.loss_scale = 1 / (self.scheme.landmarks * outputs) if per_output else 1.0
-        self.gradient_clip: float | None = phases["gradient_clip"]
+        self.gradient_clip: float | None = check("phases.gradient_clip", phases["gradient_clip"])
         self.optimizer_config = dict(phases["optimizer"])
         self.allow_targets = tuple(allow_targets)
         self._build_optimizer()  # a wrong argument is said before the training starts

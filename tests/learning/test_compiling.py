@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 
 from landmark_lightning.learning.callbacks import OnlineBalancing, TrainingCurves
-from landmark_lightning.learning.compiling import GraphedTask, check_compile, compile_network
+from landmark_lightning.learning.compiling import GraphedTask, compile_network
 from landmark_lightning.learning.task import LandmarkTask, load_task
 from tests.learning.conftest import PHASES, MakeTask
 
@@ -101,9 +101,3 @@ def test_without_a_compiler_one_sentence(
     task, _ = make_task()
     with pytest.raises(ValueError, match=r"compile=true needs a C\+\+ compiler that works"):
         compile_network(task.network)
-
-
-@pytest.mark.parametrize("choice", ["yes", 1, None])
-def test_an_unknown_choice_is_named(choice: object) -> None:
-    with pytest.raises(ValueError, match=rf"compile={choice!r} must be true, false or cudagraph"):
-        check_compile(choice)
