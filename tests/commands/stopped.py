@@ -71,6 +71,7 @@ PLACES = {
 }
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     place, name, *arguments = sys.argv[1:]
     if place in PLACES:  # else nowhere
         PLACES[place](lambda: os.kill(os.getpid(), getattr(signal, name)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from landmark_lightning.data.faces import Batch
 from landmark_lightning.learning.task import LandmarkTask
@@ -35,6 +36,17 @@ def _figures(runs: Path) -> dict[str, Any]:
             key: value for key, value in content.items() if not key.endswith(("seconds", "fps"))
         }
     return found
+
+
+def _weights(runs: Path) -> dict[str, dict[str, Any]]:
+    """The bytes of all that was trained, by run: of last.ckpt, from which a run goes on."""
+    return {
+        str(path.relative_to(runs)): {
+            name: value.numpy().tobytes()
+            for name, value in torch.load(path, weights_only=True)["state_dict"].items()
+        }
+        for path in sorted(runs.rglob("last.ckpt"))
+    }
 
 
 def _start(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401
@@ -150,22 +162,21 @@ def test_the_paper_s_grid_needs_no_m(command: Command, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def never_cut(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The figures of the grid that nothing interrupts."""
+def never_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of the grid that nothing interrupts."""
     folder = tmp_path_factory.mktemp("never-cut")
     whole = _start("tests.commands.stopped", "nowhere", "SIGINT", *GRID, cwd=folder)
     _, err = whole.communicate()
     assert whole.returncode == 0, err
-    figures = _figures(folder / "runs")
-    assert len(figures) == 2
-    return figures
+    assert len(_figures(folder / "runs")) == len(_weights(folder / "runs")) == 2
+    return folder / "runs"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGKILL"])
 @pytest.mark.parametrize("place", PLACES)
 def test_an_interrupted_grid_goes_on_to_the_same_figures(
-    command: Command, tmp_path: Path, never_cut: dict[str, Any], place: str, signal_name: str
+    command: Command, tmp_path: Path, never_cut: Path, place: str, signal_name: str
 ) -> None:
     stopped = _start("tests.commands.stopped", place, signal_name, *GRID, "runs_dir=cut")
     out, err = stopped.communicate(timeout=300)
@@ -179,7 +190,8 @@ def test_an_interrupted_grid_goes_on_to_the_same_figures(
     again = command("train", *GRID, "runs_dir=cut")
     assert again.code == 0, again.err
     assert ("goes on from" in again.out) == (place != "preparing")
-    assert _figures(tmp_path / "cut") == never_cut
+    assert _figures(tmp_path / "cut") == _figures(never_cut)
+    assert _weights(tmp_path / "cut") == _weights(never_cut)
     assert set(_states(tmp_path / "cut").values()) == {"done"}
 
 
