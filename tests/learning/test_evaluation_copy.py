@@ -25,10 +25,14 @@ def test_the_evaluation_copy_has_no_batch_norm_and_the_same_answers() -> None:
         assert torch.allclose(copied(image), network.eval()(image), atol=1e-5)
 
 
+@pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_scoring_copy_gives_the_same_answers_in_batches_of_any_size(
-    dtype: torch.dtype,
+    dtype: torch.dtype, blocks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With oneDNN's memory order, where this machine has it, and without."""
+    if not blocks:
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     network = _network()
     low = dtype == torch.bfloat16
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
