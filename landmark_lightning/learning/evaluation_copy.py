@@ -7,7 +7,9 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.parametrize import is_parametrized
 
 from landmark_lightning.learning.network import LandmarkNetwork
 
@@ -23,7 +25,7 @@ def evaluation_copy(network: nn.Module) -> nn.Module:
 
 
 def scoring_copy(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """An evaluation copy whose convolutions compute in ``dtype``, in a device's best memory order.
+    """An evaluation copy that computes in ``dtype``, in a device's best memory order.
 
     Args:
         network: Any network.
@@ -31,12 +33,16 @@ def scoring_copy(network: nn.Module, device: torch.device, dtype: torch.dtype) -
         dtype: float32, or bfloat16, for which the copy is to be called under autocast.
     """
     copied = evaluation_copy(network)
-    if isinstance(copied, LandmarkNetwork) and _has_blocks(device, dtype):
-        _block(copied.features, dtype)
-        copied.features = nn.Sequential(_Enter(dtype), *copied.features, _Leave())
+    own = type(copied) is LandmarkNetwork and not any(map(is_parametrized, copied.modules()))
+    if isinstance(copied, LandmarkNetwork) and own and _has_blocks(device, dtype):
+        *layers, last = copied.head
+        blocked = nn.Sequential(copied.features, *layers)
+        _block(blocked, dtype)
+        copied.features = nn.Sequential(_Enter(dtype), blocked, _Leave())
+        copied.head = nn.Sequential(last)
         return copied
     for part in copied.modules():
-        if isinstance(part, nn.Conv2d):
+        if isinstance(part, nn.Conv2d) and not is_parametrized(part):
             weight = part.weight.detach().to(dtype, memory_format=torch.channels_last)
             part.weight = nn.Parameter(weight)
             if part.bias is not None:
@@ -59,6 +65,8 @@ def _fold(sequence: nn.Sequential) -> None:
         before, norm = sequence[place - 1], sequence[place]
         if not isinstance(before, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
             continue
+        if is_parametrized(before):  # its weight is computed, not kept
+            continue
         if norm.running_mean is not None and norm.running_var is not None:
             before.weight, bias = fuse_conv_bn_weights(
                 before.weight, before.bias, norm.running_mean, norm.running_var, norm.eps,
@@ -78,6 +86,8 @@ def _block(parent: nn.Module, dtype: torch.dtype) -> None:
     for name, part in parent.named_children():
         if isinstance(part, nn.Conv2d):
             setattr(parent, name, _BlockedConvolution(part, dtype))
+        elif isinstance(part, nn.Linear):
+            setattr(parent, name, _BlockedLinear(part, dtype))
         else:
             _block(part, dtype)
 
@@ -98,6 +108,18 @@ class _BlockedConvolution(nn.Module):
         return torch.mkldnn_convolution(
             features, self.weight, self.bias, self.padding, self.stride, self.dilation, groups=1
         )
+
+
+class _BlockedLinear(nn.Module):
+    """A fully connected layer of tensors in oneDNN's own memory order."""
+
+    def __init__(self, linear: nn.Linear, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight = linear.weight.detach().to_mkldnn(dtype)
+        self.bias = linear.bias.detach().to_mkldnn(dtype)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.linear(features, self.weight, self.bias)
 
 
 class _Enter(nn.Module):

@@ -1,6 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from landmark_lightning.learning.evaluation_copy import evaluation_copy, has_bf16, scoring_copy
 from landmark_lightning.learning.network import LandmarkNetwork
@@ -81,12 +84,38 @@ def test_a_network_without_batch_norm_is_copied_as_it_is() -> None:
         assert torch.allclose(copied(image), network(image), atol=1e-6)
 
 
-def test_a_network_of_another_kind_keeps_its_own_memory_order() -> None:
-    """A batch norm that follows no convolution stays."""
+class _Grouped(LandmarkNetwork):
+    """Somebody's own: grouped convolutions, a norm and an activation that are not ours."""
+
+    def __init__(self) -> None:
+        super().__init__(5, 3, side=32, width=4, hidden=16)
+        grouped = nn.Conv2d(4, 4, 3, padding="same", groups=2, bias=False)
+        self.features.insert(4, nn.Sequential(grouped, nn.GroupNorm(2, 4), nn.SiLU()))
+
+
+@pytest.mark.parametrize("make", [_Grouped, lambda: weight_norm_of(_network())])
+def test_a_network_of_one_s_own_is_copied_with_care(make: Callable[[], nn.Module]) -> None:
+    network = make().eval()
+    image = torch.randn(4, 1, 32, 32)
+    with torch.no_grad():
+        expected = network(image)
+        for copied in (evaluation_copy(network), scoring_copy(network, CPU, torch.float32)):
+            assert torch.allclose(copied(image), expected, atol=1e-5)
+
+
+def weight_norm_of(network: LandmarkNetwork) -> LandmarkNetwork:
+    """Two convolutions whose weights are computed from others."""
+    weight_norm(network.features[0])
+    weight_norm(network.get_submodule("features.4.body.0"))
+    return network
+
+
+def test_a_batch_norm_that_follows_no_convolution_stays() -> None:
     network = nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 2, 3), nn.Flatten()).eval()
     copied = scoring_copy(network, CPU, torch.float32)
     assert isinstance(copied, nn.Sequential)
     assert isinstance(copied[0], nn.BatchNorm2d)
+    assert copied.get_parameter("1.weight").is_contiguous(memory_format=torch.channels_last)
     image = torch.randn(4, 1, 8, 8)
     assert torch.allclose(copied(image), network(image), atol=1e-6)
 
