@@ -19,7 +19,7 @@ FACES = 960  # a small training set: a copy of the network is made once for all
 def measure(device: torch.device) -> Iterator[Row]:
     """The paper's network on faces in memory."""
     with tempfile.TemporaryDirectory() as folder:
-        module = FaceDataModule(random_faces(Path(folder), FACES + 36), batch_size=10)
+        module = FaceDataModule(random_faces(Path(folder), FACES + FACES // 8), batch_size=10)
         task = make_task(module.faces, module).to(device)
         faces, everyone = module.train_faces, torch.arange(FACES)
 

@@ -96,6 +96,7 @@ LIMITS: dict[str, Limit] = {
     "augmentation.blur_probability": _between(0, 1),
     "augmentation.occlusion": _between(0, 0.9),
     "augmentation.contrast": _between(0, 250),
+    "trainer.precision": _choice("32-true", "bf16-mixed"),
     "trainer.log_every_n_steps": _whole(1),
     "logger.wandb": _FLAG,
     "logger.offline": _FLAG,
@@ -136,6 +137,24 @@ def check(name: str, value: Any, limits: Mapping[str, Limit] = LIMITS) -> Any:  
         where = "phases.list: " if limits is OF_A_PHASE else ""
         raise ValueError(f"{where}{name}={value!r} must be {limits[name].words}")
     return value
+
+
+def check_count(value: object, name: str, least: int) -> Any:  # noqa: ANN401
+    """A value that must be a whole number of at least ``least``.
+
+    Raises:
+        ValueError: It is anything else.
+    """
+    return check(name, value, {name: _whole(least)})
+
+
+def check_flag(value: object, name: str) -> Any:  # noqa: ANN401
+    """A value that must be true or false.
+
+    Raises:
+        ValueError: It is anything else, such as the text ``no``.
+    """
+    return check(name, value, {name: _FLAG})
 
 
 def check_phases(phases: Any) -> Any:  # noqa: ANN401

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from landmark_lightning.settings import check_kinds, check_name, first_difference
+from landmark_lightning.settings import check_kinds, check_name, check_path, first_difference
 
 IGNORED = (
     "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers",
@@ -44,7 +44,7 @@ class RunFolder:
             raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
         dataset = check_name(config["dataset"]["name"], "dataset.name")
         model = check_name(config["model"]["name"], "model.name")
-        return cls(Path(config["runs_dir"]) / dataset / model / f"seed{seed}")
+        return cls(check_path(config["runs_dir"], "runs_dir") / dataset / model / f"seed{seed}")
 
     @property
     def config(self) -> Path:
@@ -116,6 +116,11 @@ class RunFolder:
         """Folder of later evaluations, one a dataset."""
         return self.path / "evaluations"
 
+    @property
+    def onnx(self) -> Path:
+        """Where landmark-export writes the model."""
+        return self.path / "model.onnx"
+
     def clear(self) -> None:
         """Removes what a run writes, so that it starts anew."""
         for path in (
@@ -130,6 +135,7 @@ class RunFolder:
             self.surprises,
             self.balancing,
             self.wandb_id,
+            self.onnx,
         ):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)
@@ -149,7 +155,7 @@ class RunFolder:
             before: Any = OmegaConf.to_container(OmegaConf.load(self.config))
         except (OSError, YAMLError) as error:
             return f"{self.config} is damaged ({error}); pass rerun=true to train anew"
-        found = first_difference(before, config, IGNORED)
+        found = first_difference(before, config, _ignored(before, config))
         if found is None:
             return None
         key, old, new = found
@@ -157,3 +163,13 @@ class RunFolder:
             f"{self.path} holds a run with {key}={old}, now it is {new}; pass rerun=true to "
             "replace it or runs_dir=... to keep both"
         )
+
+
+def _ignored(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """``IGNORED``, but for streaming that reads ahead: then LPBB draws by older losses."""
+    placed = [settings.get("data", {}).get("residency") for settings in (before, now)]
+    ahead = now.get("data", {}).get("prefetch") != 0
+    drawn = now.get("model", {}).get("balancing", {}).get("refresh") != "none"
+    if "stream" in placed and placed[0] != placed[1] and ahead and drawn:
+        return tuple(name for name in IGNORED if name != "data.residency")
+    return IGNORED

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -26,28 +27,6 @@ def first_difference(
     return None
 
 
-def check_flag(value: object, name: str) -> bool:
-    """A setting that must be true or false.
-
-    Raises:
-        ValueError: It is anything else, such as the text ``no``.
-    """
-    if not isinstance(value, bool):
-        raise ValueError(f"{name}={value!r} must be true or false")
-    return value
-
-
-def check_count(value: object, name: str, least: int) -> int:
-    """A setting that must be a whole number of at least ``least``.
-
-    Raises:
-        ValueError: It is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
-    return value
-
-
 def check_name(value: object, name: str) -> str:
     """A setting that names files and folders: letters, digits, -, _ and dots between them.
 
@@ -58,6 +37,17 @@ def check_name(value: object, name: str) -> str:
     if not kind or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", str(value)):
         raise ValueError(f"{name}={value!r} must be letters, digits, -, _ and dots between them")
     return str(value)
+
+
+def check_path(value: object, name: str) -> Path:
+    """A setting that is a path; a command line makes a number of a folder named 2024.
+
+    Raises:
+        ValueError: It is null or anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, Path)) or value == "":
+        raise ValueError(f"{name}={value!r} must be a path")
+    return Path(str(value))
 
 
 def check_kinds(

@@ -38,6 +38,8 @@ def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kw
     """
     if not isinstance(config, Mapping) or "_target_" not in config:
         raise ValueError(f"{config!r} must be a mapping with a _target_")
+    if isinstance(allow, str):
+        raise ValueError(f"allow_targets={allow!r} must be a list, such as [mypackage.]")
     for target in _targets(config):
         _check(target, tuple(allow))
     try:

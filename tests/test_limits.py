@@ -8,7 +8,15 @@ from omegaconf import OmegaConf
 from landmark_lightning.commands.entry import config_folder
 from landmark_lightning.learning.network import LandmarkNetwork
 from landmark_lightning.learning.objective import COORDINATE_LOSSES
-from landmark_lightning.limits import LIMITS, NETWORK, OF_A_PHASE, check, check_all, check_phases
+from landmark_lightning.limits import (
+    LIMITS,
+    NETWORK,
+    OF_A_PHASE,
+    check,
+    check_all,
+    check_flag,
+    check_phases,
+)
 
 WRONG: tuple[Any, ...] = (-1, -0.5, math.nan, math.inf, "many", [1], {"a": 1}, 10**9)
 ORDINARY = {"loss": "l2", "lr": 1.0, "epochs": 2}
@@ -79,6 +87,13 @@ def test_the_borders(name: str, good: tuple[Any, ...], bad: tuple[Any, ...]) -> 
     for value in bad:
         with pytest.raises(ValueError, match=f"{name}=.* must be"):
             check(name, value)
+
+
+@pytest.mark.parametrize("value", ["no", "off", 0, 1, None])
+def test_a_flag_is_true_or_false(value: object) -> None:
+    assert check_flag(True, "check") is True
+    with pytest.raises(ValueError, match=r"check=.* must be true or false"):
+        check_flag(value, "check")
 
 
 def test_the_losses_are_those_there_are() -> None:

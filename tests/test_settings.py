@@ -1,8 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from landmark_lightning.settings import check_flag, check_kinds, check_name, first_difference
+from landmark_lightning.settings import check_kinds, check_name, check_path, first_difference
 
 OLD: dict[str, Any] = {
     "phases": {"scale": 1.0, "list": [{"lr": 0.1}]},
@@ -36,13 +37,6 @@ def test_what_is_ignored_is_ignored_with_all_below() -> None:
     assert first_difference(OLD, now, ["phase"]) == ("phases.list", None, [])
 
 
-@pytest.mark.parametrize("value", ["no", "off", 0, 1, None])
-def test_a_flag_is_true_or_false(value: object) -> None:
-    assert check_flag(True, "rerun") is True
-    with pytest.raises(ValueError, match=r"rerun=.* must be true or false"):
-        check_flag(value, "rerun")
-
-
 @pytest.mark.parametrize(
     "value", ["", "a/b", "..", ".a", "a.", "a..b", "a b", "a\n", True, None, [1]]
 )
@@ -55,6 +49,14 @@ def test_a_name_makes_a_file_s_name(value: object) -> None:
     ]
     with pytest.raises(ValueError, match=r"dataset\.name="):
         check_name(value, "dataset.name")
+
+
+@pytest.mark.parametrize("value", [None, "", True, ["a"], 1.5])
+def test_a_path_may_look_like_a_number(value: object) -> None:
+    assert check_path(2024, "runs_dir") == Path("2024")
+    assert check_path("a/b", "runs_dir") == check_path(Path("a/b"), "runs_dir") == Path("a/b")
+    with pytest.raises(ValueError, match=r"runs_dir=.* must be a path"):
+        check_path(value, "runs_dir")
 
 
 def test_kinds() -> None:

@@ -57,6 +57,12 @@ def test_what_has_no_target_is_named(config: object) -> None:
         build(config)  # type: ignore[arg-type]
 
 
+def test_a_text_is_no_list_of_prefixes() -> None:
+    """Its letters would be prefixes, and one of them that of nearly everything."""
+    with pytest.raises(ValueError, match=r"allow_targets='torch\.' must be a list"):
+        build({"_target_": "os.getcwd"}, allow="torch.")
+
+
 def test_allows_by_prefix() -> None:
     assert build({"_target_": "math.sqrt", "_args_": [4.0]}, allow=["math."]) == math.sqrt(4)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.limits import check_all
+from landmark_lightning.limits import check, check_all
 from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.settings import check_kinds
+from landmark_lightning.settings import check_kinds, check_path
 
 MAPPINGS = (
     "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
@@ -23,30 +23,58 @@ def check_training(config: Mapping[str, Any]) -> None:
         ValueError: The first one that is wrong; it is named.
     """
     check_kinds(config, MAPPINGS, LISTS)
+    check_path(config["data_dir"], "data_dir")
     check_all(config)
     RunFolder.of(config)
 
 
-def checkpoint_of(run: str) -> Path:
+def checkpoint_of(run: object) -> Path:
     """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
 
     Raises:
         FileNotFoundError: There is none.
     """
-    given = Path(run)
+    given = check_path(run, "run")
     checkpoint = given if given.is_file() else RunFolder(given).best
     if not checkpoint.is_file():
         raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
     return checkpoint
 
 
+def run_of(run: object) -> RunFolder:
+    """The folder of the run that ``run=`` means; of a checkpoint elsewhere, where that lies."""
+    given = check_path(run, "run")
+    if given.is_dir():
+        return RunFolder(given)
+    return RunFolder(given.parent.parent if given.parent.name == "checkpoints" else given.parent)
+
+
 def _check_run(config: Mapping[str, Any]) -> None:
+    check_kinds(config, (), ("allow_targets",))
     checkpoint_of(config["run"])
+
+
+def _check_runs(config: Mapping[str, Any]) -> None:
+    runs = check_path(config["runs"], "runs")
+    check_path(config["output"], "output")
+    if not runs.is_dir():
+        raise FileNotFoundError(f"runs={runs} is no folder; landmark-train writes runs")
+
+
+def _check_preparing(config: Mapping[str, Any]) -> None:
+    check_kinds(config, ("dataset",), ("allow_targets",))
+    check_path(config["data_dir"], "data_dir")
+    for name in ("strict", "drawn"):
+        check(f"dataset.{name}", config["dataset"][name])
+    check("dataset.max_rejected", config["dataset"]["max_rejected"])
+    check("workers", config["workers"])
 
 
 CHECKS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "train": check_training,
+    "prepare": _check_preparing,
     "evaluate": _check_run,
     "export": _check_run,
+    "report": _check_runs,
 }
-"""By command; the others load little."""
+"""By command."""

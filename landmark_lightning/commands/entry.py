@@ -1,7 +1,7 @@
 """The console scripts: each composes its config with Hydra and calls ``run`` of its module.
 
 A command's module, with all that it imports, is loaded when the config is already composed, so
-that ``--help``, a misspelt setting and a wrong value answer at once.
+that ``--help``, a misspelt setting and what ``checks`` knows to be wrong answer at once.
 """
 
 import importlib

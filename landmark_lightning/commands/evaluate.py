@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landmark_lightning.commands.checks import checkpoint_of
+from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
@@ -28,6 +28,7 @@ from landmark_lightning.learning.inference import (
 )
 from landmark_lightning.learning.task import LandmarkTask, load_task
 from landmark_lightning.run_folder import RunFolder
+from landmark_lightning.settings import check_path
 
 OF_TRAINING = ("epochs", "train_seconds", "rescore_seconds", "validation_nme")
 """What metrics.json says of the training; null where a run is tested again."""
@@ -36,22 +37,22 @@ DRAWN_FACES, SURPRISING_FACES = 20, 8
 
 def run(config: Mapping[str, Any]) -> None:
     """Evaluates ``run`` and writes metrics.json and predictions.h5 to ``output``."""
-    given, checkpoint = Path(config["run"]), checkpoint_of(config["run"])
+    checkpoint = checkpoint_of(config["run"])
     task = load_task(checkpoint, tuple(config["allow_targets"]))
     if not task.run:
         raise ValueError(
-            f"run={given} does not say what made it, as landmark-train's checkpoints do"
+            f"run={config['run']} does not say what made it, as landmark-train's checkpoints do"
         )
     dataset = config["dataset"] or task.run["dataset"]
-    data_dir = Path(config["data_dir"] or task.run["data_dir"])
+    data_dir = check_path(config["data_dir"] or task.run["data_dir"], "data_dir")
     faces = open_prepared(dataset, data_dir)
     print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
     if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it
         own = open_prepared(task.run["dataset"], Path(task.run["data_dir"]))
         trained = FaceDataModule(own, **task.run["data"])
-        task.static_prior = static_prior(task, trained.train_faces)
-    beside = given if given.is_dir() else given.parent
-    output = Path(config["output"] or RunFolder(beside).evaluations / str(dataset["name"]))
+        task.static_prior = static_prior(task, trained.train_faces, trained.eval_batch_size)
+    beside = run_of(config["run"]).evaluations / str(dataset["name"])
+    output = check_path(config["output"] or beside, "output")
     content = write_results(
         task, faces, output, str(dataset["name"]), task.run["model"], task.run["seed"]
     )
@@ -85,7 +86,10 @@ def write_results(
         The content of metrics.json.
     """
     folder = RunFolder(output)
-    records = predict_test(task, faces, dataset=dataset, model=model, seed=seed)
+    batch_size = task.run["data"]["eval_batch_size"]
+    records = predict_test(
+        task, faces, dataset=dataset, model=model, seed=seed, batch_size=batch_size
+    )
     write_records(folder.predictions, records)
     spread = np.linspace(0, len(records.photo) - 1, min(DRAWN_FACES, len(records.photo)))
     _draw(task, faces, records, spread.round().astype(np.int64), folder.faces)

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from landmark_lightning.commands.checks import checkpoint_of
+from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.commands.prepare import facefile_path, open_prepared
 from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.learning.exporting import export
 from landmark_lightning.learning.inference import input_images
 from landmark_lightning.learning.task import LandmarkTask, load_task
-from landmark_lightning.settings import check_flag
+from landmark_lightning.limits import check_flag
+from landmark_lightning.settings import check_path
 
 CHECKED_FACES = 64
 
@@ -22,8 +23,7 @@ def run(config: Mapping[str, Any]) -> None:
     """Exports ``run`` to ``output`` and checks the model on test faces."""
     checkpoint = checkpoint_of(config["run"])
     task = load_task(checkpoint, tuple(config["allow_targets"]))
-    given = Path(config["run"])
-    output = Path(config["output"] or (given if given.is_dir() else given.parent) / "model.onnx")
+    output = check_path(config["output"] or run_of(config["run"]).onnx, "output")
     if output.is_dir():
         raise ValueError(
             f"output={output} is a folder; name the file to write, such as model.onnx"
@@ -38,14 +38,14 @@ def run(config: Mapping[str, Any]) -> None:
     print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: str | None) -> Tensor:
+def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: object) -> Tensor:
     """What the network sees of test faces of the run's own dataset: (N, S, S) uint8."""
     if not task.run:
         raise ValueError(
             f"{checkpoint} does not say which dataset made it, so there is nothing to check the "
             "model on; pass check=false"
         )
-    dataset, folder = task.run["dataset"], Path(data_dir or task.run["data_dir"])
+    dataset, folder = task.run["dataset"], check_path(data_dir or task.run["data_dir"], "data_dir")
     path = facefile_path(dataset, folder)
     if not path.is_file():
         raise FileNotFoundError(

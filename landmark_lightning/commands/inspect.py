@@ -24,6 +24,8 @@ from landmark_lightning.data.inspecting import (
 from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.evaluation.drawing import contact_sheet, stacked
 from landmark_lightning.files import replacing, write_json
+from landmark_lightning.limits import check_count
+from landmark_lightning.settings import check_path
 
 IN_A_ROW = 6
 
@@ -32,11 +34,9 @@ Splits = Mapping[str, FaceSplit]
 
 def run(config: Mapping[str, Any]) -> None:
     """Inspects ``dataset`` in ``data_dir``."""
-    path = facefile_path(config["dataset"], Path(config["data_dir"]))
-    count = config["faces"]
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise ValueError(f"faces={count!r} must be a whole number of at least 1")
-    output = Path(config["output"] or path.with_name(f"{path.stem}-inspect"))
+    path = facefile_path(config["dataset"], check_path(config["data_dir"], "data_dir"))
+    count = check_count(config["faces"], "faces", 1)
+    output = check_path(config["output"] or path.with_name(f"{path.stem}-inspect"), "output")
     if output.exists() and not output.is_dir():
         raise ValueError(f"output={output} is no folder")
     settings = config["dataset"]["protocol"]

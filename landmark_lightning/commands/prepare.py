@@ -11,8 +11,9 @@ from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
 from landmark_lightning.data.preparing import Preparation, prepare
 from landmark_lightning.data.protocol import Protocol
+from landmark_lightning.limits import check_flag
 from landmark_lightning.schemes import scheme_from
-from landmark_lightning.settings import check_flag, check_kinds, check_name, first_difference
+from landmark_lightning.settings import check_kinds, check_name, check_path, first_difference
 from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
@@ -22,9 +23,8 @@ UNKEPT = ("root", "strict", "max_rejected", "protocol", "schedule")
 
 def run(config: Mapping[str, Any]) -> None:
     """Prepares ``dataset`` into ``data_dir``."""
-    prepare_dataset(
-        config["dataset"], Path(config["data_dir"]), config["allow_targets"], config["workers"]
-    )
+    data_dir = check_path(config["data_dir"], "data_dir")
+    prepare_dataset(config["dataset"], data_dir, config["allow_targets"], config["workers"])
 
 
 def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
@@ -63,7 +63,7 @@ def prepare_dataset(
     strict = check_flag(dataset["strict"], "dataset.strict")
     asked = dataset["protocol"]
     protocol = None if asked is None else Protocol.from_settings(asked)
-    root = None if dataset["root"] is None else Path(dataset["root"])
+    root = None if dataset["root"] is None else check_path(dataset["root"], "dataset.root")
     if root is None and not dataset["drawn"]:
         raise ValueError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
     if root is not None and not root.is_dir():

@@ -1,17 +1,15 @@
 """landmark-report: compares runs in tables and figures."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from landmark_lightning.evaluation.report import write_report
+from landmark_lightning.settings import check_path
 
 
 def run(config: Mapping[str, Any]) -> None:
     """Reports on the runs below ``runs``; prints the main tables and what was written."""
-    runs, output = Path(config["runs"]), Path(config["output"])
-    if not runs.is_dir():
-        raise FileNotFoundError(f"runs={runs} is no folder; landmark-train writes runs")
+    runs, output = check_path(config["runs"], "runs"), check_path(config["output"], "output")
     print(f"Comparing the runs below {runs}")
     written = write_report(runs, output)
     tables = (output / "tables.md").read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from landmark_lightning.commands.checks import check_training
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt, read_state, write_plan
+from landmark_lightning.settings import check_path
 from landmark_lightning.user_errors import sentence
 
 
@@ -134,7 +135,7 @@ class Sweep(BasicSweeper):
         return combinations
 
     def _cell(self, overrides: Sequence[str]) -> Cell:
-        """Composes a run's settings, so that a wrong one is said before the first run starts."""
+        """Composes a run's settings: a misspelt one is said before the first run starts."""
         assert self.hydra_context is not None
         assert self.config is not None
         loader = self.hydra_context.config_loader
@@ -145,7 +146,7 @@ class Sweep(BasicSweeper):
         folder = RunFolder.of(settings)
         again = settings["rerun"] is not False
         whole = folder.metrics.is_file() and not again and folder.clash(settings) is None
-        return Cell(list(overrides), Path(settings["runs_dir"]), folder, whole)
+        return Cell(list(overrides), check_path(settings["runs_dir"], "runs_dir"), folder, whole)
 
     def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:
         """Starts runs; gives the errors that they ended with, by folder."""

@@ -44,6 +44,7 @@ from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt
+from landmark_lightning.settings import check_path
 from landmark_lightning.targets import build
 
 
@@ -92,8 +93,8 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     balancing = _balancing(model["balancing"])
     state, kept = RunState(), BestAndLast(folder)
     callbacks: list[Callback] = [
+        state,  # before what takes time
         *balancing,
-        state,
         TrainingCurves(config["trainer"]["log_every_n_steps"]),
         DrawCurves(balancing),
         TrainingProgress(cell),
@@ -160,7 +161,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
 
 def _facefile(config: Mapping[str, Any]) -> FaceFile:
     """The dataset's FaceFile, prepared first where the config says all that this needs."""
-    dataset, data_dir = config["dataset"], Path(config["data_dir"])
+    dataset, data_dir = config["dataset"], check_path(config["data_dir"], "data_dir")
     path = facefile_path(dataset, data_dir)
     if path.is_file():
         return open_prepared(dataset, data_dir)
@@ -242,6 +243,12 @@ def _trainer(
         use_distributed_sampler=False,
         enable_model_summary=False,
     )
+    for name, whole in (("accumulate_grad_batches", 1), ("limit_train_batches", 1.0)):
+        if (given := getattr(trainer, name)) != whole:
+            raise ValueError(
+                f"trainer.{name}={given}: the phases count every batch of every epoch; change "
+                "batch_size or phases.scale instead"
+            )
     check_ranks(trainer, config["batch_size"])
     return trainer
 
@@ -250,7 +257,7 @@ def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTas
     """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
     checkpoint = read_checkpoint(folder.best)
     best = load_task(folder.best, task.allow_targets).to(task.device)
-    best.static_prior = static_prior(best, datamodule.train_faces)
+    best.static_prior = static_prior(best, datamodule.train_faces, datamodule.eval_batch_size)
     checkpoint["state_dict"]["static_prior"] = best.static_prior
     DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)
     return best

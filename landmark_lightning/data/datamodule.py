@@ -137,7 +137,7 @@ class FaceDataModule(pl.LightningDataModule):
             ValueError: The model draws evenly.
         """
         if not isinstance(self.sampler, LossBalancer):
-            raise ValueError("balancing.refresh=none draws evenly: there are no losses to update")
+            raise ValueError("model.balancing.refresh=none draws evenly: it has no losses")
         return self.sampler
 
     def place(self, device: torch.device) -> None:

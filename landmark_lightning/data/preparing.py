@@ -27,8 +27,8 @@ from landmark_lightning.data.facefile import (
     content_digest,
 )
 from landmark_lightning.files import replacing
+from landmark_lightning.limits import check_count
 from landmark_lightning.schemes import Scheme
-from landmark_lightning.settings import check_count
 
 BLOCK = 32
 """Faces that a thread crops in one go."""

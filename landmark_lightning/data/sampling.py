@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from landmark_lightning.limits import check
-from landmark_lightning.settings import check_count
+from landmark_lightning.limits import check, check_count
 
 
 class BatchSampler(Sampler[Tensor]):

@@ -28,6 +28,8 @@ def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
 class OnlineBalancing(Callback):
     """BBO: after every batch, the losses of its own forward pass become its faces' losses.
 
+    A face that is not drawn keeps its old loss, also where those of a new phase are larger.
+
     Args:
         score: ``total`` loss of a face, or that of its ``coordinates`` alone.
 
@@ -59,15 +61,14 @@ class OnlineBalancing(Callback):
 class Rescoring(Callback):
     """BB and bbs: scores training faces on a schedule, in evaluation mode, without augmentation.
 
-    The whole training set is scored before the first step, then a share of it after every
-    ``every`` of an epoch.
+    The whole training set is scored before the first step of each phase, and a share of it after
+    every ``every`` of an epoch.
 
     Args:
         every: Share of an epoch between rescorings; the paper's is 0.1.
         fraction: Share of the training faces that a rescoring scores, those whose losses are
             oldest; 1 scores all.
         score: ``total`` loss of a face, or that of its ``coordinates`` alone.
-        batch_size: Faces in a batch of scoring; None: what suits the device.
         precision: ``float32``; ``bf16``, faster where the device has units for it; or ``auto``:
             bf16 where it has. With ``auto`` two machines may draw other faces.
 
@@ -80,7 +81,6 @@ class Rescoring(Callback):
         every: float = 0.1,
         fraction: float = 1.0,
         score: str = "total",
-        batch_size: int | None = None,
         precision: str = "float32",
     ) -> None:
         for name, value in (("every", every), ("fraction", fraction)):
@@ -88,7 +88,6 @@ class Rescoring(Callback):
         self.every = every
         self.fraction = fraction
         self.score = check("model.balancing.score", score)
-        self.batch_size = batch_size
         self.precision = check("model.balancing.precision", precision)
         self.seconds = 0.0
 
@@ -105,9 +104,13 @@ class Rescoring(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Scores faces when another ``every`` of the epoch is over."""
+        """Scores faces when another ``every`` of the epoch is over, and all for a new phase."""
+        assert isinstance(pl_module, LandmarkTask)
+        schedule, step = pl_module.schedule, trainer.global_step
         batches = len(_datamodule(trainer).sampler)
-        if int((batch_idx + 1) / (self.every * batches) + 1e-9) > int(
+        if step < schedule.total_steps and schedule.index(step) != schedule.index(step - 1):
+            self._rescore(trainer, pl_module, 1.0)  # losses of two phases can't be compared
+        elif int((batch_idx + 1) / (self.every * batches) + 1e-9) > int(
             batch_idx / (self.every * batches) + 1e-9
         ):
             self._rescore(trainer, pl_module, self.fraction)
@@ -122,7 +125,7 @@ class Rescoring(Callback):
         chosen = balancer.oldest(max(1, round(fraction * len(faces))))
         rank, ranks = world()
         mine = chosen[rank::ranks]
-        losses = score_faces(pl_module, faces, mine, self.score, self.batch_size, self.precision)
+        losses = score_faces(pl_module, faces, mine, self.score, precision=self.precision)
         balancer.update(chosen, gathered(losses, len(chosen)))
         self.seconds += time.perf_counter() - started
 
@@ -189,12 +192,14 @@ class TrainingCurves(Callback):
             logger.log_metrics(figures, step=step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Sums since the last point."""
-        return {"sums": self.sums, "steps": self.steps}
+        """Sums since the last point, over all processes."""
+        return {"sums": None if self.sums is None else summed(self.sums), "steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on summing."""
+        """Goes on summing; of several processes the first one takes the sums over."""
         self.sums, self.steps = state_dict["sums"], int(state_dict["steps"])
+        if self.sums is not None and world()[0] > 0:
+            self.sums = torch.zeros_like(self.sums)
 
 
 class TrainingProgress(ProgressBar):

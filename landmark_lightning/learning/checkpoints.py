@@ -98,7 +98,7 @@ class RunState(Callback):
         self.started = time.perf_counter()
         if self.restored is None:
             reset_seed()
-        if self.restored is not None:
+        else:
             torch.set_rng_state(self.restored["torch"])
             if self.restored["cuda"] is not None and torch.cuda.is_available():
                 torch.cuda.set_rng_state(self.restored["cuda"])

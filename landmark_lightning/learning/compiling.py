@@ -145,6 +145,12 @@ class GraphedTask(LandmarkTask):
         if self.trainer.world_size > 1:
             raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
 
+    def on_train_start(self) -> None:
+        """Puts the rate on the device again: a checkpoint's is on the host."""
+        if self.device.type == "cuda":
+            for group in self.trainer.optimizers[0].param_groups:
+                group["lr"] = torch.as_tensor(group["lr"], device=self.device)
+
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One step; its results are overwritten by the next."""
         optimizer: Any = self.optimizers()

@@ -14,7 +14,6 @@ from pytorch_lightning.loggers import CSVLogger, WandbLogger
 from landmark_lightning.files import write_text
 from landmark_lightning.learning.task import read_checkpoint
 from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.settings import check_flag
 
 INIT_SECONDS = 30.0
 """How long W&B may take to answer when a run starts; its own limit is several times that."""
@@ -37,7 +36,9 @@ def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> 
     if resumed is not None and folder.curves.is_file():
         step = read_checkpoint(resumed)["global_step"]
         with folder.curves.open(newline="") as lines:
-            rows = [row for row in csv.DictReader(lines) if int(row["step"]) < step]
+            steps = ((row, row["step"] or "") for row in csv.DictReader(lines))
+            # A row that a full disk cut short says no step.
+            rows = [row for row, at in steps if at.isdecimal() and int(at) < step]
     folder.curves.unlink(missing_ok=True)
     with warnings.catch_warnings():  # the folder holds more than a log, and nothing is lost
         warnings.filterwarnings("ignore", message="Experiment logs directory")
@@ -57,7 +58,8 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
     Raises:
         ValueError: A project name that W&B refuses.
     """
-    dataset, model, seed = config["dataset"]["name"], config["model"]["name"], config["seed"]
+    dataset, model = str(config["dataset"]["name"]), str(config["model"]["name"])
+    seed = config["seed"]
     project = config["logger"]["project"]
     if not isinstance(project, str) or not project or set(project) & set("/\\#?%:"):
         raise ValueError(f"logger.project={project!r} must be a name without / \\ # ? % :")
@@ -69,7 +71,7 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
         project=project,
         # Absolute, since W&B's own process may have been started in another folder.
         save_dir=folder.path.resolve(),
-        offline=check_flag(config["logger"]["offline"], "logger.offline"),
+        offline=config["logger"]["offline"],
         group=dataset,
         job_type=model,
         tags=[str(tag)[:64] for tag in tags if str(tag)],
@@ -110,7 +112,7 @@ def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     nests: list[tuple[str, Any]] = [
         ("test", costs | speed),
         ("test", content["subsets"]),
-        ("val/best_nme", content["validation_nme"]),
+        ("validation_nme", content["validation_nme"]),
     ]
     while nests:
         prefix, value = nests.pop()

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from landmark_lightning.limits import check
-from landmark_lightning.settings import check_count
+from landmark_lightning.limits import check, check_count
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:

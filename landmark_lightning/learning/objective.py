@@ -58,12 +58,12 @@ def distance_from(
     if isinstance(value, str):
         if value not in DISTANCES:
             raise ValueError(
-                f"validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
+                f"model.validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
             )
         return DISTANCES[value]
     distance = build(value, allow=allow) if isinstance(value, Mapping) else value
     if not callable(distance):
-        raise ValueError(f"validation={value!r} is no distance: it can't be called")
+        raise ValueError(f"model.validation={value!r} is no distance: it can't be called")
     return distance  # type: ignore[no-any-return]
 
 

@@ -73,7 +73,10 @@ class Schedule:
         self.epochs = max(1, math.ceil(sum(lengths) - 1e-9))
         self.total_steps = self.epochs * steps_per_epoch
         self.ends = [round(sum(lengths[: k + 1]) * steps_per_epoch) for k in range(len(lengths))]
-        self.ends[-1] = self.total_steps
+        # What the rounding to whole epochs adds belongs to the last phase that is not left out.
+        kept = [k for k, length in enumerate(lengths) if length * steps_per_epoch >= 0.5]
+        last = kept[-1] if kept else lengths.index(max(lengths))
+        self.ends[last:] = [self.total_steps] * (len(self.ends) - last)
 
     def index(self, step: int) -> int:
         """Which phase a step (counted from 0) belongs to."""

@@ -63,8 +63,10 @@ class ValidationPictures(Callback):
         assert isinstance(datamodule, FaceDataModule)
         faces = datamodule.val_faces
         rows = np.linspace(0, len(faces) - 1, min(VALIDATION_FACES, len(faces))).round()
+        modes = {part: part.training for part in pl_module.modules()}
         sheet = draw_faces(pl_module, faces, torch.from_numpy(rows).long())
-        pl_module.train()
+        for part, mode in modes.items():  # a layer may have been frozen
+            part.training = mode
         if sheet is not None:
             image = wandb.Image(sheet, caption=f"epoch {epoch + 1} of {epochs}")
             step = trainer.global_step - 1

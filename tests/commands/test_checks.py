@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.commands.checks import checkpoint_of
+from landmark_lightning.commands.checks import checkpoint_of, run_of
 
 PROGRAM = """
 import sys
@@ -27,7 +27,12 @@ finally:
         (["train", "dataset.name=a/b"], "dataset.name='a/b' must be letters"),
         (["train", "-m", "seed=0,-1"], "seed=-1 must be"),
         (["evaluate", "run=nowhere"], "run=nowhere is neither a checkpoint nor"),
-        (["export", "run=nowhere"], "run=nowhere is neither a checkpoint nor"),
+        (["train", "trainer.precision=16-mixed"], "must be one of 32-true, bf16-mixed"),
+        (["train", "runs_dir=null"], "runs_dir=None must be a path"),
+        (["evaluate", "run=x", "allow_targets=torch."], "allow_targets='torch.' must be a list"),
+        (["export", "run=3"], "run=3 is neither a checkpoint nor"),
+        (["prepare", "workers=0"], "workers=0 must be a whole number of at least 1"),
+        (["report", "runs=nowhere"], "runs=nowhere is no folder; landmark-train writes runs"),
     ],
 )
 def test_a_wrong_setting_is_said_before_torch_is_loaded(
@@ -51,3 +56,5 @@ def test_a_run_is_a_folder_or_a_checkpoint(tmp_path: Path) -> None:
         checkpoint_of(str(tmp_path / "run"))
     best.touch()
     assert checkpoint_of(str(tmp_path / "run")) == checkpoint_of(str(best)) == best
+    assert run_of(str(tmp_path / "run")).path == run_of(str(best)).path == tmp_path / "run"
+    assert run_of(str(tmp_path / "lone.ckpt")).path == tmp_path

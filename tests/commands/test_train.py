@@ -102,6 +102,8 @@ def test_the_same_seed_gives_the_same_figures(command: Command, tmp_path: Path) 
             "model.balancing.every=0 must be a number above 0",
         ),
         (["model=bb", "model.balancing.precision=half"], "balancing.precision='half' must be one"),
+        (["+trainer.accumulate_grad_batches=2"], "accumulate_grad_batches=2: the phases count"),
+        (["+trainer.limit_train_batches=0.5"], "limit_train_batches=0.5: the phases count"),
         (["compile=maybe"], "compile='maybe' must be one of false, true, cudagraph"),
         (["model.validation=chess"], "validation='chess'"),
         (["trainer.devices=abc"], "devices"),

@@ -132,6 +132,22 @@ def test_rescoring_a_share_takes_the_oldest(
     assert len({face for share in shares for face in share}) == n  # each comes once a round
 
 
+def test_a_new_phase_scores_all_faces_anew(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its losses can't be compared with those of the phase before, of which bbs keeps most."""
+    phases = PHASES | {"list": [{**PHASES["list"][0], "epochs": 0.5}, PHASES["list"][1]]}
+    task, module = make_task("rescore", phases=phases)
+    rescored = _watch(module, monkeypatch)
+    _fit(task, module, [Rescoring(every=0.2, fraction=0.2)])
+    n, share = len(module.train_faces), round(0.2 * len(module.train_faces))
+    sizes = [len(faces) for faces in rescored]
+    assert task.schedule.ends[0] == len(module.sampler) // 2
+    middle = sizes.index(n, 1)
+    assert sizes == [n] + [share] * (middle - 1) + [n] + [share] * (len(sizes) - middle - 1)
+    assert 0 < middle - 1 <= 3
+
+
 def test_rescoring_leaves_training_as_it_was(make_task: MakeTask) -> None:
     """Neither batch-norm statistics nor random generators may notice a rescoring."""
     task, module = make_task("rescore")

@@ -35,6 +35,8 @@ def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> N
     for step in range(5):
         first.log_metrics({"loss": float(step)}, step=step)
     first.save()
+    with folder.curves.open("a") as lines:
+        lines.write("2.5\n")  # cut short before its step, as by a full disk
     torch.save({"global_step": 3, "state_dict": {}}, tmp_path / "last.ckpt")
     again = csv_logger(folder)
     start_curves(again, folder, tmp_path / "last.ckpt")
@@ -95,7 +97,7 @@ def test_summary_figures_are_flat_and_without_nulls() -> None:
         "subsets": {"full": {"nme": 6.0, "spearman": None, "discard": {"30": 5.0}}},
     }
     assert summary_figures(content) == {
-        "val/best_nme": 6.5,
+        "validation_nme": 6.5,
         "test/epochs": 2,
         "test/train_seconds": 1.5,
         "test/fps_batch_1": 90.5,

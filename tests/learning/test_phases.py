@@ -35,6 +35,14 @@ def test_a_phase_of_less_than_half_a_step_is_left_out() -> None:
     assert schedule.describe() == "l1 0.5 epochs at 0.2, wing 0.5 epochs at 0.3"
 
 
+def test_a_last_phase_that_is_left_out_gets_no_steps_from_the_rounding() -> None:
+    nothing = {"loss": "wing", "lr": 0.3, "epochs": 0}
+    schedule = Schedule([{"loss": "l2", "lr": 0.1, "epochs": 0.5}, nothing], steps_per_epoch=10)
+    assert schedule.ends == [10, 10]
+    assert {schedule.phase(step).loss for step in range(10)} == {"l2"}
+    assert schedule.describe() == "l2 1 epochs at 0.1"
+
+
 def test_all_rates_are_scaled_together() -> None:
     schedule = Schedule(THREE, steps_per_epoch=10, lr_scale=10)
     assert [schedule.lr(step) for step in (0, 20, 59)] == [1.0, 2.0, 3.0]

@@ -69,6 +69,20 @@ def test_the_training_notices_nothing(make_task: MakeTask) -> None:
         assert torch.equal(value.nan_to_num(), weights[1][name].nan_to_num()), name
 
 
+def test_a_frozen_layer_stays_frozen(make_task: MakeTask) -> None:
+    freeze = LandmarkTask.on_train_epoch_start
+
+    def frozen(task: LandmarkTask) -> None:
+        freeze(task)
+        task.network.features[1].eval()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LandmarkTask, "on_train_epoch_start", frozen)
+        _, task = _fit(make_task, 1, 1)
+    assert not task.network.features[1].training
+    assert task.network.features[0].training
+
+
 def test_the_same_faces_are_spread_over_the_validation_set(
     make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
