@@ -107,6 +107,11 @@ class RunFolder:
         return self.path / "balancing.json"
 
     @property
+    def most_drawn(self) -> Path:
+        """The training faces that LPBB drew most often, PNG; models with balancing only."""
+        return self.path / "most_drawn.png"
+
+    @property
     def wandb_id(self) -> Path:
         """The id of the run in W&B; a run that goes on goes on under it."""
         return self.path / "wandb" / "id.txt"
@@ -134,6 +139,7 @@ class RunFolder:
             self.error,
             self.surprises,
             self.balancing,
+            self.most_drawn,
             self.wandb_id,
             self.onnx,
         ):

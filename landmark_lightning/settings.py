@@ -50,6 +50,18 @@ def check_path(value: object, name: str) -> Path:
     return Path(str(value))
 
 
+def check_folder(value: object, name: str) -> Path:
+    """A setting that is a folder, or one that can be made.
+
+    Raises:
+        ValueError: It is no path, or a file lies there or on the way.
+    """
+    path = check_path(value, name)
+    if found := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
+        raise ValueError(f"{name}={path}: {found} is a file; name a folder")
+    return path
+
+
 def check_kinds(
     settings: Mapping[str, Any], mappings: Collection[str], lists: Collection[str]
 ) -> None:

@@ -3,7 +3,13 @@ from typing import Any
 
 import pytest
 
-from landmark_lightning.settings import check_kinds, check_name, check_path, first_difference
+from landmark_lightning.settings import (
+    check_folder,
+    check_kinds,
+    check_name,
+    check_path,
+    first_difference,
+)
 
 OLD: dict[str, Any] = {
     "phases": {"scale": 1.0, "list": [{"lr": 0.1}]},
@@ -57,6 +63,16 @@ def test_a_path_may_look_like_a_number(value: object) -> None:
     assert check_path("a/b", "runs_dir") == check_path(Path("a/b"), "runs_dir") == Path("a/b")
     with pytest.raises(ValueError, match=r"runs_dir=.* must be a path"):
         check_path(value, "runs_dir")
+
+
+def test_a_folder_is_no_file_nor_below_one(tmp_path: Path) -> None:
+    assert check_folder(str(tmp_path), "runs_dir") == tmp_path
+    assert check_folder(tmp_path / "new" / "one", "runs_dir") == tmp_path / "new" / "one"
+    file = tmp_path / "file"
+    file.touch()
+    for path in (file, file / "below"):
+        with pytest.raises(ValueError, match=rf"runs_dir={path}: {file} is a file; name a folder"):
+            check_folder(path, "runs_dir")
 
 
 def test_kinds() -> None:

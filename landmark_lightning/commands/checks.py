@@ -6,7 +6,7 @@ from typing import Any
 
 from landmark_lightning.limits import check, check_all
 from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.settings import check_kinds, check_path
+from landmark_lightning.settings import check_folder, check_kinds, check_path
 
 MAPPINGS = (
     "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
@@ -23,7 +23,8 @@ def check_training(config: Mapping[str, Any]) -> None:
         ValueError: The first one that is wrong; it is named.
     """
     check_kinds(config, MAPPINGS, LISTS)
-    check_path(config["data_dir"], "data_dir")
+    for name in ("data_dir", "runs_dir"):
+        check_folder(config[name], name)
     check_all(config)
     RunFolder.of(config)
 
@@ -56,14 +57,14 @@ def _check_run(config: Mapping[str, Any]) -> None:
 
 def _check_runs(config: Mapping[str, Any]) -> None:
     runs = check_path(config["runs"], "runs")
-    check_path(config["output"], "output")
+    check_folder(config["output"], "output")
     if not runs.is_dir():
         raise FileNotFoundError(f"runs={runs} is no folder; landmark-train writes runs")
 
 
 def _check_preparing(config: Mapping[str, Any]) -> None:
     check_kinds(config, ("dataset",), ("allow_targets",))
-    check_path(config["data_dir"], "data_dir")
+    check_folder(config["data_dir"], "data_dir")
     for name in ("strict", "drawn"):
         check(f"dataset.{name}", config["dataset"][name])
     check("dataset.max_rejected", config["dataset"]["max_rejected"])

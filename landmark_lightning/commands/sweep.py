@@ -76,12 +76,18 @@ class CellJob:
         child = os.getppid() == self.sweep_process
         attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
         with suppress(Exception), attempt:
+            # Refused before it began: what lies there keeps its state.
+            if settings["rerun"] is False and (clash := folder.clash(settings)) is not None:
+                raise ValueError(clash)
             attempt.begin()
-            check_training(settings)
             importlib.import_module("landmark_lightning.commands.train").run(settings)
         if attempt.error is not None:
             print(f"landmark-train ({folder.path}): {attempt.error}", file=sys.stderr, flush=True)
         return attempt.error
+
+
+KEPT = ("running", "failed")
+"""States of a cell that ended with an error; another one is of before: the cell never began."""
 
 
 class Sweep(BasicSweeper):
@@ -118,7 +124,8 @@ class Sweep(BasicSweeper):
         for runs in {cell.runs for cell in cells}:
             write_plan(runs, (cell.name for cell in cells if cell.runs == runs))
         numbers = [number for number, cell in enumerate(cells, 1) if not cell.whole]
-        print(f"Sweep of {len(cells)} cells; {len(cells) - len(numbers)} are finished already")
+        plural = "" if len(cells) == 1 else "s"
+        print(f"Sweep of {len(cells)} cell{plural}, finished already: {len(cells) - len(numbers)}")
         errors = self._launch(cells, numbers) if numbers else {}
         left = _print_table(cells, errors)
         if left:
@@ -135,7 +142,7 @@ class Sweep(BasicSweeper):
         return combinations
 
     def _cell(self, overrides: Sequence[str]) -> Cell:
-        """Composes a run's settings: a misspelt one is said before the first run starts."""
+        """Composes a run's settings: a wrong one is said before the first run starts."""
         assert self.hydra_context is not None
         assert self.config is not None
         loader = self.hydra_context.config_loader
@@ -143,6 +150,7 @@ class Sweep(BasicSweeper):
         with open_dict(composed):
             del composed["hydra"]
         settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        check_training(settings)
         folder = RunFolder.of(settings)
         again = settings["rerun"] is not False
         whole = folder.metrics.is_file() and not again and folder.clash(settings) is None
@@ -176,7 +184,7 @@ def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
     for cell in cells:
         found = read_state(cell.folder.path)
         error = errors.get(cell.folder.path, found.error)
-        state = found.state if error is None or found.state == "running" else "failed"
+        state = found.state if error is None or found.state in KEPT else "refused"
         rows.append((cell.name, state, *(_figures(cell.folder) if state == "done" else "--")))
         if state != "done":
             wrong[cell.name] = error or state

@@ -20,7 +20,7 @@ from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.draw_counts import summarize_draws
 from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.files import locked, write_json, write_text
+from landmark_lightning.files import locked, replacing, write_json, write_text
 from landmark_lightning.learning.callbacks import (
     OnlineBalancing,
     Rescoring,
@@ -39,7 +39,7 @@ from landmark_lightning.learning.loggers import (
     summary_figures,
     wandb_logger,
 )
-from landmark_lightning.learning.pictures import ValidationPictures, log_results
+from landmark_lightning.learning.pictures import ValidationPictures, draw_most_drawn, log_results
 from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
@@ -146,6 +146,9 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
                 folder.balancing,
                 summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
             )
+            if (sheet := draw_most_drawn(best, datamodule)) is not None:
+                with replacing(folder.most_drawn) as temporary:
+                    sheet.save(temporary, format="png")
         content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)
         if tracked:
             log_results(tracked, folder, best, datamodule, config["logger"]["pictures"] > 0)
@@ -154,7 +157,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
             logger.save()
             logger.finalize("success")
     print(figures_line(content))
-    more = [folder.balancing.name] if folder.balancing.is_file() else []
+    more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
     names = [*written(folder), *more, folder.curves.name, "checkpoints"]
     print(f"Wrote {folder.path}: {', '.join(names)}")
 

@@ -41,6 +41,7 @@ class Contents:
         curves: Of each cell whose predictions could be read.
         effects: LPBB's, of each cell that it balanced.
         surprises: For some cells the faces of largest surprise, as a JPEG, and the run's seed.
+        most_drawn: Likewise the training faces that LPBB drew most often.
     """
 
     summary: str
@@ -52,6 +53,7 @@ class Contents:
     curves: Sequence[CellCurves] = ()
     effects: Sequence[BalancingEffect] = ()
     surprises: Sequence[tuple[Cell, int, bytes]] = field(default=())
+    most_drawn: Sequence[tuple[Cell, int, bytes]] = field(default=())
 
     @property
     def tables(self) -> list[Table]:
@@ -110,7 +112,16 @@ def _balancing(contents: Contents) -> str:
             for photo, draws, loss in effect.most_drawn[:SHOWN]
         )
         drawn.append(f"{cell_name(effect.cell)}, seed {effect.cell.runs[0].seed}: {named}")
-    return "\n".join([*parts, bullets(drawn)])
+    pictures = "".join(
+        picture(
+            f"most-drawn-{cell.dataset}-{cell.normalizer}-{cell.model}",
+            f"{cell_name(cell)}, seed {seed}",
+            f"Most drawn training faces of {cell_name(cell)}: annotated and predicted landmarks",
+            jpeg,
+        )
+        for cell, seed, jpeg in contents.most_drawn
+    )
+    return "\n".join([*parts, bullets(drawn), pictures])
 
 
 def _surprises(contents: Contents) -> str:

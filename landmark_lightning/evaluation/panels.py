@@ -1,5 +1,6 @@
 """The figures of the page: a panel for each cell or for each dataset, with its legend."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 from matplotlib.axes import Axes
@@ -24,16 +25,34 @@ def _cell_panels(
     told: Callable[[CellCurves], str],
     draw: Callable[[Axes, CellCurves], None],
     caption: Callable[[CellCurves], str],
+    values: Callable[[CellCurves], Curves] | None = None,
 ) -> str:
-    """A panel for each cell, a row or more for each dataset."""
+    """A panel for each cell, a row or more for each dataset.
+
+    Where ``values`` gives curves, the panels of a dataset share their y axis.
+    """
+    curves = list(curves)
+    highest: dict[tuple[str, str], float] = {}
+    for each in curves if values else ():
+        assert values is not None
+        top = max(float(curve.max()) for curve in values(each).values())
+        of_dataset = each.cell.dataset, each.cell.normalizer
+        highest[of_dataset] = max(highest.get(of_dataset, 0.0), top)
     rows: dict[tuple[str, str], list[Panel]] = {}
     for each in curves:
         cell = each.cell
+        limit = highest.get((cell.dataset, cell.normalizer), 0.0)
+
+        def drawn(axes: Axes, each: CellCurves = each, limit: float = limit) -> None:
+            draw(axes, each)
+            if 0 < limit < math.inf:
+                axes.set_ylim(0, 1.05 * limit)
+
         made = Panel(
             name="-".join((kind, cell.dataset, cell.normalizer, cell.model)),
             caption=caption(each),
             alt=f"{cell_name(cell)}: {told(each)}",
-            svg=panel(draw, each),
+            svg=panel(drawn),
         )
         rows.setdefault((cell.dataset, cell.normalizer), []).append(made)
     return "\n".join(map(panels_html, rows.values()))
@@ -90,6 +109,7 @@ def discard_panels(curves: Sequence[CellCurves]) -> str:
         lambda each: f"NME with 30% discarded: {_at(CURVE_PERCENTS, 30, each.discard)}",
         figures.draw_discard,
         _with_seeds,
+        lambda each: each.discard,
     )
     return legend(SCORES.values()) + made if made else ""
 
@@ -102,6 +122,7 @@ def coverage_panels(curves: Sequence[CellCurves]) -> str:
         lambda each: f"NME with 70% of the landmarks kept: {_at(COVERAGES, 70, each.pooled)}",
         figures.draw_pooled,
         _with_seeds,
+        lambda each: each.pooled,
     )
     faces = _cell_panels(
         curves,
@@ -109,6 +130,7 @@ def coverage_panels(curves: Sequence[CellCurves]) -> str:
         lambda each: f"NME with 70% of the faces kept: {_at(COVERAGES, 70, each.faces)}",
         figures.draw_faces,
         _with_seeds,
+        lambda each: each.faces,
     )
     made = [
         f"<h3>All landmarks of the test set, pooled</h3>\n{pooled}",

@@ -84,11 +84,12 @@ def read_contents(runs: Path) -> Contents:
         left_out += unread
         curves += [] if of_cell is None else [of_cell]
     effects, unread = read_effects(cells)
-    surprises, unreadable = _surprises(cells)
+    surprises, unread_surprises = _pictures(cells, "surprises.png")
+    most_drawn, unread_drawn = _pictures(cells, "most_drawn.png")
     paper, paper_left_out = paper_tables(cells)
     return Contents(
         summary=_summary(runs, cells, states),
-        left_out=[*left_out, *unread, *unreadable],
+        left_out=[*left_out, *unread, *unread_surprises, *unread_drawn],
         state=state_table(states) if states else None,
         paper=paper,
         paper_left_out=paper_left_out,
@@ -96,6 +97,7 @@ def read_contents(runs: Path) -> Contents:
         curves=curves,
         effects=effects,
         surprises=surprises,
+        most_drawn=most_drawn,
     )
 
 
@@ -112,12 +114,12 @@ def _summary(runs: Path, cells: Sequence[Cell], states: Sequence[CellState]) -> 
     )
 
 
-def _surprises(cells: Sequence[Cell]) -> tuple[list[tuple[Cell, int, bytes]], list[str]]:
-    """surprises.png of the first run of each cell that has one, as JPEG."""
+def _pictures(cells: Sequence[Cell], name: str) -> tuple[list[tuple[Cell, int, bytes]], list[str]]:
+    """A picture of the first run of each cell that has one, as JPEG."""
     pictures, unread = [], []
     for cell in cells:
         for run in cell.runs:
-            path = run.path.with_name("surprises.png")
+            path = run.path.with_name(name)
             if not path.is_file():
                 continue
             try:

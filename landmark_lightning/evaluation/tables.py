@@ -143,16 +143,16 @@ MODEL: Columns = (("model", lambda cell: cell.model),)
 
 MAIN: Columns = (
     *MODEL,
-    ("seeds", lambda cell: str(len(cell.runs))),
-    ("epochs", _epochs),
-    (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
     (f"{NME} (%)", _of_full("nme")),
-    ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
     (f"{NME}, discard 30%", _of_full("discard", "30")),
     (f"{NME}, static prior 30%", _of_full("discard_prior", "30")),
     (f"{NME}, oracle 30%", _of_full("discard_oracle", "30")),
     ("Spearman", _of_full("spearman")),
     ("failure AUROC", _of_full("failure_auroc")),
+    ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
+    (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
+    ("seeds", lambda cell: str(len(cell.runs))),
+    ("epochs", _epochs),
     ("seconds", _of_run("train_seconds")),
 )
 """The main table: a heading, and what it says of a cell."""

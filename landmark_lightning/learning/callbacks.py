@@ -169,7 +169,9 @@ class TrainingCurves(Callback):
         parts = torch.stack([outputs["coordinates"].sum(), outputs["validation"].sum()]) / faces
         self.sums = parts if self.sums is None else self.sums.to(parts.device) + parts
         self.steps += 1
-        if trainer.global_step % self.every:
+        if trainer.global_step % self.every and (
+            trainer.global_step != pl_module.schedule.total_steps  # the last point is one, too
+        ):
             return
         coordinates, validation = (summed(self.sums) / self.steps).tolist()
         self.sums, self.steps = None, 0

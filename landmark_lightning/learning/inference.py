@@ -13,7 +13,7 @@ from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import Faces, faces_from
 from landmark_lightning.evaluation.errors import landmark_error
 from landmark_lightning.evaluation.records import Records, RunInfo
-from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.learning.task import DIVERGED, LandmarkTask
 
 
 def predict(
@@ -94,10 +94,7 @@ def predict_test(
     task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
     prediction, target = predict(task, split, batch_size, "testing")
     if not bool(prediction.isfinite().all()):
-        raise ValueError(
-            "the network's predictions are not finite: the training diverged; start it again with "
-            "a lower phases.lr and rerun=true"
-        )
+        raise ValueError(DIVERGED)
     points, signal = task.split_output(prediction)
     zero = torch.zeros(1)
     to_crop = geometry.input_to_crop(

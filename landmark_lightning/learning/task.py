@@ -26,6 +26,11 @@ from landmark_lightning.limits import check
 from landmark_lightning.schemes import scheme_from
 from landmark_lightning.targets import build
 
+DIVERGED = (
+    "the network's predictions are not finite: the training diverged; start it again with a lower "
+    "phases.lr and rerun=true"
+)
+
 
 class LandmarkTask(pl.LightningModule):
     """Training and validation of a LandmarkNetwork.
@@ -169,12 +174,18 @@ class LandmarkTask(pl.LightningModule):
             self.signal_quality.update(*faces)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by."""
+        """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by.
+
+        Raises:
+            ValueError: The training diverged.
+        """
         figures: dict[str, Tensor] = {}
         for metric in (self.nme, self.discard, self.signal_quality):
             if metric is not None:
                 figures |= metric.compute()
                 metric.reset()
+        if not bool(figures[f"nme/full/{self.normalizer}"].isfinite()):
+            raise ValueError(DIVERGED)
         self.log_dict({f"val/{name}": value for name, value in figures.items()})
         self.log("val/nme", figures[f"nme/full/{self.normalizer}"])
 
@@ -260,7 +271,9 @@ def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
         task = LandmarkTask(**arguments)
         task.load_state_dict(checkpoint["state_dict"])
     except (LookupError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{path} is no checkpoint of this library ({error!r:.80})") from error
+        raise ValueError(
+            f"{path} is no checkpoint of this library ({type(error).__name__}: {error!s:.60})"
+        ) from error
     return task.eval()
 
 
@@ -276,7 +289,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, LookupError, RuntimeError, ValueError, UnpicklingError) as error:
-        raise ValueError(f"{path} is no checkpoint or is damaged ({error!r:.80})") from error
+        raise ValueError(
+            f"{path} is no checkpoint or is damaged; use the other one beside it, or train again "
+            "with rerun=true"
+        ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no checkpoint")
     return checkpoint

@@ -64,6 +64,14 @@ class Threads(Callback):
         print(f"threads: {torch.get_num_threads()}", flush=True)
 
 
+class Fails(Callback):
+    """What a run can't be built with where its model has a given name."""
+
+    def __init__(self, model: str, failing: str = "bb") -> None:
+        if model == failing:
+            raise ValueError(f"{model} fails")
+
+
 PLACES = {
     "preparing": _while_preparing,
     "training": _while_training,

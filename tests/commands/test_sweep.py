@@ -19,7 +19,11 @@ from tests.commands.stopped import PLACES
 QUIET = (*TINY, "logger.wandb=false")
 GRID = ("-m", "model=bbo,bb", *QUIET, "phases.scale=0.1")
 """Two cells of four epochs of three steps."""
-BROKEN = ("model=nobb,bb", "++model.balancing.every=0")
+BROKEN = (
+    "model=nobb,bb",
+    "allow_targets=[tests.]",
+    "callbacks=[{_target_:tests.commands.stopped.Fails,model:'${model.name}'}]",
+)
 """Two cells; nobb does not rescore, so only bb fails."""
 
 
@@ -64,7 +68,7 @@ def _start(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[st
 def test_a_sweep_says_what_it_does_and_what_became_of_it(command: Command) -> None:
     done = command("train", "-m", "model=non,nobb", *QUIET)
     assert done.code == 0, done.err
-    assert "Sweep of 2 cells; 0 are finished already" in done.out
+    assert "Sweep of 2 cells, finished already: 0" in done.out
     assert "Cell 2 of 2: runs/synthetic/nobb/seed0" in done.out
     table = [line.split() for line in done.out.splitlines()[-3:]]
     assert table[0] == ["cell", "state", "seconds", "NME", "(%)"]
@@ -77,16 +81,17 @@ def test_a_sweep_says_what_it_does_and_what_became_of_it(command: Command) -> No
 def test_a_failed_cell_is_recorded_and_can_be_run_again(command: Command, tmp_path: Path) -> None:
     failed = command("train", "-m", *BROKEN, "seed=0", *QUIET)
     assert failed.code == 1
-    said = "model.balancing.every=0 must be a number above 0 and at most 1"
+    said = "Fails: bb fails"
     assert f"landmark-train (runs/synthetic/bb/seed0): {said}" in failed.err.replace("\n", " ")
     assert "1 of 2 cells are not done; start the same command again" in failed.err
     bb = read_state(tmp_path / "runs/synthetic/bb/seed0")
     assert (bb.state, bb.error) == ("failed", said)
     assert "Traceback" in (bb.folder / "error.txt").read_text()
     assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
-    again = command("train", "-m", "model=nobb,bb", "++model.balancing.every=0.1", *QUIET)
+    again = command("train", "-m", "model=nobb,bb", *QUIET)
     assert again.code == 1, "nobb was trained with another setting"
-    assert "holds a run with model.balancing.every=0" in again.err
+    assert "synthetic/nobb/seed0: runs/synthetic/nobb/seed0 holds a run with" in again.err
+    assert "  synthetic/nobb/seed0  refused" in again.out
     assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "done"}
     assert not (bb.folder / "error.txt").exists()
 
@@ -109,7 +114,7 @@ def test_whatever_happens_in_a_cell_the_others_go_on(command: Command, tmp_path:
     assert "out_of_memory" in (tmp_path / "runs/synthetic/nobb/seed0/error.txt").read_text()
     again = command("train", "-m", "model=non,nobb,bb", *QUIET)
     assert again.code == 0, again.err
-    assert "Sweep of 3 cells; 2 are finished already" in again.out
+    assert "Sweep of 3 cells, finished already: 2" in again.out
     assert "Training runs/synthetic/nobb/seed0" in again.out
     assert "Training runs/synthetic/bb/seed0" not in again.out
 
@@ -131,6 +136,18 @@ def test_two_cells_in_one_folder_are_refused(command: Command, tmp_path: Path) -
     done = command("train", "-m", "model=nobb", "phases.lr=0.01,0.001", *QUIET)
     assert done.code == 1
     assert "cells 1 and 2 of the sweep would both be written to" in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_wrong_value_in_any_cell_is_said_before_the_first_starts(
+    command: Command, tmp_path: Path
+) -> None:
+    name = "model.name=bb-${model.balancing.power}"
+    done = command("train", "-m", "model=bb", "model.balancing.power=1,x", name, *QUIET)
+    assert done.code == 1
+    assert done.err.strip() == (
+        "landmark-train: model.balancing.power='x' must be a number of at least 0"
+    )
     assert not (tmp_path / "runs").exists()
 
 
@@ -202,12 +219,9 @@ def test_launchers_that_use_other_processes(
 ) -> None:
     failed = command("train", "-m", *BROKEN, f"launcher={launcher}", *QUIET)
     assert failed.code == 1
-    assert (
-        "synthetic/bb/seed0: model.balancing.every=0 must be a number above 0 and at most 1"
-        in failed.err
-    )
+    assert "synthetic/bb/seed0: Fails: bb fails" in failed.err
     assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
-    one = command("train", "model=nobb", "++model.balancing.every=0", "runs_dir=one", *QUIET)
+    one = command("train", "model=nobb", "runs_dir=one", *QUIET)
     assert one.code == 0, one.err
     assert _figures(tmp_path / "runs") == _figures(tmp_path / "one")
 

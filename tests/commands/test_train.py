@@ -41,7 +41,9 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
         assert any(row.get("test/full/nme") for row in rows)
         assert (run / "config.yaml").is_file()
         assert (run / "surprises.png").is_file() == (model != "non")
-        assert (run / "balancing.json").is_file() == (model in ("bbo", "bb", "bbs"))
+        for name in ("balancing.json", "most_drawn.png"):
+            assert (run / name).is_file() == (model in ("bbo", "bb", "bbs"))
+        assert any(row.get("train/loss") for row in rows)
         assert content["fps"]["batch_64"] > 0
         for name in ("best", "last"):
             torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)

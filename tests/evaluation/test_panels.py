@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+from matplotlib.axes import Axes
+
+from landmark_lightning.evaluation import figures, panels
+from landmark_lightning.evaluation.curves import CellCurves, read_curves
+from landmark_lightning.evaluation.runs import find_runs, gather
+from tests.evaluation.conftest import MakeRecords, write_run
+
+
+def test_the_panels_of_a_dataset_share_their_axis(
+    make_records: MakeRecords, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else models could not be compared by eye; another dataset has an axis of its own."""
+    for model, dataset, seed in (("non", "aflw", 0), ("bb", "aflw", 5), ("bb", "other", 9)):
+        write_run(tmp_path, make_records(model=model, dataset=dataset, seed=seed))
+    curves = [read_curves(cell)[0] for cell in gather(find_runs(tmp_path)[0])]
+    read = [each for each in curves if each is not None]
+    assert len(read) == 3
+    axes: dict[tuple[str, str], Axes] = {}
+    draw = figures.draw_discard
+
+    def noted(made: Axes, each: CellCurves) -> None:
+        axes[each.cell.dataset, each.cell.model] = made
+        draw(made, each)
+
+    monkeypatch.setattr(figures, "draw_discard", noted)
+    assert panels.discard_panels(read).count("<svg") == 3
+    limits = {key: made.get_ylim() for key, made in axes.items()}
+    assert limits["aflw", "non"] == limits["aflw", "bb"] != limits["other", "bb"]
+    for (dataset, model), (low, high) in limits.items():
+        drawn = next(e for e in read if (e.cell.dataset, e.cell.model) == (dataset, model))
+        assert low == 0
+        assert high > max(float(curve.max()) for curve in drawn.discard.values())
