@@ -46,7 +46,7 @@ def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kw
         return instantiate(config, *args, _convert_="all", **kwargs)
     except InstantiationException as error:
         cause = error.__cause__
-        if isinstance(cause, (ValueError, TypeError)):
+        if cause is not None:
             raise ValueError(f"{config['_target_'].rpartition('.')[2]}: {cause}") from error
         raise ValueError(" ".join(str(error).split())) from error
 

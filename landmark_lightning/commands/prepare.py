@@ -128,7 +128,8 @@ def _check_protocol(
         said = f"{what} is not as its protocol says: {'; '.join(different)}"
         if strict:
             raise ValueError(
-                f"{said}; mend it, or pass dataset.strict=false to prepare what is there"
+                f"{said}; mend it, or pass dataset.protocol=null to prepare a part on purpose, or "
+                "dataset.strict=false to prepare what is there"
             )
         print(f"  Warning: {said}")
     for remark in protocol.remarks(listed):

@@ -119,7 +119,8 @@ class Sweep(BasicSweeper):
             if (other := folders.setdefault(cell.folder.path, number)) != number:
                 raise ValueError(
                     f"cells {other} and {number} of the sweep would both be written to "
-                    f"{cell.folder.path}; give them different model.name or runs_dir"
+                    f"{cell.folder.path}; put what is swept into model.name, as in "
+                    "'model.name=bb-${model.balancing.power}', or into runs_dir"
                 )
         for runs in {cell.runs for cell in cells}:
             write_plan(runs, (cell.name for cell in cells if cell.runs == runs))

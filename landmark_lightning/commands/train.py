@@ -71,6 +71,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
     dataset, model, seed = config["dataset"], config["model"], config["seed"]
     rerun = config["rerun"]
@@ -234,18 +235,23 @@ def _trainer(
     callbacks: list[Callback],
     loggers: list[Logger],
 ) -> pl.Trainer:
-    trainer: pl.Trainer = build(
-        config["trainer"],
-        allow=tuple(config["allow_targets"]),
-        max_epochs=task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
-        gradient_clip_val=task.gradient_clip if task.automatic_optimization else None,
-        callbacks=callbacks,
-        logger=loggers,
-        plugins=[DurableCheckpointIO(), GlobalBatchNorms()],
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        enable_model_summary=False,
-    )
+    own = {
+        "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
+        "gradient_clip_val": task.gradient_clip if task.automatic_optimization else None,
+        "callbacks": callbacks,
+        "logger": loggers,
+        "plugins": [DurableCheckpointIO(), GlobalBatchNorms()],
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+        "enable_model_summary": False,
+    }
+    if given := sorted((own.keys() | {"max_steps"}) & config["trainer"].keys()):
+        raise ValueError(
+            f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
+            "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
+        )
+    allow = tuple(config["allow_targets"])
+    trainer: pl.Trainer = build(config["trainer"], allow=allow, **own)
     for name, whole in (("accumulate_grad_batches", 1), ("limit_train_batches", 1.0)):
         if (given := getattr(trainer, name)) != whole:
             raise ValueError(
@@ -286,3 +292,6 @@ def _print_plan(
         f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
         + (f"\n  goes on from {resumed}" if resumed else "")
     )
+    start = getattr(datamodule.sampler, "start_epoch", 0)
+    if start >= task.schedule.epochs:
+        print(f"  Warning: model.balancing.start_epoch={start} never comes: all draws are even")

@@ -61,7 +61,12 @@ def distance_from(
                 f"model.validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
             )
         return DISTANCES[value]
-    distance = build(value, allow=allow) if isinstance(value, Mapping) else value
+    try:
+        distance = build(value, allow=allow) if isinstance(value, Mapping) else value
+    except ValueError as error:
+        if isinstance(value, Mapping) and "_target_" in value and "_partial_" not in value:
+            raise ValueError(f"{error}; a function needs _partial_:true beside it") from error
+        raise
     if not callable(distance):
         raise ValueError(f"model.validation={value!r} is no distance: it can't be called")
     return distance  # type: ignore[no-any-return]

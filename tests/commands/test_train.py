@@ -105,6 +105,12 @@ def test_the_same_seed_gives_the_same_figures(command: Command, tmp_path: Path) 
         ),
         (["model=bb", "model.balancing.precision=half"], "balancing.precision='half' must be one"),
         (["+trainer.accumulate_grad_batches=2"], "accumulate_grad_batches=2: the phases count"),
+        (["+trainer.max_epochs=1"], "trainer.max_epochs is not yours to set: the length follows"),
+        (["trainer.accelerator=tpu"], "Trainer: "),
+        (
+            ["model.validation={_target_:torch.nn.functional.l1_loss}"],
+            "a function needs _partial_:true beside it",
+        ),
         (["+trainer.limit_train_batches=0.5"], "limit_train_batches=0.5: the phases count"),
         (["compile=maybe"], "compile='maybe' must be one of false, true, cudagraph"),
         (["model.validation=chess"], "validation='chess'"),
