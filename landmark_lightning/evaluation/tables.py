@@ -143,6 +143,7 @@ MODEL: Columns = (("model", lambda cell: cell.model),)
 
 MAIN: Columns = (
     *MODEL,
+    ("seeds", lambda cell: str(len(cell.runs))),
     (f"{NME} (%)", _of_full("nme")),
     (f"{NME}, discard 30%", _of_full("discard", "30")),
     (f"{NME}, static prior 30%", _of_full("discard_prior", "30")),
@@ -151,7 +152,6 @@ MAIN: Columns = (
     ("failure AUROC", _of_full("failure_auroc")),
     ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
     (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
-    ("seeds", lambda cell: str(len(cell.runs))),
     ("epochs", _epochs),
     ("seconds", _of_run("train_seconds")),
 )
