@@ -152,7 +152,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
                     sheet.save(temporary, format="png")
         content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)
         if tracked:
-            log_results(tracked, folder, best, datamodule, config["logger"]["pictures"] > 0)
+            log_results(tracked, folder, config["logger"]["pictures"] > 0)
         for logger in loggers:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
             logger.save()

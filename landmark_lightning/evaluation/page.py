@@ -112,27 +112,24 @@ def _balancing(contents: Contents) -> str:
             for photo, draws, loss in effect.most_drawn[:SHOWN]
         )
         drawn.append(f"{cell_name(effect.cell)}, seed {effect.cell.runs[0].seed}: {named}")
-    pictures = "".join(
-        picture(
-            f"most-drawn-{cell.dataset}-{cell.normalizer}-{cell.model}",
-            f"{cell_name(cell)}, seed {seed}",
-            f"Most drawn training faces of {cell_name(cell)}: annotated and predicted landmarks",
-            jpeg,
-        )
-        for cell, seed, jpeg in contents.most_drawn
-    )
-    return "\n".join([*parts, bullets(drawn), pictures])
+    title = "Most drawn training faces"
+    return "\n".join([*parts, bullets(drawn), _sheets("most-drawn", title, contents.most_drawn)])
 
 
 def _surprises(contents: Contents) -> str:
+    return _sheets("surprise", "Faces of largest surprise", contents.surprises)
+
+
+def _sheets(kind: str, title: str, sheets: Sequence[tuple[Cell, int, bytes]]) -> str:
+    """Pictures of faces, one a cell."""
     return "".join(
         picture(
-            f"surprise-{cell.dataset}-{cell.normalizer}-{cell.model}",
+            f"{kind}-{cell.dataset}-{cell.normalizer}-{cell.model}",
             f"{cell_name(cell)}, seed {seed}",
-            f"Faces of largest surprise of {cell_name(cell)}: annotated and predicted landmarks",
+            f"{title} of {cell_name(cell)}: annotated and predicted landmarks",
             jpeg,
         )
-        for cell, seed, jpeg in contents.surprises
+        for cell, seed, jpeg in sheets
     )
 
 

@@ -5,6 +5,7 @@ Other pictures of a run are files in its folder (``faces.png``, ``surprises.png`
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -125,8 +126,6 @@ def draw_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Ima
 def log_results(
     logger: WandbLogger,
     folder: RunFolder,
-    task: LandmarkTask,
-    datamodule: FaceDataModule,
     pictures: bool = True,
 ) -> None:
     """Logs what a finished run's folder holds beyond single figures, and ``test/normalizer``.
@@ -138,9 +137,7 @@ def log_results(
 
     Args:
         logger: Where they go.
-        folder: The run's folder, with its test figures and predictions.
-        task: The trained task.
-        datamodule: What it was trained on.
+        folder: The run's folder, with its test figures, predictions and ``most_drawn.png``.
         pictures: Whether the pictures are wanted.
     """
     curves, unread = read_curves(gather([read_run(folder.metrics)])[0])
@@ -155,12 +152,13 @@ def log_results(
         run.log({axis: percent, **points})
     if not pictures:
         return
-    made = {
+    made: dict[str, Any] = {
         "test/figure4": _figure4(curves),
         "test/discard_curves": draw_discard_curves([curves]),
-        "faces/most_drawn": draw_most_drawn(task, datamodule),
     }
-    run.log({name: wandb.Image(picture) for name, picture in made.items() if picture is not None})
+    if folder.most_drawn.is_file():
+        made["faces/most_drawn"] = str(folder.most_drawn)
+    run.log({name: wandb.Image(picture) for name, picture in made.items()})
 
 
 def _figure4(curves: CellCurves) -> Figure:
