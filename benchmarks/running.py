@@ -137,6 +137,7 @@ def lean(
 ) -> Steps:
     """This library's training, as landmark-train sets it up, ``times`` steps at a call."""
     module = FaceDataModule(file, batch_size, balancing or {"refresh": "none"})
+    module.place(device)
     task = make_task(file, module, network, kind)
     callbacks: list[Callback] = [RunState(), TrainingCurves(50)]
     match balancing:

@@ -18,7 +18,8 @@ class Row:
         seconds: Median seconds of ours, for ``times`` goes.
         rival_seconds: Median seconds of the rival, for as many goes.
         speedup: Median over the rounds of rival / ours.
-        goal: What ``speedup`` should at least be; below 1 it says how much dearer ours may be.
+        goal: What ``speedup`` should at least be; below 1 it says how much dearer ours may be;
+            None: none was set.
         times: How many goes (steps, batches) a measurement holds; the table shows one.
     """
 
@@ -27,20 +28,22 @@ class Row:
     seconds: float
     rival_seconds: float
     speedup: float
-    goal: float
+    goal: float | None
     times: int = 1
 
     def __str__(self) -> str:
-        cost = self.goal < 1
-        ratio, goal = (1 / self.speedup, 1 / self.goal) if cost else (self.speedup, self.goal)
-        held = "yes" if self.speedup >= self.goal else "no"
+        ratio, cost = self.speedup, self.goal is not None and self.goal < 1
+        goal, held = "", ""
+        if self.goal is not None:
+            asked = f"at most {1 / self.goal:.4g}" if cost else f"at least {self.goal:.4g}"
+            goal, held = asked, "yes" if ratio >= self.goal else "no"
         cells = (
             self.ours,
             self.rival,
             f"{1e3 * self.seconds / self.times:.3f}",
             f"{1e3 * self.rival_seconds / self.times:.3f}",
-            f"{ratio:.3f} times its time" if cost else f"{ratio:.1f}x",
-            f"{'at most' if cost else 'at least'} {goal:.4g}",
+            f"{1 / ratio:.3f} times its time" if cost else f"{ratio:.2f}x",
+            goal,
             held,
         )
         return f"| {' | '.join(cells)} |"

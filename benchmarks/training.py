@@ -36,7 +36,7 @@ def measure(device: torch.device) -> Iterator[Row]:
             ("bbs", {"refresh": "rescore", "fraction": 0.1}, 1 / 1.25),
         ):
             ours = lean(file, device, times=TENTH, balancing=balancing)
-            timed = interleaved(ours, nobb, device, rounds=9)
+            timed = interleaved(ours, nobb, device, rounds=15)
             ours.stop()
             yield Row(f"training step of {name}", "of nobb", *timed, goal=goal, times=TENTH)
         if device.type == "cuda":

@@ -71,16 +71,30 @@ class LossBalancer(BatchSampler):
         self.floor = floor
         self.clip_quantile = clip_quantile
         self.start_epoch = start_epoch
-        self.invalid = 0
-        self.draws = torch.zeros(size, dtype=torch.int32)
-        self._ones = torch.ones(batch_size, dtype=torch.int32)
-        self._losses = weight_table(size, batch_size)
-        self._plain = power == 1 and clip_quantile is None  # then the losses are the weights
-        self._weights = self._losses if self._plain else weight_table(size, batch_size)
-        self._written = torch.full((size,), -1, dtype=torch.int32)
+        self._allocate()
+
+    def _allocate(self) -> None:
+        """Makes the tables, all losses unknown."""
+        self._invalid = 0
+        self.draws = torch.zeros(self.size, dtype=torch.int32)
+        self._ones = torch.ones(self.batch_size, dtype=torch.int32)
+        self._losses = self._weights = weight_table(self.size, self.batch_size)
+        if not self._plain:
+            self._weights = weight_table(self.size, self.batch_size)
+        self._written = torch.full((self.size,), -1, dtype=torch.int32)
         self._writes = 0
         self._ceiling, self._scale = LARGEST_LOSS, 1.0
-        self._since = size  # faces written since ceiling and scale were taken
+        self._since = self.size  # faces written since ceiling and scale were taken
+
+    @property
+    def invalid(self) -> int:
+        """How many losses were cleaned so far."""
+        return self._invalid
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the losses themselves are the weights."""
+        return self.power == 1 and self.clip_quantile is None
 
     @property
     def losses(self) -> Tensor:
@@ -173,7 +187,7 @@ class LossBalancer(BatchSampler):
 
     def _cleaned(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         finite = np.abs(values) <= LARGEST_LOSS
-        self.invalid += int((~finite | (values < 0)).sum())
+        self._invalid += int((~finite | (values < 0)).sum())
         known = [float(values[finite].max())] if finite.any() else []
         if self._losses.unknown < self.size:
             known.append(float(self._losses.values.nan_to_num(nan=0.0).max()))
@@ -201,7 +215,8 @@ class LossBalancer(BatchSampler):
         return chosen[self._written[chosen].argsort(stable=True)]
 
     @property
-    def _stretch(self) -> int:
+    def stretch(self) -> int:
+        """Batches that are cut from one source."""
         return STRETCH
 
     def _source(self, stretch: int) -> Tensor:
@@ -210,7 +225,8 @@ class LossBalancer(BatchSampler):
         # In (0, 1], so that a face of loss 0 at the front is not drawn by u = 0.
         return 1 - torch.rand(count, generator=self._generator(stretch), dtype=torch.float64)
 
-    def _draw(self, share: Tensor) -> Tensor:
+    def draw(self, share: Tensor) -> Tensor:
+        """(B,) int64, the faces of a batch, from (B,) uniform numbers in (0, 1]."""
         indices = self._indices(share)
         self.draws.index_add_(0, indices, self._ones[: len(indices)])
         return indices
@@ -244,7 +260,7 @@ class LossBalancer(BatchSampler):
             "written": self._written.clone(),
             "writes": self._writes,
             "draws": self.draws.clone(),
-            "invalid": self.invalid,
+            "invalid": self._invalid,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -253,11 +269,7 @@ class LossBalancer(BatchSampler):
         Raises:
             ValueError: The state is of another number of faces.
         """
-        if len(state["losses"]) != self.size:
-            raise ValueError(
-                f"the saved balancer knows {len(state['losses'])} faces, the training set has "
-                f"{self.size}; it was prepared anew since, so start with rerun=true"
-            )
+        self._check_size(state)
         super().load_state_dict(state)
         self._losses.replace(state["losses"])
         self._ceiling, self._scale = float(state["ceiling"]), float(state["scale"])
@@ -265,4 +277,11 @@ class LossBalancer(BatchSampler):
         if not self._plain:
             self._weights.replace(self._weight(state["losses"]))
         self._written, self._writes = state["written"].clone(), int(state["writes"])
-        self.draws, self.invalid = state["draws"].clone(), int(state["invalid"])
+        self.draws, self._invalid = state["draws"].clone(), int(state["invalid"])
+
+    def _check_size(self, state: dict[str, Any]) -> None:
+        if len(state["losses"]) != self.size:
+            raise ValueError(
+                f"the saved balancer knows {len(state['losses'])} faces, the training set has "
+                f"{self.size}; it was prepared anew since, so start with rerun=true"
+            )

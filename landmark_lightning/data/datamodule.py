@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from landmark_lightning.data.balancing import LossBalancer
+from landmark_lightning.data.device_draws import DeviceBalancer, DeviceDraws
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import (
     MEMORY_SHARE,
@@ -121,6 +122,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.val_faces = faces_from(faces, "train", held, streamed)
         knobs = dict(balancing or {"refresh": "none"})
         refresh = check("model.balancing.refresh", knobs.pop("refresh", None))
+        self.device_draws: DeviceDraws | None = None
         self.sampler: BatchSampler
         if refresh == "none":
             self.sampler = BatchSampler(len(kept), batch_size, seed)
@@ -168,8 +170,33 @@ class FaceDataModule(pl.LightningDataModule):
             line += f": LPBB draws by losses {ahead} old; data.prefetch=0 is exact"
         return line
 
-    def train_dataloader(self) -> FaceBatches:
+    def draw_on(self, device: torch.device) -> DeviceDraws | None:
+        """Leaves draw and gather to the training step; call ``draw_on_host`` when it ends.
+
+        Args:
+            device: The training device.
+
+        Returns:
+            What the step draws from, or None: the images are not on this device.
+        """
+        faces = self.train_faces
+        if not isinstance(faces, ResidentFaces) or faces.images.device != device:
+            return None
+        if isinstance(self.sampler, LossBalancer):
+            self.sampler = DeviceBalancer(self.sampler, device)
+        self.device_draws = DeviceDraws(self.sampler, faces, device)
+        return self.device_draws
+
+    def draw_on_host(self) -> None:
+        """Takes draw and gather back, and the losses that the balancer knows by now."""
+        if isinstance(self.sampler, DeviceBalancer):
+            self.sampler = self.sampler.on_host()
+        self.device_draws = None
+
+    def train_dataloader(self) -> FaceBatches | DeviceDraws:
         """Batches as the sampler draws them; none is drawn ahead of the losses but to prefetch."""
+        if self.device_draws is not None:
+            return self.device_draws
         return FaceBatches(self.train_faces, self.sampler, self.prefetch, *self._ranks())
 
     def val_dataloader(self) -> FaceBatches:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
 
@@ -47,19 +48,30 @@ class BatchSampler(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         """The epoch's remaining batches, (B,) int64 each, each drawn when it is asked for."""
-        batches, length = len(self), self._stretch
+        for source, start in self.turns():
+            yield self.draw(torch.from_numpy(source[start : start + self.batch_size]))
+
+    def turns(self) -> Iterator[tuple[NDArray[Any], int]]:
+        """For each of the epoch's remaining batches the source that it is cut from, and where.
+
+        The same array serves a stretch of batches; the last one of an epoch is cut off by its end.
+        """
+        batches, length = len(self), self.stretch
         stretch, source = -1, torch.empty(0).numpy()
         while self.position < batches:
             wanted, place = divmod(self.position, length)
             if wanted != stretch:
                 stretch, source = wanted, self._source(wanted).numpy()
-            start = place * self.batch_size
             self.position += 1
-            yield self._draw(torch.from_numpy(source[start : start + self.batch_size]))
+            yield source, place * self.batch_size
         self.epoch, self.position = self.epoch + 1, 0
 
+    def draw(self, share: Tensor) -> Tensor:
+        """(B,) int64, the faces of a batch, from (B,) its share of the source."""
+        return share
+
     @property
-    def _stretch(self) -> int:
+    def stretch(self) -> int:
         """Batches that are cut from one source."""
         return len(self)
 
@@ -71,10 +83,6 @@ class BatchSampler(Sampler[Tensor]):
         sequence = np.random.SeedSequence([self.seed, self.epoch, stretch])
         mixed = sequence.generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
-
-    def _draw(self, share: Tensor) -> Tensor:
-        """(B,) a batch's indices from its share of the source."""
-        return share
 
     def state_dict(self) -> dict[str, Any]:
         """Position in the run."""

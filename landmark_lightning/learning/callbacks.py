@@ -41,6 +41,12 @@ class OnlineBalancing(Callback):
 
     def __init__(self, score: str = "total") -> None:
         self.score = check("model.balancing.score", score)
+        self.in_step = False  # whether the training step itself updates the balancer
+
+    def losses(self, outputs: dict[str, Tensor]) -> Tensor:
+        """(B,) losses that draws go by, of what ``LandmarkTask.losses`` gave."""
+        losses = outputs["coordinates"]
+        return losses + outputs["validation"] if self.score == "total" else losses
 
     def on_train_batch_end(
         self,
@@ -51,9 +57,9 @@ class OnlineBalancing(Callback):
         batch_idx: int,
     ) -> None:
         """Updates the balancer."""
-        losses: Tensor = outputs["coordinates"]
-        if self.score == "total":
-            losses = losses + outputs["validation"]
+        if self.in_step:
+            return
+        losses = self.losses(outputs)
         drawn = batch.get("drawn", batch["index"])
         _datamodule(trainer).balancer.update(drawn, gathered(losses, len(drawn)))
 

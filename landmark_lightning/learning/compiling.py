@@ -4,11 +4,13 @@
 so checkpoints are those of any run.
 
 ``GraphedTask`` makes a step static: fixed shapes, fixed addresses, nothing read on the host. After
-a few ordinary steps CUDA records one and replays it for all that follow: augmentation, forward,
-backward, clipping and optimizer. Draw, gather and the update of LPBB's losses stay ordinary calls
-before and after. Not captured are steps of a new phase or batch size, until they too have run a
-few times. **The capture was never run by us on CUDA hardware**; the static step was, on a CPU,
-where it ends in the weights of an ordinary training.
+a few ordinary steps CUDA records one and replays it for all that follow: draw, gather,
+augmentation, forward, backward, clipping, optimizer and the update of bbo's losses. Steps of a new
+phase or batch size run as they are until they too have run a few times. Where the images are not
+on the device, draw, gather and update stay ordinary calls before and after.
+
+**The capture was never run by us on CUDA hardware.** On a CPU the tests record the operations of a
+step and replay them, which ends in the weights of an ordinary training.
 """
 
 import inspect
@@ -16,15 +18,24 @@ import time
 from typing import Any
 
 import torch
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.device_draws import DeviceBalancer, DeviceDraws
 from landmark_lightning.data.faces import Batch
+from landmark_lightning.learning.callbacks import OnlineBalancing
 from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.targets import build
 
 WARM_UP = 3
 """Ordinary steps before a capture, which let the libraries choose their algorithms."""
+
+
+def captures(device: torch.device) -> bool:
+    """Whether steps on a device can be recorded and replayed."""
+    return device.type == "cuda"
 
 
 def compile_network(network: nn.Module) -> None:
@@ -53,6 +64,8 @@ class StaticStep:
         optimizer: Its optimizer.
         batch: A batch of the shapes to come.
         clip: Largest norm of the gradient; None: any.
+        draws: Where the step draws and gathers its batch, or None: each batch is given to it.
+        online: Says by which losses the step updates the balancer; None: it does not.
     """
 
     def __init__(
@@ -61,14 +74,21 @@ class StaticStep:
         optimizer: torch.optim.Optimizer,
         batch: Batch,
         clip: float | None,
+        draws: DeviceDraws | None = None,
+        online: OnlineBalancing | None = None,
     ) -> None:
         self.task = task
         self.optimizer = optimizer
         self.clip = clip
-        self.batch = {name: torch.empty_like(batch[name]) for name in ("image", "landmarks")}
+        self.faces = len(batch["index"])
+        self.draws = draws
+        self.online = online
+        self.batch: Batch = {}
+        if draws is None:
+            self.batch = {name: torch.empty_like(batch[name]) for name in ("image", "landmarks")}
         self.outputs: dict[str, Tensor] = {}
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.capturing = task.device.type == "cuda"
+        self.capturing = captures(task.device)
         self.warm = 0
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -88,6 +108,7 @@ class StaticStep:
     def compute(self) -> None:
         """The step itself, as it is captured."""
         device = self.task.device.type
+        batch = self.batch if self.draws is None else self.draws.batch(self.faces)
         self.optimizer.zero_grad(set_to_none=True)
         # A cache of cast weights would outlive the graph's memory.
         with torch.autocast(
@@ -96,13 +117,16 @@ class StaticStep:
             enabled=torch.is_autocast_enabled(device),
             cache_enabled=False,
         ):
-            outputs = self.task.losses(self.batch)
+            outputs = self.task.losses(batch)
         with torch.autocast(device, enabled=False):  # else it would round gradients as well
             outputs["loss"].backward()
             if self.clip is not None:
                 nn.utils.clip_grad_norm_(self.task.network.parameters(), self.clip)
             self.optimizer.step()
         self.outputs = {name: value.detach() for name, value in outputs.items()}
+        if self.online is not None and self.draws is not None:
+            assert isinstance(self.draws.sampler, DeviceBalancer)
+            self.draws.sampler.update(batch["index"], self.online.losses(self.outputs))
 
     def _compute_aside(self) -> None:
         """An ordinary step on a stream of its own, as a capture asks for."""
@@ -138,16 +162,41 @@ class GraphedTask(LandmarkTask):
         return False
 
     def on_fit_start(self) -> None:
-        """Forgets the graphs of an earlier training."""
+        """Forgets the graphs of an earlier training, and takes over who draws."""
         self.static: dict[tuple[int, int], StaticStep] = {}
         if self.trainer.scaler is not None:
             raise ValueError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
         if self.trainer.world_size > 1:
             raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
+        datamodule = self._datamodule()
+        self.draws = datamodule.draw_on(self.device)
+        if self.draws is None:
+            print(
+                f"compile=cudagraph: the images are not on the device ({datamodule.residency}), "
+                "so draw and gather are not captured"
+            )
+        online = [each for each in self._callbacks() if isinstance(each, OnlineBalancing)]
+        self.online = online[0] if online else None
+        if self.online is not None:
+            self.online.in_step = self.draws is not None
+
+    def on_fit_end(self) -> None:
+        """Gives back what ``on_fit_start`` took over."""
+        self._datamodule().draw_on_host()
+        if self.online is not None:
+            self.online.in_step = False
+
+    def _datamodule(self) -> FaceDataModule:
+        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(datamodule, FaceDataModule)
+        return datamodule
+
+    def _callbacks(self) -> list[Callback]:
+        return self.trainer.callbacks  # type: ignore[attr-defined]
 
     def on_train_start(self) -> None:
         """Puts the rate on the device again: a checkpoint's is on the host."""
-        if self.device.type == "cuda":
+        if captures(self.device):
             for group in self.trainer.optimizers[0].param_groups:
                 group["lr"] = torch.as_tensor(group["lr"], device=self.device)
 
@@ -155,12 +204,14 @@ class GraphedTask(LandmarkTask):
         """One step; its results are overwritten by the next."""
         optimizer: Any = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
-        phase, size = self.schedule.index(self.global_step), len(batch["image"])
+        phase, size = self.schedule.index(self.global_step), len(batch["index"])
         step = self.static.get((phase, size))
         if step is None:
             # Graphs of a phase that is over would hold memory.
             self.static = {key: kept for key, kept in self.static.items() if key[0] == phase}
-            step = StaticStep(self, optimizer.optimizer, batch, self.gradient_clip)
+            step = StaticStep(
+                self, optimizer.optimizer, batch, self.gradient_clip, self.draws, self.online
+            )
             self.static[phase, size] = step
         # LightningOptimizer counts the steps; its own way to make one can't be replayed.
         optimizer._on_before_step()
@@ -171,7 +222,7 @@ class GraphedTask(LandmarkTask):
         return outputs
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
-        if self.device.type != "cuda":
+        if not captures(self.device):
             return super()._build_optimizer()
         # A graph reads the rate from the device, and so the counters of Adam's kind.
         rate: Any = torch.tensor(self.schedule.phases[0].lr, device=self.device)

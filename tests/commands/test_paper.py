@@ -50,7 +50,7 @@ def test_the_rest_of_section_5() -> None:
     assert phases["gradient_clip"] is None
     assert phases["mean_shape"] is False
     assert phases["optimizer"] == {
-        "_target_": "torch.optim.SGD", "momentum": 0.9, "weight_decay": 5e-4
+        "_target_": "torch.optim.SGD", "momentum": 0.9, "weight_decay": 5e-4, "fused": True
     }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_nothing_is_drawn_ahead_without_prefetch(dots: FaceFile) -> None:
     drawn: list[int] = []
 
     class Watched(BatchSampler):
-        def _draw(self, share: torch.Tensor) -> torch.Tensor:
+        def draw(self, share: torch.Tensor) -> torch.Tensor:
             drawn.append(len(share))
             return share
 

@@ -1,7 +1,8 @@
 """A small task on the dotted faces, built as landmark-train builds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -55,10 +56,17 @@ def task_arguments(faces: FaceFile, steps_per_epoch: int) -> dict[str, Any]:
 
 @pytest.fixture
 def make_task(dots: FaceFile) -> MakeTask:
-    """Makes a task and its datamodule; keyword arguments replace the task's."""
+    """Makes a task and its datamodule; keyword arguments replace the task's.
 
-    def make(refresh: str = "none", **changes: Any) -> tuple[LandmarkTask, FaceDataModule]:  # noqa: ANN401
-        module = FaceDataModule(dots, batch_size=10, balancing={"refresh": refresh})
+    ``knobs`` are those of LPBB.
+    """
+
+    def make(
+        refresh: str = "none",
+        knobs: Mapping[str, Any] = MappingProxyType({}),
+        **changes: Any,  # noqa: ANN401
+    ) -> tuple[LandmarkTask, FaceDataModule]:
+        module = FaceDataModule(dots, batch_size=10, balancing={"refresh": refresh, **knobs})
         return LandmarkTask(**(task_arguments(dots, len(module.sampler)) | changes)), module
 
     return make

@@ -1,23 +1,63 @@
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
 
-from landmark_lightning.learning.callbacks import OnlineBalancing, TrainingCurves
-from landmark_lightning.learning.compiling import GraphedTask, compile_network
+from landmark_lightning.data.balancing import LossBalancer
+from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.learning.callbacks import OnlineBalancing, Rescoring, TrainingCurves
+from landmark_lightning.learning.compiling import GraphedTask, StaticStep, compile_network
 from landmark_lightning.learning.task import LandmarkTask, load_task
+from tests.learning import recorded_graph
 from tests.learning.conftest import PHASES, MakeTask
+from tests.learning.recorded_graph import RecordedGraph
 
 PAPER = {"shift": 0.2, "rotation": 1.0, "noise": 0.2, "occlusion": 0.5, "contrast": 30.0}
 
 
-def _trained(make_task: MakeTask, kind: type[LandmarkTask], **settings: Any) -> pl.Trainer:  # noqa: ANN401
-    """A training over all phases, with clipping and balancing."""
+LONG = [{"loss": "l2", "lr": 0.003, "epochs": 5}, {"loss": "wing", "lr": 0.003, "epochs": 2}]
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "AdamW": {"_target_": "torch.optim.AdamW", "fused": True},
+    "SGD": {"_target_": "torch.optim.SGD", "momentum": 0.9, "fused": True},
+}
+MODELS: dict[str, tuple[str, dict[str, float], Callable[[], list[Callback]]]] = {
+    "nobb": ("none", {}, list),
+    "bbo": ("online", {}, lambda: [OnlineBalancing()]),
+    "bbo with knobs": (
+        "online",
+        {"power": 0.5, "floor": 0.2, "start_epoch": 1},
+        lambda: [OnlineBalancing("coordinates")],
+    ),
+    "bb": ("rescore", {}, lambda: [Rescoring(0.3)]),
+    "bbs": ("rescore", {}, lambda: [Rescoring(0.3, 0.2)]),
+}
+
+
+def _trained(
+    make_task: MakeTask,
+    kind: type[LandmarkTask],
+    model: str = "bbo",
+    optimizer: str = "AdamW",
+    **settings: Any,  # noqa: ANN401
+) -> pl.Trainer:
+    """A training with clipping over two phases; each epoch has five batches of 10 and one of 4."""
+    refresh, knobs, callbacks = MODELS[model]
     pl.seed_everything(0, verbose=False)
-    phases = PHASES | {"gradient_clip": 1.0}
-    task, module = make_task("online", phases=phases, augmentation=PAPER)
+    phases = PHASES | {
+        "list": LONG,
+        "decay": "cosine",
+        "gradient_clip": 1.0,
+        "optimizer": OPTIMIZERS[optimizer],
+    }
+    task, module = make_task(refresh, knobs, phases=phases, augmentation=PAPER)
     task.__class__ = kind
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -28,27 +68,131 @@ def _trained(make_task: MakeTask, kind: type[LandmarkTask], **settings: Any) -> 
         num_sanity_val_steps=0,
         max_epochs=task.schedule.epochs,
         gradient_clip_val=1.0 if kind is LandmarkTask else None,
-        callbacks=[OnlineBalancing(), TrainingCurves()],
+        callbacks=[*callbacks(), TrainingCurves(7)],
         **settings,
     )
     trainer.fit(task, datamodule=module)
     return trainer
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_static_steps_end_in_the_weights_of_ordinary_ones(
-    make_task: MakeTask,
-    precision: Any,  # noqa: ANN401
-) -> None:
+def _balancer(trainer: pl.Trainer) -> LossBalancer:
+    datamodule = trainer.datamodule  # type: ignore[attr-defined]
+    assert type(datamodule.balancer) is LossBalancer  # given back when the training ended
+    return datamodule.balancer
+
+
+def _same(ours: pl.Trainer, other: pl.Trainer, atol: float = 0.0) -> None:
+    """Weights, statistics and, where there is one, the balancer end the same."""
+    assert ours.global_step == other.global_step == 42
+    expected = other.lightning_module.state_dict()
+    for name, value in ours.lightning_module.state_dict().items():
+        wanted = expected[name].nan_to_num().to(value.dtype)
+        assert torch.allclose(value.nan_to_num(), wanted, rtol=0, atol=atol), name
+    if isinstance(ours.datamodule.sampler, LossBalancer):  # type: ignore[attr-defined]
+        mine, theirs = _balancer(ours), _balancer(other)
+        assert torch.equal(mine.draws, theirs.draws)
+        assert torch.equal(mine._written, theirs._written)
+        assert torch.allclose(mine.losses, theirs.losses, rtol=100 * atol, atol=0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_static_steps_end_in_the_weights_of_ordinary_ones(make_task: MakeTask, model: str) -> None:
     """Over all phases, an odd last batch in each epoch, the schedule's rates and LPBB's draws."""
-    plain, static = (
-        _trained(make_task, kind, precision=precision) for kind in (LandmarkTask, GraphedTask)
-    )
-    assert static.global_step == plain.global_step > 20
-    expected = plain.lightning_module.state_dict()
-    for name, value in static.lightning_module.state_dict().items():
-        assert torch.equal(value.nan_to_num(), expected[name].nan_to_num()), name
+    plain, static = (_trained(make_task, kind, model) for kind in (LandmarkTask, GraphedTask))
+    _same(static, plain)
     assert static.optimizers[0].param_groups[0]["lr"] == plain.optimizers[0].param_groups[0]["lr"]
+
+
+def test_static_steps_in_bf16_end_in_the_weights_of_ordinary_ones(make_task: MakeTask) -> None:
+    plain, static = (
+        _trained(make_task, kind, precision="bf16-mixed") for kind in (LandmarkTask, GraphedTask)
+    )
+    _same(static, plain)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_replayed_steps_end_in_the_weights_of_ordinary_ones(
+    make_task: MakeTask, model: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole step is replayed: draw, gather, augmentation, ..., update; no Python runs."""
+    recorded_graph.use(monkeypatch)
+    monkeypatch.setattr("landmark_lightning.learning.compiling.WARM_UP", 1000)
+    ordinary = _trained(make_task, GraphedTask, model, optimizer)
+    assert not RecordedGraph.made
+    monkeypatch.setattr("landmark_lightning.learning.compiling.WARM_UP", 3)
+    replayed = _trained(make_task, GraphedTask, model, optimizer)
+    _same(replayed, ordinary)
+    # Of five epochs three batches of 10 and three of 4 warm up, and three of 10 of the last two.
+    assert [graph.replays for graph in RecordedGraph.made] == [22, 2, 7]
+
+
+class _OneDevice(TorchDispatchMode):
+    """Refuses operations on tensors of another device."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.device = device
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        result = func(*args, **(kwargs or {}))
+        for value in tree_flatten((args, kwargs, result))[0]:
+            if isinstance(value, torch.Tensor):
+                assert value.device == self.device, func
+        return result
+
+
+def test_no_part_of_a_step_comes_from_the_host(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On tensors without values: to read one, or to mix it with one of the host, is an error."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # has no such device
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
+    task, module = make_task("online", augmentation=PAPER)
+    draws, meta = module.draw_on(torch.device("cpu")), torch.device("meta")
+    assert draws is not None
+    batch = next(iter(draws))
+    for holder in (draws, draws.sampler):
+        holder.__dict__ |= {
+            name: value.to(meta)
+            for name, value in vars(holder).items()
+            if isinstance(value, torch.Tensor)
+        } | {"device": meta}
+    draws.faces.to(meta)
+    nothing = Mock(spec=torch.optim.Optimizer)  # torch's refuse this device
+    step = StaticStep(task.to(meta), nothing, batch, 1.0, draws, OnlineBalancing())
+    with _OneDevice(meta):
+        step.compute()
+    nothing.step.assert_called_once()
+    assert all(value.device == meta for value in step.outputs.values())
+    gradients = [weight.grad for weight in task.network.parameters()]
+    assert all(gradient is not None and gradient.device == meta for gradient in gradients)
+
+
+def test_images_in_the_file_are_given_to_the_graph(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Draw, gather and update are ordinary calls then."""
+    plain = _trained(make_task, LandmarkTask)
+    recorded_graph.use(monkeypatch)
+    monkeypatch.setattr(FaceDataModule, "draw_on", lambda self, device: None)
+    replayed = _trained(make_task, GraphedTask)
+    _same(replayed, plain, atol=1e-6)
+    assert "images are not on the device" in capsys.readouterr().out
+    assert [graph.replays for graph in RecordedGraph.made] == [22, 2, 7]
+
+
+def test_a_step_that_can_t_be_captured_runs_as_it_is(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here SGD reads its rate on the host, which no graph allows."""
+    monkeypatch.setitem(OPTIMIZERS, "SGD", {"_target_": "torch.optim.SGD", "foreach": True})
+    plain = _trained(make_task, LandmarkTask, "bbo", "SGD")
+    recorded_graph.use(monkeypatch)
+    _same(_trained(make_task, GraphedTask, "bbo", "SGD"), plain, atol=1e-6)
+    assert "this step can't be captured" in capsys.readouterr().out
+    assert all(graph.replays == 0 for graph in RecordedGraph.made)
 
 
 def test_a_step_that_moved_on_frees_the_graphs_of_the_phase_before(make_task: MakeTask) -> None:
