@@ -69,16 +69,30 @@ def interleaved(
     Returns:
         Median seconds of ours, of the rival, and the median over the rounds of rival / ours.
     """
-    seconds: tuple[list[float], list[float]] = ([], [])
+    return medians(timed_rounds(ours, rival, device, rounds))
+
+
+def timed_rounds(
+    ours: Callable[[], object], rival: Callable[[], object], device: torch.device, rounds: int
+) -> list[tuple[float, float]]:
+    """The rounds of ``interleaved``: seconds of ours and of the rival."""
+    seconds = []
     for number in range(-1, rounds):
-        pair = list(zip((ours, rival), seconds, strict=True))
-        for way, taken in pair if number % 2 else reversed(pair):
+        taken = {}
+        for way in (ours, rival) if number % 2 else (rival, ours):
             started = _now(device)
             way()
-            if number >= 0:
-                taken.append(_now(device) - started)
-    ratios = [theirs / mine for mine, theirs in zip(*seconds, strict=True)]
-    return statistics.median(seconds[0]), statistics.median(seconds[1]), statistics.median(ratios)
+            taken[way] = _now(device) - started
+        if number >= 0:
+            seconds.append((taken[ours], taken[rival]))
+    return seconds
+
+
+def medians(seconds: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """What ``interleaved`` returns, of timed rounds."""
+    mine, theirs = zip(*seconds, strict=True)
+    ratios = [rival / ours for ours, rival in seconds]
+    return statistics.median(mine), statistics.median(theirs), statistics.median(ratios)
 
 
 def _now(device: torch.device) -> float:
