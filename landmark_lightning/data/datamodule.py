@@ -170,25 +170,27 @@ class FaceDataModule(pl.LightningDataModule):
             line += f": LPBB draws by losses {ahead} old; data.prefetch=0 is exact"
         return line
 
-    def draw_on(self, device: torch.device) -> DeviceDraws | None:
-        """Leaves draw and gather to the training step; call ``draw_on_host`` when it ends.
+    def draw_on(self, device: torch.device, in_step: bool = False) -> DeviceDraws | None:
+        """Draws and gathers on a device, LPBB's losses there, until ``draw_on_host``.
 
         Args:
             device: The training device.
+            in_step: Whether the training step itself draws.
 
         Returns:
-            What the step draws from, or None: the images are not on this device.
+            What the batches come from, or None: the images are not on this device.
         """
         faces = self.train_faces
         if not isinstance(faces, ResidentFaces) or faces.images.device != device:
             return None
+        self.draw_on_host()
         if isinstance(self.sampler, LossBalancer):
             self.sampler = DeviceBalancer(self.sampler, device)
-        self.device_draws = DeviceDraws(self.sampler, faces, device)
+        self.device_draws = DeviceDraws(self.sampler, faces, device, in_step)
         return self.device_draws
 
     def draw_on_host(self) -> None:
-        """Takes draw and gather back, and the losses that the balancer knows by now."""
+        """Takes draw, gather and the losses that the balancer knows by now back."""
         if isinstance(self.sampler, DeviceBalancer):
             self.sampler = self.sampler.on_host()
         self.device_draws = None

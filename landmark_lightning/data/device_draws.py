@@ -1,6 +1,6 @@
-"""Draw, gather and update on the training device, for steps that a CUDA graph replays.
+"""Draw, gather and update on the training device, where no step waits for the host.
 
-A replayed step runs no Python, so nothing here is read on the host: the random numbers of many
+Nothing here is read on the host, so that a CUDA graph may replay it: the random numbers of many
 batches are put on the device at once, and a counter there says which are the next ones.
 """
 
@@ -181,21 +181,28 @@ class DeviceBalancer(LossBalancer):
 
 
 class DeviceDraws:
-    """Batches that the training step itself draws and gathers; what Lightning iterates over.
-
-    Each batch it gives holds ``index`` alone, (B,) int64, which the step fills.
+    """Whole batches of faces, drawn and gathered on the device; what Lightning iterates over.
 
     Args:
         sampler: A DeviceBalancer, or a BatchSampler.
         faces: The faces, whose images lie on the device.
         device: The training device.
+        in_step: Whether the training step calls ``batch`` itself. Then what is iterated over holds
+            ``index`` alone, (B,) int64, which ``batch`` fills.
     """
 
-    def __init__(self, sampler: BatchSampler, faces: ResidentFaces, device: torch.device) -> None:
+    def __init__(
+        self,
+        sampler: BatchSampler,
+        faces: ResidentFaces,
+        device: torch.device,
+        in_step: bool = False,
+    ) -> None:
         # As a DataLoader names them: Lightning tells the sampler the epoch.
         self.sampler, self.batch_sampler = sampler, None
         self.faces = faces
         self.device = device
+        self.in_step = in_step
         self.source: Tensor | None = None
         self.place = torch.zeros((), dtype=torch.int64, device=device)
         self.index = torch.zeros(sampler.batch_size, dtype=torch.int64, device=device)
@@ -209,7 +216,8 @@ class DeviceDraws:
             if source is not stretch:
                 stretch = source
                 self._put(torch.from_numpy(source), start)
-            yield {"index": self.index[: len(source) - start]}
+            told = self.index[: len(source) - start]
+            yield {"index": told} if self.in_step else self.batch(len(told))
 
     def _put(self, source: Tensor, start: int) -> None:
         if self.source is None:  # made once, since a graph remembers where it is
@@ -227,5 +235,6 @@ class DeviceDraws:
         assert self.source is not None
         share = self.source.index_select(0, self.place + torch.arange(count, device=self.device))
         self.place += count
-        index = self.index[:count].copy_(self.sampler.draw(share))
-        return self.faces[index]
+        drawn = self.sampler.draw(share)
+        self.index[:count].copy_(drawn)
+        return self.faces[drawn]

@@ -25,10 +25,19 @@ def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
     return datamodule
 
 
+def draws_on(device: torch.device) -> bool:
+    """Whether bbo's losses stay on a device: where the host need not wait for its steps.
+
+    Not where deterministic algorithms are asked for: CUDA's cumulative sum is none.
+    """
+    return device.type == "cuda" and not torch.are_deterministic_algorithms_enabled()
+
+
 class OnlineBalancing(Callback):
     """BBO: after every batch, the losses of its own forward pass become its faces' losses.
 
-    A face that is not drawn keeps its old loss, also where those of a new phase are larger.
+    A face that is not drawn keeps its old loss, also where those of a new phase are larger. On a
+    single GPU that holds the images, losses and draws stay there, so that no step is waited for.
 
     Args:
         score: ``total`` loss of a face, or that of its ``coordinates`` alone.
@@ -47,6 +56,15 @@ class OnlineBalancing(Callback):
         """(B,) losses that draws go by, of what ``LandmarkTask.losses`` gave."""
         losses = outputs["coordinates"]
         return losses + outputs["validation"] if self.score == "total" else losses
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts the losses on the device."""
+        if trainer.world_size == 1 and draws_on(pl_module.device):
+            _datamodule(trainer).draw_on(pl_module.device)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes them back."""
+        _datamodule(trainer).draw_on_host()
 
     def on_train_batch_end(
         self,

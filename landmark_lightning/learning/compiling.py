@@ -169,7 +169,7 @@ class GraphedTask(LandmarkTask):
         if self.trainer.world_size > 1:
             raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
         datamodule = self._datamodule()
-        self.draws = datamodule.draw_on(self.device)
+        self.draws = datamodule.draw_on(self.device, in_step=True)
         if self.draws is None:
             print(
                 f"compile=cudagraph: the images are not on the device ({datamodule.residency}), "

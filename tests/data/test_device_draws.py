@@ -98,13 +98,18 @@ def test_a_state_of_other_faces_is_refused() -> None:
 
 @pytest.mark.parametrize("refresh", ["none", "online"])
 @pytest.mark.parametrize("batches_at_once", [2, 1024])
+@pytest.mark.parametrize("in_step", [False, True])
 def test_batches_are_those_that_the_host_draws(
-    dots: FaceFile, refresh: str, batches_at_once: int, monkeypatch: pytest.MonkeyPatch
+    dots: FaceFile,
+    refresh: str,
+    batches_at_once: int,
+    in_step: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Over epochs, a stretch that ends within one and a run that goes on within one."""
     monkeypatch.setattr("landmark_lightning.data.balancing.STRETCH", batches_at_once)
     host, ours = (FaceDataModule(dots, 10, {"refresh": refresh}, seed=5) for _ in range(2))
-    draws = ours.draw_on(CPU)
+    draws = ours.draw_on(CPU, in_step)
     assert draws is not None
     assert ours.train_dataloader() is draws
     batches = host.train_dataloader()
@@ -115,7 +120,7 @@ def test_batches_are_those_that_the_host_draws(
             module.balancer.update(torch.arange(54), losses)
     for epoch in range(3):
         for number, (told, expected) in enumerate(zip(draws, batches, strict=True)):
-            batch = draws.batch(len(told["index"]))
+            batch = draws.batch(len(told["index"])) if in_step else told
             assert batch.keys() == expected.keys()
             for name, value in batch.items():
                 assert torch.equal(value, expected[name]), name
@@ -147,7 +152,7 @@ def test_nothing_is_read_on_the_host_nor_brought_from_it(
     faces, meta = module.train_faces, torch.device("meta")
     assert isinstance(faces, ResidentFaces)
     balancer = DeviceBalancer(LossBalancer(54, 10, **knobs), CPU)
-    draws = DeviceDraws(balancer, faces, CPU)
+    draws = DeviceDraws(balancer, faces, CPU, in_step=True)
     told = next(iter(draws))
     for holder in (balancer, draws):
         for name, value in vars(holder).items():

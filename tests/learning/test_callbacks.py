@@ -5,12 +5,16 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
+from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.data.device_draws import DeviceBalancer
+from landmark_lightning.learning import callbacks
 from landmark_lightning.learning.callbacks import (
     OnlineBalancing,
     Rescoring,
     TrainingCurves,
     TrainingProgress,
+    draws_on,
 )
 from landmark_lightning.learning.task import LandmarkTask
 from tests.learning.conftest import PHASES, MakeTask
@@ -19,7 +23,7 @@ from tests.learning.conftest import PHASES, MakeTask
 def _fit(
     task: LandmarkTask,
     module: FaceDataModule,
-    callbacks: list[pl.Callback],
+    given: list[pl.Callback],
     epochs: int = 1,
     bar: bool = False,
 ) -> pl.Trainer:
@@ -31,18 +35,19 @@ def _fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         max_epochs=epochs,
-        callbacks=callbacks,
+        callbacks=given,
     )
     trainer.fit(task, datamodule=module)
     return trainer
 
 
 class Draws(pl.Callback):
-    """Notes the balancer's losses before and after each batch's update, and the batch."""
+    """Notes each batch, its losses and what kinds of sampler drew."""
 
     def __init__(self) -> None:
         self.batches: list[torch.Tensor] = []
         self.losses: list[torch.Tensor] = []
+        self.kinds: set[type] = set()
 
     def on_train_batch_end(
         self,
@@ -54,6 +59,7 @@ class Draws(pl.Callback):
     ) -> None:
         self.batches.append(batch["index"])
         self.losses.append(outputs["coordinates"] + outputs["validation"])
+        self.kinds.add(type(trainer.datamodule.sampler))  # type: ignore[attr-defined]
 
 
 def test_online_balancing_writes_the_training_losses(make_task: MakeTask) -> None:
@@ -77,6 +83,41 @@ def test_online_balancing_by_coordinates(make_task: MakeTask) -> None:
     for score, expected in (("total", 7.0), ("coordinates", 2.0)):
         OnlineBalancing(score).on_train_batch_end(trainer, task, outputs, batch, 0)
         assert float(module.balancer.losses[3]) == expected
+
+
+def test_online_balancing_on_the_device_is_the_same(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches, losses and what the balancer knows in the end; nothing is drawn ahead."""
+    runs = []
+    for on_device in (False, True):
+        monkeypatch.setattr(callbacks, "draws_on", lambda device, said=on_device: said)
+        pl.seed_everything(0, verbose=False)
+        task, module = make_task("online")
+        draws = Draws()
+        _fit(task, module, [OnlineBalancing(), draws, TrainingCurves(4)], epochs=3)
+        assert draws.kinds == {DeviceBalancer if on_device else LossBalancer}
+        assert type(module.balancer) is LossBalancer
+        assert module.device_draws is None
+        runs.append((draws, module.balancer))
+    (host, on_host), (device, of_device) = runs
+    for batch, expected in zip(device.batches, host.batches, strict=True):
+        assert torch.equal(batch, expected)
+    for losses, expected in zip(device.losses, host.losses, strict=True):
+        assert torch.equal(losses, expected)
+    assert torch.equal(of_device.losses, on_host.losses)
+    assert torch.equal(of_device.draws, on_host.draws)
+
+
+def test_losses_stay_on_a_gpu_unless_all_must_be_deterministic() -> None:
+    gpu = torch.device("cuda:0")
+    assert draws_on(gpu)
+    assert not draws_on(torch.device("cpu"))
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert not draws_on(gpu)
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_rescoring_scores_every_face_as_it_stands(make_task: MakeTask) -> None:

@@ -150,7 +150,7 @@ def test_no_part_of_a_step_comes_from_the_host(
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
     task, module = make_task("online", augmentation=PAPER)
-    draws, meta = module.draw_on(torch.device("cpu")), torch.device("meta")
+    draws, meta = module.draw_on(torch.device("cpu"), in_step=True), torch.device("meta")
     assert draws is not None
     batch = next(iter(draws))
     for holder in (draws, draws.sampler):
@@ -176,7 +176,7 @@ def test_images_in_the_file_are_given_to_the_graph(
     """Draw, gather and update are ordinary calls then."""
     plain = _trained(make_task, LandmarkTask)
     recorded_graph.use(monkeypatch)
-    monkeypatch.setattr(FaceDataModule, "draw_on", lambda self, device: None)
+    monkeypatch.setattr(FaceDataModule, "draw_on", lambda self, device, in_step: None)
     replayed = _trained(make_task, GraphedTask)
     _same(replayed, plain, atol=1e-6)
     assert "images are not on the device" in capsys.readouterr().out
