@@ -275,6 +275,8 @@ class LossBalancer(BatchSampler):
         self._ceiling, self._scale = float(state["ceiling"]), float(state["scale"])
         self._since = int(state["since"])
         if not self._plain:
+            if self._since >= self.size and self._losses.unknown < self.size:
+                self._renew()  # a DeviceBalancer's state has neither ceiling nor scale
             self._weights.replace(self._weight(state["losses"]))
         self._written, self._writes = state["written"].clone(), int(state["writes"])
         self.draws, self._invalid = state["draws"].clone(), int(state["invalid"])

@@ -180,10 +180,10 @@ class FaceDataModule(pl.LightningDataModule):
         Returns:
             What the batches come from, or None: the images are not on this device.
         """
+        self.draw_on_host()
         faces = self.train_faces
         if not isinstance(faces, ResidentFaces) or faces.images.device != device:
             return None
-        self.draw_on_host()
         if isinstance(self.sampler, LossBalancer):
             self.sampler = DeviceBalancer(self.sampler, device)
         self.device_draws = DeviceDraws(self.sampler, faces, device, in_step)
@@ -194,6 +194,10 @@ class FaceDataModule(pl.LightningDataModule):
         if isinstance(self.sampler, DeviceBalancer):
             self.sampler = self.sampler.on_host()
         self.device_draws = None
+
+    def on_exception(self, exception: BaseException) -> None:
+        """A training that breaks off leaves nothing on the device."""
+        self.draw_on_host()
 
     def train_dataloader(self) -> FaceBatches | DeviceDraws:
         """Batches as the sampler draws them; none is drawn ahead of the losses but to prefetch."""

@@ -155,13 +155,13 @@ class DeviceBalancer(LossBalancer):
         return {
             "epoch": self.epoch,
             "position": self.position,
-            "losses": self._table.cpu(),
+            "losses": self._table.to("cpu", copy=True),
             "ceiling": LARGEST_LOSS,
             "scale": 1.0,
             "since": self.size,
-            "written": self._age.cpu(),
+            "written": self._age.to("cpu", copy=True),
             "writes": int(self._updates),
-            "draws": self.draws.cpu(),
+            "draws": self.draws.to("cpu", copy=True),
             "invalid": self.invalid,
         }
 

@@ -43,6 +43,7 @@ def summarize_draws(
         draw.
     """
     draws, losses = balancer.draws.double(), balancer.losses
+    subsets = subsets.cpu()  # a training on a GPU leaves them there
     total = float(draws.sum())
     order = draws.argsort(descending=True, stable=True)
     return {

@@ -26,7 +26,7 @@ def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
 
 
 def draws_on(device: torch.device) -> bool:
-    """Whether bbo's losses stay on a device: where the host need not wait for its steps.
+    """Whether LPBB may draw on a device, so that the host need not wait for its steps.
 
     Not where deterministic algorithms are asked for: CUDA's cumulative sum is none.
     """
@@ -59,6 +59,7 @@ class OnlineBalancing(Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Puts the losses on the device."""
+        self.in_step = False
         if trainer.world_size == 1 and draws_on(pl_module.device):
             _datamodule(trainer).draw_on(pl_module.device)
 

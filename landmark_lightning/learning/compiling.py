@@ -13,10 +13,12 @@ on the device, draw, gather and update stay ordinary calls before and after.
 step and replay them, which ends in the weights of an ordinary training.
 """
 
-import inspect
+import random
 import time
+import warnings
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -36,6 +38,13 @@ WARM_UP = 3
 def captures(device: torch.device) -> bool:
     """Whether steps on a device can be recorded and replayed."""
     return device.type == "cuda"
+
+
+def host_generators() -> tuple[object, ...]:
+    """Where the host's random generators are."""
+    _, keys, place, *_ = np.random.get_state()  # noqa: NPY002
+    torch_s = torch.get_rng_state().numpy().tobytes()
+    return torch_s, random.getstate(), np.asarray(keys).tobytes(), place
 
 
 def compile_network(network: nn.Module) -> None:
@@ -99,8 +108,10 @@ class StaticStep:
             self.graph.replay()
         elif not self.capturing:
             self.compute()
-        elif self.warm < WARM_UP:
+        elif self.warm < WARM_UP - 1:
             self._compute_aside()
+        elif self.warm < WARM_UP:
+            self._rehearse()
         else:
             self._capture()
         return self.outputs
@@ -137,6 +148,27 @@ class StaticStep:
         main.wait_stream(side)
         self.warm += 1
 
+    def _rehearse(self) -> None:
+        """The last ordinary step, which tells whether a replay would do the same.
+
+        A capture that failed would leave torch's generator and stream unusable.
+        """
+        before = host_generators()
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                self._compute_aside()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        reasons = [str(each.message) for each in caught if "synchroniz" in str(each.message)]
+        if host_generators() != before:
+            reasons.append("it draws random numbers on the host")
+        if reasons:
+            reason = reasons[0].strip().splitlines()[0]
+            print(f"compile=cudagraph: this step can't be captured ({reason:.120}); it runs as is")
+            self.capturing = False
+
     def _capture(self) -> None:
         graph = torch.cuda.CUDAGraph()
         self.optimizer.zero_grad(set_to_none=True)
@@ -144,11 +176,11 @@ class StaticStep:
             with torch.cuda.graph(graph):
                 self.compute()
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            print(f"compile=cudagraph: this step can't be captured ({reason:.120}); it runs as is")
-            self.capturing = False
-            self.compute()
-            return
+            reason = str(error.__context__ or error).strip().splitlines()[0]
+            raise ValueError(
+                f"compile=cudagraph: this step can't be captured ({reason:.120}); pass "
+                "compile=false"
+            ) from error
         self.graph = graph
         graph.replay()
 
@@ -168,13 +200,14 @@ class GraphedTask(LandmarkTask):
             raise ValueError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
         if self.trainer.world_size > 1:
             raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
-        datamodule = self._datamodule()
-        self.draws = datamodule.draw_on(self.device, in_step=True)
+        datamodule, self.draws = self._datamodule(), None
+        if torch.are_deterministic_algorithms_enabled():
+            reason = "CUDA's sums are not deterministic"
+        else:
+            self.draws = datamodule.draw_on(self.device, in_step=True)
+            reason = f"the images are not on the device ({datamodule.residency})"
         if self.draws is None:
-            print(
-                f"compile=cudagraph: the images are not on the device ({datamodule.residency}), "
-                "so draw and gather are not captured"
-            )
+            print(f"compile=cudagraph: {reason}, so draw and gather are not captured")
         online = [each for each in self._callbacks() if isinstance(each, OnlineBalancing)]
         self.online = online[0] if online else None
         if self.online is not None:
@@ -185,6 +218,7 @@ class GraphedTask(LandmarkTask):
         self._datamodule().draw_on_host()
         if self.online is not None:
             self.online.in_step = False
+        self.static, self.draws, self.online = {}, None, None  # they hold the card's memory
 
     def _datamodule(self) -> FaceDataModule:
         datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -195,10 +229,8 @@ class GraphedTask(LandmarkTask):
         return self.trainer.callbacks  # type: ignore[attr-defined]
 
     def on_train_start(self) -> None:
-        """Puts the rate on the device again: a checkpoint's is on the host."""
-        if captures(self.device):
-            for group in self.trainer.optimizers[0].param_groups:
-                group["lr"] = torch.as_tensor(group["lr"], device=self.device)
+        """Puts the optimizer's settings as a graph wants them again: a checkpoint has its own."""
+        self._make_capturable(self.trainer.optimizers[0])
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One step; its results are overwritten by the next."""
@@ -224,7 +256,6 @@ class GraphedTask(LandmarkTask):
     def _build_optimizer(self) -> torch.optim.Optimizer:
         if not captures(self.device):
             return super()._build_optimizer()
-        # A graph reads the rate from the device, and so the counters of Adam's kind.
         rate: Any = torch.tensor(self.schedule.phases[0].lr, device=self.device)
         optimizer: torch.optim.Optimizer = build(
             self.optimizer_config,
@@ -232,7 +263,17 @@ class GraphedTask(LandmarkTask):
             lr=rate,
             allow=self.allow_targets,
         )
-        if "capturable" in inspect.signature(type(optimizer)).parameters:
-            for group in optimizer.param_groups:
-                group["capturable"] = True
+        self._make_capturable(optimizer)
         return optimizer
+
+    def _make_capturable(self, optimizer: torch.optim.Optimizer) -> None:
+        """Lets a graph read the rate from the device, and so the counters of Adam's kind."""
+        if not captures(self.device):
+            return
+        for group in optimizer.param_groups:
+            group["lr"] = torch.as_tensor(group["lr"], device=self.device)
+            if "capturable" in group:
+                group["capturable"] = True
+        for state in optimizer.state.values():
+            if "step" in state:
+                state["step"] = torch.as_tensor(state["step"], device=self.device)

@@ -11,6 +11,7 @@ from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.device_draws import DeviceBalancer, DeviceDraws
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import FaceBatches, ResidentFaces
+from tests.learning.recorded_graph import refuse_new_values
 
 CPU = torch.device("cpu")
 SIZE = 12
@@ -72,11 +73,12 @@ def test_the_quantile_that_clips_is_that_of_the_known_losses(
         assert torch.allclose(device.probabilities, host.probabilities, rtol=1e-9, atol=1e-15)
 
 
-def test_it_goes_on_where_the_host_was_and_gives_the_losses_back() -> None:
-    host = LossBalancer(SIZE, 5, seed=3)
-    host.update(torch.arange(4), torch.arange(4))
+@pytest.mark.parametrize("knobs", [{}, {"clip_quantile": 0.8}, {"power": 8.0}])
+def test_it_goes_on_where_the_host_was_and_gives_the_losses_back(knobs: dict[str, Any]) -> None:
+    host = LossBalancer(SIZE, 5, seed=3, **knobs)
+    host.update(torch.arange(4), torch.tensor([0.0, 1.0, 2.0, 1e30]))
     drawn = next(iter(host))
-    twin = LossBalancer(SIZE, 5, seed=3)
+    twin = LossBalancer(SIZE, 5, seed=3, **knobs)
     twin.load_state_dict(host.state_dict())
     device = DeviceBalancer(host, CPU)
     for balancer in (device, twin):
@@ -84,10 +86,22 @@ def test_it_goes_on_where_the_host_was_and_gives_the_losses_back() -> None:
         assert len(list(balancer)) == 2
     back = device.on_host()
     assert back is host
+    assert torch.allclose(back.probabilities, twin.probabilities, rtol=1e-9)
     expected = twin.state_dict()
-    for name, value in host.state_dict().items():
-        ours, theirs = torch.as_tensor(value), torch.as_tensor(expected[name])
+    for name in ("epoch", "position", "losses", "written", "writes", "draws", "invalid"):
+        ours, theirs = torch.as_tensor(host.state_dict()[name]), torch.as_tensor(expected[name])
         assert torch.allclose(ours, theirs, rtol=0, equal_nan=True), name
+
+
+def test_a_saved_state_is_not_written_to() -> None:
+    device = DeviceBalancer(LossBalancer(SIZE, 5), CPU)
+    device.update(torch.tensor([3]), torch.tensor([5.0]))
+    saved = device.state_dict()
+    device.update(torch.tensor([3]), torch.tensor([6.0]))
+    next(iter(device))
+    assert saved["losses"][3] == 5
+    assert not saved["written"][3]
+    assert not saved["draws"].any()
 
 
 def test_a_state_of_other_faces_is_refused() -> None:
@@ -145,7 +159,7 @@ def test_images_elsewhere_are_not_drawn_on_the_device(dots: FaceFile) -> None:
     "knobs", [{}, {"power": 0.5, "floor": 0.1}, {"clip_quantile": 0.9, "start_epoch": 2}]
 )
 def test_nothing_is_read_on_the_host_nor_brought_from_it(
-    dots: FaceFile, knobs: dict[str, Any]
+    dots: FaceFile, knobs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tensors without values: to read one, or to mix it with one of the host, is an error."""
     module = FaceDataModule(dots, 10)
@@ -160,8 +174,10 @@ def test_nothing_is_read_on_the_host_nor_brought_from_it(
                 setattr(holder, name, value.to(meta))
         holder.device = meta
     faces.to(meta)
+    refuse_new_values(monkeypatch)
     batch = draws.batch(len(told["index"]))
     assert all(value.device == meta for value in batch.values())
     balancer.update(batch["index"], torch.zeros(10, device=meta))
+    monkeypatch.undo()
     with pytest.raises(RuntimeError):
         balancer.draws.sum().item()

@@ -1,9 +1,12 @@
 """A CUDA graph's stand-in for a CPU: records the operations of a step and runs them again.
 
 As on CUDA, what is recorded is not done, a replay runs no Python but that of torch, works on the
-same tensors, and a value that is read on the host while recording is an error.
+same tensors, and a value that is read on the host while recording is an error. Kinder than CUDA,
+it keeps every tensor that it saw, and a recording that failed leaves all as it was.
 """
 
+import random
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
@@ -71,6 +74,21 @@ class RecordedGraph(TorchDispatchMode):
                         old.copy_(new)
 
 
+class Watch(TorchDispatchMode):
+    """Warns, as CUDA does where it is told to, when a value is read on the host."""
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401
+        types: Any,  # noqa: ANN401
+        args: Any = (),  # noqa: ANN401
+        kwargs: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        if func is torch.ops.aten._local_scalar_dense.default:
+            warnings.warn("called a synchronizing CUDA operation", stacklevel=1)
+        return func(*args, **(kwargs or {}))
+
+
 def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
@@ -86,13 +104,34 @@ def _record(graph: RecordedGraph) -> Iterator[None]:
         graph.finish()
 
 
+def refuse_new_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes tensors of the host's values an error: on CUDA each is a copy that no graph allows."""
+
+    def refuse(*_: Any, **__: Any) -> None:  # noqa: ANN401
+        raise AssertionError("a tensor of the host's values")
+
+    monkeypatch.setattr(torch, "tensor", refuse)
+    monkeypatch.setattr(torch.Tensor, "new_tensor", refuse)
+
+
 def use(monkeypatch: pytest.MonkeyPatch, recording: Any = _record) -> None:  # noqa: ANN401
     """Lets steps on a CPU be captured."""
 
     class Stream:
         def wait_stream(self, other: "Stream") -> None: ...
 
+    watch = Watch()  # type: ignore[no-untyped-call]
+
+    def debug(mode: str) -> None:
+        if mode == "warn":
+            watch.__enter__()  # type: ignore[no-untyped-call]
+        else:
+            watch.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
     RecordedGraph.made = []
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", debug)
+    # The device's generator is the host's here.
+    monkeypatch.setattr("landmark_lightning.learning.compiling.host_generators", random.getstate)
     monkeypatch.setattr("landmark_lightning.learning.compiling.captures", lambda device: True)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", RecordedGraph)
     monkeypatch.setattr(torch.cuda, "graph", recording)

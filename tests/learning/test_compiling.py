@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,17 @@ from torch.utils._pytree import tree_flatten
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.learning.callbacks import OnlineBalancing, Rescoring, TrainingCurves
-from landmark_lightning.learning.compiling import GraphedTask, StaticStep, compile_network
+from landmark_lightning.learning.checkpoints import RunState
+from landmark_lightning.learning.compiling import (
+    GraphedTask,
+    StaticStep,
+    compile_network,
+    host_generators,
+)
 from landmark_lightning.learning.task import LandmarkTask, load_task
 from tests.learning import recorded_graph
 from tests.learning.conftest import PHASES, MakeTask
-from tests.learning.recorded_graph import RecordedGraph
+from tests.learning.recorded_graph import RecordedGraph, refuse_new_values
 
 PAPER = {"shift": 0.2, "rotation": 1.0, "noise": 0.2, "occlusion": 0.5, "contrast": 30.0}
 
@@ -46,6 +52,8 @@ def _trained(
     kind: type[LandmarkTask],
     model: str = "bbo",
     optimizer: str = "AdamW",
+    more: Sequence[Callback] = (),
+    resumed: Path | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> pl.Trainer:
     """A training with clipping over two phases; each epoch has five batches of 10 and one of 4."""
@@ -68,10 +76,10 @@ def _trained(
         num_sanity_val_steps=0,
         max_epochs=task.schedule.epochs,
         gradient_clip_val=1.0 if kind is LandmarkTask else None,
-        callbacks=[*callbacks(), TrainingCurves(7)],
+        callbacks=[*callbacks(), TrainingCurves(7), *more],
         **settings,
     )
-    trainer.fit(task, datamodule=module)
+    trainer.fit(task, datamodule=module, ckpt_path=resumed, weights_only=True)
     return trainer
 
 
@@ -127,6 +135,32 @@ def test_replayed_steps_end_in_the_weights_of_ordinary_ones(
     assert [graph.replays for graph in RecordedGraph.made] == [22, 2, 7]
 
 
+class _Saved(Callback):
+    """Saves a checkpoint at the end of an epoch."""
+
+    def __init__(self, path: Path, epoch: int) -> None:
+        self.path, self.epoch = path, epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == self.epoch:
+            trainer.save_checkpoint(self.path)
+
+
+def test_replayed_steps_go_on_from_a_checkpoint(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recorded_graph.use(monkeypatch)
+    saved = [RunState(), _Saved(tmp_path / "cut.ckpt", 2)]
+    whole = _trained(make_task, GraphedTask, more=saved)
+    graphs = len(RecordedGraph.made)
+    resumed = _trained(make_task, GraphedTask, more=[RunState()], resumed=tmp_path / "cut.ckpt")
+    _same(resumed, whole)
+    assert [graph.replays for graph in RecordedGraph.made[graphs:]] == [7, 7]
+    rate = resumed.optimizers[0].param_groups[0]
+    assert isinstance(rate["lr"], torch.Tensor)
+    assert rate["capturable"]
+
+
 class _OneDevice(TorchDispatchMode):
     """Refuses operations on tensors of another device."""
 
@@ -162,6 +196,7 @@ def test_no_part_of_a_step_comes_from_the_host(
     draws.faces.to(meta)
     nothing = Mock(spec=torch.optim.Optimizer)  # torch's refuse this device
     step = StaticStep(task.to(meta), nothing, batch, 1.0, draws, OnlineBalancing())
+    refuse_new_values(monkeypatch)
     with _OneDevice(meta):
         step.compute()
     nothing.step.assert_called_once()
@@ -183,22 +218,82 @@ def test_images_in_the_file_are_given_to_the_graph(
     assert [graph.replays for graph in RecordedGraph.made] == [22, 2, 7]
 
 
-def test_a_step_that_can_t_be_captured_runs_as_it_is(
+READS_ITS_RATE = {"_target_": "torch.optim.SGD", "foreach": True}
+
+
+def test_a_step_that_waits_for_the_host_runs_as_it_is(
     make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Here SGD reads its rate on the host, which no graph allows."""
-    monkeypatch.setitem(OPTIMIZERS, "SGD", {"_target_": "torch.optim.SGD", "foreach": True})
+    monkeypatch.setitem(OPTIMIZERS, "SGD", READS_ITS_RATE)
     plain = _trained(make_task, LandmarkTask, "bbo", "SGD")
     recorded_graph.use(monkeypatch)
     _same(_trained(make_task, GraphedTask, "bbo", "SGD"), plain, atol=1e-6)
-    assert "this step can't be captured" in capsys.readouterr().out
-    assert all(graph.replays == 0 for graph in RecordedGraph.made)
+    said = capsys.readouterr().out
+    assert "this step can't be captured (called a synchronizing CUDA operation); it runs" in said
+    assert not RecordedGraph.made
+
+
+def test_a_step_that_draws_on_the_host_runs_as_it_is(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A replay would repeat what was drawn at the capture for ever."""
+    recorded_graph.use(monkeypatch)
+    monkeypatch.setattr("landmark_lightning.learning.compiling.host_generators", host_generators)
+    _trained(make_task, GraphedTask)
+    assert "(it draws random numbers on the host); it runs as is" in capsys.readouterr().out
+    assert not RecordedGraph.made
+
+
+def test_a_capture_that_fails_ends_the_training(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its datamodule and callbacks can be used again."""
+    monkeypatch.setitem(OPTIMIZERS, "SGD", READS_ITS_RATE)
+    recorded_graph.use(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)
+    online = OnlineBalancing()
+    monkeypatch.setitem(MODELS, "bbo", ("online", {}, lambda: [online]))
+    made: list[FaceDataModule] = []
+
+    def making(*args: Any, **kwargs: Any) -> tuple[LandmarkTask, FaceDataModule]:  # noqa: ANN401
+        task, module = make_task(*args, **kwargs)
+        made.append(module)
+        return task, made[0]
+
+    with pytest.raises(ValueError, match=r"can't be captured \(.*host\); pass compile=false"):
+        _trained(making, GraphedTask, "bbo", "SGD")
+    assert type(made[0].balancer) is LossBalancer
+    assert online.in_step
+    before = int(made[0].balancer._writes)
+    made[0].balancer.set_epoch(100)
+    made[0].balancer.set_epoch(0)
+    _trained(making, LandmarkTask, "bbo", "SGD")
+    assert made[0].balancer._writes == before + 42
+
+
+def test_where_all_must_be_deterministic_draws_are_not_captured(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded_graph.use(monkeypatch)
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: True)
+    _trained(make_task, GraphedTask)
+    assert "CUDA's sums are not deterministic, so draw" in capsys.readouterr().out
+    assert len(RecordedGraph.made) == 3
 
 
 def test_a_step_that_moved_on_frees_the_graphs_of_the_phase_before(make_task: MakeTask) -> None:
-    task = _trained(make_task, GraphedTask).lightning_module
+    phases: list[set[int]] = []
+
+    class Kept(Callback):
+        def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            assert isinstance(pl_module, GraphedTask)
+            phases.append({phase for phase, _ in pl_module.static})
+
+    task = _trained(make_task, GraphedTask, more=[Kept()]).lightning_module
     assert isinstance(task, GraphedTask)
-    assert {phase for phase, _ in task.static} == {len(task.schedule.phases) - 1}
+    assert phases == [{1}]
+    assert not task.static
 
 
 def test_compiling_keeps_the_names_of_the_weights(make_task: MakeTask) -> None:
