@@ -43,8 +43,8 @@ def captures(device: torch.device) -> bool:
 def host_generators() -> tuple[object, ...]:
     """Where the host's random generators are."""
     _, keys, place, *_ = np.random.get_state()  # noqa: NPY002
-    torch_s = torch.get_rng_state().numpy().tobytes()
-    return torch_s, random.getstate(), np.asarray(keys).tobytes(), place
+    ours = torch.get_rng_state().numpy().tobytes()
+    return ours, random.getstate(), np.asarray(keys).tobytes(), place
 
 
 def compile_network(network: nn.Module) -> None:
@@ -75,6 +75,7 @@ class StaticStep:
         clip: Largest norm of the gradient; None: any.
         draws: Where the step draws and gathers its batch, or None: each batch is given to it.
         online: Says by which losses the step updates the balancer; None: it does not.
+        capturing: Whether to capture the step when it has run a few times.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class StaticStep:
         clip: float | None,
         draws: DeviceDraws | None = None,
         online: OnlineBalancing | None = None,
+        capturing: bool = False,
     ) -> None:
         self.task = task
         self.optimizer = optimizer
@@ -97,7 +99,7 @@ class StaticStep:
             self.batch = {name: torch.empty_like(batch[name]) for name in ("image", "landmarks")}
         self.outputs: dict[str, Tensor] = {}
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.capturing = captures(task.device)
+        self.capturing = capturing
         self.warm = 0
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -196,6 +198,7 @@ class GraphedTask(LandmarkTask):
     def on_fit_start(self) -> None:
         """Forgets the graphs of an earlier training, and takes over who draws."""
         self.static: dict[tuple[int, int], StaticStep] = {}
+        self.capturing = captures(self.device)
         if self.trainer.scaler is not None:
             raise ValueError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
         if self.trainer.world_size > 1:
@@ -242,12 +245,19 @@ class GraphedTask(LandmarkTask):
             # Graphs of a phase that is over would hold memory.
             self.static = {key: kept for key, kept in self.static.items() if key[0] == phase}
             step = StaticStep(
-                self, optimizer.optimizer, batch, self.gradient_clip, self.draws, self.online
+                self,
+                optimizer.optimizer,
+                batch,
+                self.gradient_clip,
+                self.draws,
+                self.online,
+                self.capturing,
             )
             self.static[phase, size] = step
         # LightningOptimizer counts the steps; its own way to make one can't be replayed.
         optimizer._on_before_step()
         outputs = step(batch)
+        self.capturing = step.capturing  # what one can't, the others can't either
         optimizer._on_after_step()
         scheduler: Any = self.lr_schedulers()
         scheduler.step()

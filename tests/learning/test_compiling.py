@@ -231,6 +231,7 @@ def test_a_step_that_waits_for_the_host_runs_as_it_is(
     _same(_trained(make_task, GraphedTask, "bbo", "SGD"), plain, atol=1e-6)
     said = capsys.readouterr().out
     assert "this step can't be captured (called a synchronizing CUDA operation); it runs" in said
+    assert said.count("captured") == 1
     assert not RecordedGraph.made
 
 
