@@ -72,7 +72,7 @@ LIMITS: dict[str, Limit] = {
     "data.prefetch": _whole(0),
     "model.balancing.refresh": _choice("none", "online", "rescore"),
     "model.balancing.score": _choice("total", "coordinates"),
-    "model.balancing.power": _AT_LEAST_ZERO,
+    "model.balancing.power": _between(0, 500),  # with more even the largest weight is none
     "model.balancing.floor": _between(0, 1),
     "model.balancing.clip_quantile": _or_null(_SHARE),
     "model.balancing.start_epoch": _whole(0),
@@ -98,6 +98,7 @@ LIMITS: dict[str, Limit] = {
     "augmentation.contrast": _between(0, 250),
     "trainer.precision": _choice("32-true", "bf16-mixed"),
     "trainer.log_every_n_steps": _whole(1),
+    "trainer.deterministic": _choice(False, True, "warn"),
     "logger.wandb": _FLAG,
     "logger.offline": _FLAG,
     "logger.pictures": _whole(0),

@@ -16,7 +16,7 @@ IGNORED = (
     "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
     "dataset.schedule", "phases.schedules", "data.residency",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
-    "trainer.log_every_n_steps",
+    "trainer.log_every_n_steps", "trainer.deterministic",
 )  # fmt: skip
 """Settings that may differ when a run is started again: they do not change what it learns."""
 

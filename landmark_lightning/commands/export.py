@@ -28,6 +28,8 @@ def run(config: Mapping[str, Any]) -> None:
         raise ValueError(
             f"output={output} is a folder; name the file to write, such as model.onnx"
         )
+    if output.suffix != ".onnx":
+        raise ValueError(f"output={output} must end in .onnx, so that no other file is replaced")
     print(f"Exporting {checkpoint} to {output}")
     images = None
     if check_flag(config["check"], "check"):

@@ -60,6 +60,8 @@ def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]
     Raises:
         ChildProcessError: One of the others failed.
     """
+    if trainer.world_size > 1:
+        _take_sigterm_between_steps(trainer)
     environment = getattr(trainer.strategy, "cluster_environment", None)
     alone = environment is None or environment.creates_processes_externally
     count = 1 if alone else trainer.num_devices
@@ -102,6 +104,20 @@ def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _take_sigterm_between_steps(trainer: pl.Trainer) -> None:
+    """Leaves SIGTERM to the broadcast that Lightning makes before each step.
+
+    Its handler sends a broadcast of its own from wherever it interrupts, which meets whatever the
+    other processes wait for: all of them hang, or die of the wrong size.
+    """
+    connector = trainer._signal_connector
+
+    def note(*_: Any) -> None:  # noqa: ANN401
+        connector.received_sigterm = True
+
+    connector._sigterm_notifier_fn = note  # type: ignore[assignment]
 
 
 def _start(config: Mapping[str, Any], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -17,6 +17,11 @@ def test_a_run_becomes_a_model_that_runs_by_itself(command: Command, tmp_path: P
     assert (told["dataset"], told["model"], told["seed"]) == ("synthetic", "nobb", "0")
     assert session(run / "model.onnx").get_inputs()[0].type == "tensor(uint8)"
 
+    wrong = command("export", f"run={run}", f"output={run / 'metrics.json'}")
+    assert wrong.code == 1
+    assert "metrics.json must end in .onnx" in wrong.err
+    assert (run / "metrics.json").read_text().startswith("{")
+
     (tmp_path / "data/synthetic.h5").rename(tmp_path / "elsewhere.h5")
     missing = command("export", f"run={run}", "output=again.onnx")
     assert missing.code == 1

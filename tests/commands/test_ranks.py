@@ -95,10 +95,8 @@ def _children(pid: int) -> list[int]:
     return [int(line) for line in told.stdout.split()]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", ["first", "second"])
-def test_when_one_process_dies_the_other_ends(tmp_path: Path, victim: str) -> None:
-    """Neither waits for ever for the one that is gone."""
+def _started(tmp_path: Path) -> subprocess.Popen[str]:
+    """A long training of two processes, once it has a checkpoint."""
     long = [a for a in ARGUMENTS if not a.startswith("phases.scale")] + ["phases.scale=50"]
     code = "from landmark_lightning.commands.entry import train; train()"
     root = str(Path(landmark_lightning.__file__).parent.parent)
@@ -112,6 +110,38 @@ def test_when_one_process_dies_the_other_ends(tmp_path: Path, victim: str) -> No
     curves = tmp_path / "runs/synthetic/bbo/seed0/checkpoints/last.ckpt"
     while not curves.is_file() and run.poll() is None:
         time.sleep(0.1)
+    return run
+
+
+def _all_end(pids: list[int]) -> None:
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_sigterm_cuts_a_run_of_two(tmp_path: Path) -> None:
+    """Whatever the processes tell each other when it comes; three times, since it is by chance."""
+    for attempt in "abc":
+        folder = tmp_path / attempt
+        folder.mkdir()
+        run = _started(folder)
+        others = _children(run.pid)
+        assert others
+        run.terminate()
+        _, said = run.communicate(timeout=90)
+        assert "Traceback" not in said
+        _all_end(others)
+        state = json.loads((folder / "runs/synthetic/bbo/seed0/state.json").read_text())
+        assert state["state"] == "cut"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["first", "second"])
+def test_when_one_process_dies_the_other_ends(tmp_path: Path, victim: str) -> None:
+    """Neither waits for ever for the one that is gone."""
+    run = _started(tmp_path)
     others = _children(run.pid)
     assert others
     os.kill(run.pid if victim == "first" else others[0], signal.SIGKILL)
@@ -119,10 +149,7 @@ def test_when_one_process_dies_the_other_ends(tmp_path: Path, victim: str) -> No
     assert run.returncode != 0
     if victim == "second":
         assert "process 1 of the run's 2 failed" in said
-    deadline = time.monotonic() + 60
-    while any(Path(f"/proc/{pid}").exists() for pid in others):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    _all_end(others)
 
 
 @pytest.mark.parametrize(

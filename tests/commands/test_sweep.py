@@ -146,7 +146,7 @@ def test_a_wrong_value_in_any_cell_is_said_before_the_first_starts(
     done = command("train", "-m", "model=bb", "model.balancing.power=1,x", name, *QUIET)
     assert done.code == 1
     assert done.err.strip() == (
-        "landmark-train: model.balancing.power='x' must be a number of at least 0"
+        "landmark-train: model.balancing.power='x' must be a number between 0 and 500"
     )
     assert not (tmp_path / "runs").exists()
 
