@@ -19,7 +19,8 @@ from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.limits import check
 
 
-def _datamodule(trainer: pl.Trainer) -> FaceDataModule:
+def datamodule_of(trainer: pl.Trainer) -> FaceDataModule:
+    """The datamodule that a trainer trains on."""
     datamodule = trainer.datamodule  # type: ignore[attr-defined]
     assert isinstance(datamodule, FaceDataModule)
     return datamodule
@@ -61,11 +62,11 @@ class OnlineBalancing(Callback):
         """Puts the losses on the device."""
         self.in_step = False
         if trainer.world_size == 1 and draws_on(pl_module.device):
-            _datamodule(trainer).draw_on(pl_module.device)
+            datamodule_of(trainer).draw_on(pl_module.device)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes them back."""
-        _datamodule(trainer).draw_on_host()
+        datamodule_of(trainer).draw_on_host()
 
     def on_train_batch_end(
         self,
@@ -80,7 +81,7 @@ class OnlineBalancing(Callback):
             return
         losses = self.losses(outputs)
         drawn = batch.get("drawn", batch["index"])
-        _datamodule(trainer).balancer.update(drawn, gathered(losses, len(drawn)))
+        datamodule_of(trainer).balancer.update(drawn, gathered(losses, len(drawn)))
 
 
 class Rescoring(Callback):
@@ -132,7 +133,7 @@ class Rescoring(Callback):
         """Scores faces when another ``every`` of the epoch is over, and all for a new phase."""
         assert isinstance(pl_module, LandmarkTask)
         schedule, step = pl_module.schedule, trainer.global_step
-        batches = len(_datamodule(trainer).sampler)
+        batches = len(datamodule_of(trainer).sampler)
         if step < schedule.total_steps and schedule.index(step) != schedule.index(step - 1):
             self._rescore(trainer, pl_module, 1.0)  # losses of two phases can't be compared
         elif int((batch_idx + 1) / (self.every * batches) + 1e-9) > int(
@@ -145,7 +146,7 @@ class Rescoring(Callback):
     ) -> None:
         assert isinstance(pl_module, LandmarkTask)
         started = time.perf_counter()
-        datamodule = _datamodule(trainer)
+        datamodule = datamodule_of(trainer)
         balancer, faces = datamodule.balancer, datamodule.train_faces
         chosen = balancer.oldest(max(1, round(fraction * len(faces))))
         rank, ranks = world()
@@ -208,7 +209,7 @@ class TrainingCurves(Callback):
             "train/lr": pl_module.schedule.lr(step),
             "train/phase": pl_module.schedule.index(step),
         }
-        sampler = _datamodule(trainer).sampler
+        sampler = datamodule_of(trainer).sampler
         if isinstance(sampler, LossBalancer):
             figures |= {
                 "balancing/effective_sample_size": sampler.effective_sample_size,

@@ -24,10 +24,9 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.device_draws import DeviceBalancer, DeviceDraws
 from landmark_lightning.data.faces import Batch
-from landmark_lightning.learning.callbacks import OnlineBalancing
+from landmark_lightning.learning.callbacks import OnlineBalancing, datamodule_of
 from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.targets import build
 
@@ -203,7 +202,7 @@ class GraphedTask(LandmarkTask):
             raise ValueError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
         if self.trainer.world_size > 1:
             raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
-        datamodule, self.draws = self._datamodule(), None
+        datamodule, self.draws = datamodule_of(self.trainer), None
         if torch.are_deterministic_algorithms_enabled():
             reason = "CUDA's sums are not deterministic"
         else:
@@ -211,25 +210,18 @@ class GraphedTask(LandmarkTask):
             reason = f"the images are not on the device ({datamodule.residency})"
         if self.draws is None:
             print(f"compile=cudagraph: {reason}, so draw and gather are not captured")
-        online = [each for each in self._callbacks() if isinstance(each, OnlineBalancing)]
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        online = [each for each in callbacks if isinstance(each, OnlineBalancing)]
         self.online = online[0] if online else None
         if self.online is not None:
             self.online.in_step = self.draws is not None
 
     def on_fit_end(self) -> None:
         """Gives back what ``on_fit_start`` took over."""
-        self._datamodule().draw_on_host()
+        datamodule_of(self.trainer).draw_on_host()
         if self.online is not None:
             self.online.in_step = False
         self.static, self.draws, self.online = {}, None, None  # they hold the card's memory
-
-    def _datamodule(self) -> FaceDataModule:
-        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(datamodule, FaceDataModule)
-        return datamodule
-
-    def _callbacks(self) -> list[Callback]:
-        return self.trainer.callbacks  # type: ignore[attr-defined]
 
     def on_train_start(self) -> None:
         """Puts the optimizer's settings as a graph wants them again: a checkpoint has its own."""

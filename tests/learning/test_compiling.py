@@ -8,6 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
+from torch._inductor.cpp_builder import cpp_compiler_search
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
@@ -337,6 +338,8 @@ def test_a_compiled_network_s_checkpoint_is_that_of_any_run(
 def test_without_a_compiler_one_sentence(
     make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    torch.compiler.reset()  # another test may have compiled, and found a compiler
+    cpp_compiler_search.cache_clear()
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))
     task, _ = make_task()
     with pytest.raises(ValueError, match=r"compile=true needs a C\+\+ compiler that works"):
