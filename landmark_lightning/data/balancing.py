@@ -151,7 +151,8 @@ class LossBalancer(BatchSampler):
         if self._plain:
             return losses
         # Over the scale, so that no power overflows.
-        return (losses.clamp(max=self._ceiling) / self._scale) ** self.power
+        weights = (losses.clamp(max=self._ceiling) / self._scale) ** self.power
+        return torch.where(losses.isnan(), losses, weights)  # NaN to the power 0 is 1
 
     def update(self, indices: Tensor, losses: Tensor) -> None:
         """Writes the losses of faces.

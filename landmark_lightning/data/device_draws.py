@@ -141,7 +141,8 @@ class DeviceBalancer(LossBalancer):
         if self.clip_quantile is not None:
             losses = torch.minimum(losses, self._quantile(self.clip_quantile))
         largest = losses.max()  # over which no power overflows
-        return (losses / torch.where(largest > 0, largest, 1.0)) ** self.power
+        weights = (losses / torch.where(largest > 0, largest, 1.0)) ** self.power
+        return torch.where(losses.isnan(), losses, weights)  # NaN to the power 0 is 1
 
     def _quantile(self, share: float) -> Tensor:
         """A quantile of the known losses, between two of them by linear weights."""

@@ -231,6 +231,14 @@ def test_draws_follow_the_probabilities(knobs: dict[str, float]) -> None:
     assert stats.chisquare(balancer.draws.numpy(), expected).pvalue > 0.001
 
 
+def test_nothing_known_stays_so_in_a_saved_state() -> None:
+    """What is unknown to the power 0 is no 1."""
+    ours, again = (LossBalancer(12, 5, power=0.0, floor=0.25) for _ in range(2))
+    again.load_state_dict(ours.state_dict())
+    for batch, expected in zip(again, ours, strict=True):
+        assert torch.equal(batch, expected)
+
+
 def test_a_power_keeps_up_with_losses_that_grow() -> None:
     balancer = LossBalancer(1000, 10, power=500.0)
     for exponent in range(6):

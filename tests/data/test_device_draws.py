@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from landmark_lightning.data.balancing import LossBalancer
@@ -31,6 +31,7 @@ KNOBS = st.fixed_dictionaries(
 )
 
 
+@example([], {"power": 0.0, "floor": 0.25}, 0)  # what is unknown to the power 0 is no 1
 @given(UPDATES, KNOBS, st.integers(0, 2**20))
 @settings(max_examples=150, deadline=None)
 def test_it_is_the_balancer_of_the_host(
