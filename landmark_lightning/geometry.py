@@ -10,8 +10,15 @@ from torch import Tensor
 
 
 def landmark_box(landmarks: Tensor) -> Tensor:
-    """The tight box (..., 4) x0, y0, x1, y1 of landmarks (..., L, 2)."""
-    return torch.cat([landmarks.amin(dim=-2), landmarks.amax(dim=-2)], dim=-1)
+    """The tight box (..., 4) x0, y0, x1, y1 of landmarks (..., L, 2).
+
+    A landmark of NaN is passed over; without any other, the box is NaN.
+    """
+    unlabelled = landmarks.isnan()
+    low = landmarks.masked_fill(unlabelled, torch.inf).amin(dim=-2)
+    high = landmarks.masked_fill(unlabelled, -torch.inf).amax(dim=-2)
+    box = torch.cat([low, high], dim=-1)
+    return box.masked_fill(box.isinf(), torch.nan)
 
 
 def square_side(box: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landmark_lightning.data.face import Face
+from landmark_lightning.data.face import NOT_LABELLED, Face, visibility
 from landmark_lightning.data.facefile import CropRule, FaceFile
 from landmark_lightning.data.preparing import prepare
 from landmark_lightning.data.sources import synthetic
@@ -18,8 +18,11 @@ DOTS = Scheme("dots5", 5, (1, 0, 2, 4, 3), {"inter_ocular": ((0,), (1,)), "box":
 """A scheme of five landmarks, for tests that need no real face."""
 
 
-def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
-    """Gray photos with a bright blob at each of five landmarks; every third face hides one."""
+def dotted_faces(faces: int, split: str, seed: int = 0, unlabelled: float = 0.0) -> Iterator[Face]:
+    """Gray photos with a bright blob at each of five landmarks; every third face hides one.
+
+    ``unlabelled`` is the share of landmarks without a label; each face keeps two.
+    """
     rng = np.random.default_rng([seed, split == "test"])
     shape = np.array([[-12.0, -8.0], [12.0, -8.0], [0.0, 2.0], [-8.0, 12.0], [8.0, 12.0]])
     y, x = np.mgrid[:96, :96]
@@ -29,6 +32,10 @@ def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
         image = rng.uniform(20, 90, (96, 96))
         for px, py in points:
             image += 160 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8)
+        visible = visibility(np.arange(5) != 3) if i % 3 == 0 or unlabelled else None
+        if visible is not None:
+            missing = rng.permutation(5)[:3][rng.random(3) < unlabelled * 5 / 3]
+            visible[missing], points[missing] = NOT_LABELLED, np.nan
         yield Face(
             photo=f"{split}/{i}.png",
             split=split,
@@ -36,7 +43,7 @@ def dotted_faces(faces: int, split: str, seed: int = 0) -> Iterator[Face]:
             where=f"face {i} of {split}",
             subsets=("even",) if i % 2 == 0 else ("odd", "rare") if i % 7 == 0 else ("odd",),
             group=f"{split}{i // 2}" if i % 3 else "",
-            visible=np.arange(5) != 3 if i % 3 == 0 else None,
+            visible=visible,
             image=image.clip(0, 255).astype(np.uint8),
         )
 
@@ -58,6 +65,22 @@ def dots(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
         [*dotted_faces(60, "train"), *dotted_faces(20, "test")],
         path,
         name="dots",
+        root=None,
+        scheme=DOTS,
+        normalizer="inter_ocular",
+        crop=CropRule(side=64),
+    )
+    return FaceFile.open(path)
+
+
+@pytest.fixture(scope="session")
+def gappy(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
+    """As ``dots``, a third of the landmarks not labelled; some faces have no inter_ocular."""
+    path = tmp_path_factory.mktemp("gappy") / "gappy.h5"
+    prepare(
+        [*dotted_faces(60, "train", unlabelled=0.3), *dotted_faces(20, "test", unlabelled=0.3)],
+        path,
+        name="gappy",
         root=None,
         scheme=DOTS,
         normalizer="inter_ocular",

@@ -26,7 +26,8 @@ from landmark_lightning.learning.inference import (
     predict_test,
     static_prior,
 )
-from landmark_lightning.learning.task import LandmarkTask, load_task
+from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.learning.trained import load_task
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.settings import check_path
 

@@ -12,7 +12,8 @@ from landmark_lightning.commands.prepare import facefile_path, open_prepared
 from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.learning.exporting import export
 from landmark_lightning.learning.inference import input_images
-from landmark_lightning.learning.task import LandmarkTask, load_task
+from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.learning.trained import load_task
 from landmark_lightning.limits import check_flag
 from landmark_lightning.settings import check_path
 

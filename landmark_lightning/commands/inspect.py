@@ -66,7 +66,8 @@ def _tables(found: Inspection) -> str:
     for name, unit in MEASURES.items():
         for split, measures in found.measures.items():
             if name in measures:
-                figures = [f"{figure:.1f}" for figure in describe(measures[name]).values()]
+                found_of = describe(measures[name]).values()
+                figures = ["-" if value is None else f"{value:.1f}" for value in found_of]
                 said = f"{name.replace('_', ' ')} ({unit})" if split == SPLITS[0] else ""
                 rows.append([said, split, *figures])
     lines += _aligned(rows, left=2)

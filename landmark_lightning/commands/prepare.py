@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from landmark_lightning.data.doubts import same_groups
-from landmark_lightning.data.face import SPLITS, Face, Rejection
-from landmark_lightning.data.facefile import CropRule, FaceFile
+from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
+from landmark_lightning.data.facefile import CropRule, FaceFile, FaceSplit
 from landmark_lightning.data.preparing import Preparation, prepare
 from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.limits import check_flag
@@ -170,12 +172,29 @@ def summary(faces: FaceFile) -> str:
         rows.append(("groups", *(str(groups[s]) for s in SPLITS)))
     width = max(len(row[0]) for row in rows)
     lines = [f"  {name:<{width}}{train:>8}{test:>8}" for name, train, test in rows]
+    lines += _lacking(faces, splits)
     crop = faces.crop
     lines.append(
         f"  crops of {crop.side} x {crop.side}: {crop.scale * crop.margin:g} times the "
         f"{crop.boxes} box, normalized by {faces.normalizers[0]}"
     )
     return "\n".join(lines)
+
+
+def _lacking(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> list[str]:
+    """What is not known of the faces, a line each: landmarks, and lengths to divide errors by."""
+    lines = []
+    for value, words in ((NOT_LABELLED, "not labelled"), (COVERED, "labelled though covered")):
+        counts = {name: int((split.visible == value).sum()) for name, split in splits.items()}
+        if any(counts.values()):
+            of_each = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+            lines.append(f"  landmarks {words}: {of_each}")
+    for r, normalizer in enumerate(faces.normalizers):
+        counts = {n: int(np.isnan(split.normalizer[:, r]).sum()) for n, split in splits.items()}
+        if any(counts.values()):
+            of_each = ", ".join(f"{count:,} faces of {name}" for name, count in counts.items())
+            lines.append(f"  without a usable {normalizer}, left out of its figures: {of_each}")
+    return lines
 
 
 def _print_rejections(done: Preparation) -> None:

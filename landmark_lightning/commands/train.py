@@ -41,7 +41,8 @@ from landmark_lightning.learning.loggers import (
 )
 from landmark_lightning.learning.pictures import ValidationPictures, draw_most_drawn, log_results
 from landmark_lightning.learning.ranks import GlobalBatchNorms
-from landmark_lightning.learning.task import LandmarkTask, load_task, read_checkpoint
+from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.learning.trained import load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt
 from landmark_lightning.settings import check_path

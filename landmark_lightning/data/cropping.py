@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning import geometry
-from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.face import NOT_LABELLED, VISIBLE, Face, Rejection
 from landmark_lightning.data.facefile import CropRule
 from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
 from landmark_lightning.schemes import Scheme
 
 FAR_OUTSIDE = 0.5
 """A landmark further outside its photo than this share of the photo's longer side is an error."""
+
+SHORTEST_NORMALIZER = 0.05
+"""A normalizer shorter than this share of the longer side of the landmarks' box is none: an error
+divided by the 2 pixels between the eye corners of a face of 100 says nothing."""
 
 Rows = dict[str, NDArray[Any]]
 """Arrays of N faces by their names in a FaceFile, each (N, ...)."""
@@ -107,7 +111,9 @@ class Cropper:
 
     def _place(self, faces: Sequence[Face]) -> tuple[list[_Square], Rows]:
         """Where the crops of faces lie, and all of their rows but the images."""
-        landmarks = torch.from_numpy(np.stack([face.landmarks for face in faces]))
+        visible = np.stack([_visible(face, self.scheme.landmarks) for face in faces])
+        points = np.stack([face.landmarks for face in faces])
+        landmarks = torch.from_numpy(np.where(visible[..., None] == NOT_LABELLED, np.nan, points))
         tight = geometry.landmark_box(landmarks)
         annotated = _boxes([face.box for face in faces])
         detected = _boxes([face.detector for face in faces])
@@ -120,6 +126,8 @@ class Cropper:
         measured = torch.where(annotated.isnan(), tight, annotated)
         order = [list(self.scheme.normalizers).index(name) for name in self.normalizers]
         lengths = self.scheme.normalize(landmarks.numpy(), measured.numpy())[:, order]
+        shortest = SHORTEST_NORMALIZER * geometry.square_side(tight).numpy()[:, None]
+        lengths = np.where(lengths > shortest, lengths, np.nan)
         normalizer = torch.from_numpy(lengths) * (self.rule.side / extent)[:, None]
         inside = (landmarks >= box[:, None, :2]) & (landmarks <= box[:, None, 2:])
         holds = inside.all(dim=-1).any(dim=-1)
@@ -127,21 +135,28 @@ class Cropper:
             _Square(
                 (float(center[i, 0]), float(center[i, 1])),
                 float(extent[i]),
-                self._flaw(box[i], float(side[i]), bool(holds[i]), float(normalizer[i, 0])),
+                self._flaw(visible[i], landmarks[i], box[i], float(side[i]), bool(holds[i])),
             )
             for i in range(len(faces))
         ]
-        everything = np.ones(self.scheme.landmarks, np.bool_)
         return squares, {
             "landmarks": in_crop.numpy().astype(np.float32),
-            "visible": np.stack([everything if f.visible is None else f.visible for f in faces]),
+            "visible": visible,
             "normalizer": normalizer.numpy().astype(np.float32),
             "to_photo": to_photo.numpy().astype(np.float32),
             "box": box.numpy().astype(np.float32),
         }
 
-    def _flaw(self, box: Tensor, side: float, holds: bool, primary: float) -> str | None:
+    def _flaw(
+        self, visible: NDArray[np.uint8], landmarks: Tensor, box: Tensor, side: float, holds: bool
+    ) -> str | None:
         """Why a face can't be used, whatever its photo shows."""
+        labelled = visible != NOT_LABELLED
+        if not labelled.any():
+            return "none of its landmarks is labelled"
+        placeless = labelled & landmarks.isnan().any(dim=-1).numpy()
+        if placeless.any():
+            return f"landmark {int(placeless.argmax())} is labelled, but has no coordinates"
         if bool(box.isnan().any()):
             kind = "detector's box" if self.rule.boxes == "detector" else "box"
             return f"it has no {kind}, and dataset.boxes={self.rule.boxes} asks for it"
@@ -149,8 +164,6 @@ class Cropper:
             return f"its box {box.tolist()} holds none of its landmarks"
         if not side > 1:
             return f"its box is {side:g} pixels wide"
-        if not primary > 0:
-            return f"its {self.normalizers[0]} distance is 0"
         return None
 
     def _crop(
@@ -165,8 +178,8 @@ class Cropper:
             return Rejection(face.where, str(error))
         height, width = photo.shape
         outside = np.maximum(-face.landmarks, face.landmarks - [width - 1, height - 1]).max(axis=1)
-        if outside.max() > FAR_OUTSIDE * max(width, height):
-            worst = int(outside.argmax())
+        if np.nanmax(outside) > FAR_OUTSIDE * max(width, height):
+            worst = int(np.nanargmax(outside))
             x, y = face.landmarks[worst]
             return Rejection(
                 face.where,
@@ -184,6 +197,13 @@ class Cropper:
         if self.root is None:
             raise ValueError(f"photo {photo!r} is a file, but dataset.root is not given")
         return read_photo(photo_path(self.root, photo), self.rule.gray)
+
+
+def _visible(face: Face, landmarks: int) -> NDArray[np.uint8]:
+    """(L,) ``Face.visible``; all visible where the source does not say."""
+    if face.visible is None:
+        return np.full(landmarks, VISIBLE, np.uint8)
+    return face.visible
 
 
 def _boxes(boxes: Sequence[NDArray[np.float64] | None]) -> Tensor:

@@ -1,5 +1,6 @@
 """distributions.png: histograms of what ``inspecting`` measures."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from landmark_lightning.data.inspecting import MEASURES, Inspection
@@ -21,7 +22,13 @@ def draw_distributions(found: Inspection, title: str) -> Figure:
     figure = Figure(figsize=(3.4 * len(names), 3.2), layout="constrained")
     figure.suptitle(title)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        values = {split: measures[name] for split, measures in found.measures.items()}
+        values = {
+            split: measures[name][~np.isnan(measures[name])]
+            for split, measures in found.measures.items()
+            if not np.isnan(measures[name]).all()
+        }
+        if not values:
+            continue
         low, high = min(v.min() for v in values.values()), max(v.max() for v in values.values())
         for split, of_split in values.items():
             axes.hist(

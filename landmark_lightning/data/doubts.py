@@ -22,10 +22,13 @@ def fixed_landmarks(splits: Mapping[str, FaceSplit]) -> list[str]:
         ]
     )
     said = []
-    for landmark, spots in enumerate(places.swapaxes(0, 1)):
+    for landmark, of_faces in enumerate(places.swapaxes(0, 1)):
+        spots = of_faces[~np.isnan(of_faces).any(axis=1)]
+        if len(spots) < 2:
+            continue
         spot, count = np.unique(spots.round(1), axis=0, return_counts=True)
         share = count.max() / len(spots)
-        if len(spots) > 1 and share > FIXED:
+        if share > FIXED:
             x, y = spot[count.argmax()]
             said.append(
                 f"landmark {landmark} lies at ({x:g}, {y:g}) of the photo in {100 * share:.0f}% "

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+NOT_LABELLED, COVERED, VISIBLE = 0, 1, 2
+"""What is known of a landmark: nothing; its place, though it can't be seen; its place."""
+
 
 @dataclass(frozen=True)
 class Face:
@@ -14,7 +17,8 @@ class Face:
         photo: Path of the photo relative to the source's root, with forward slashes; it also
             names drawn faces that no file holds.
         split: ``train`` or ``test``.
-        landmarks: (L, 2) float64, pixels of the photo, pixel centres at whole numbers.
+        landmarks: (L, 2) float64, pixels of the photo, pixel centres at whole numbers; NaN where
+            a landmark is not labelled.
         where: Where it was read, for messages, such as ``landmarks.csv line 12``.
         subsets: Names of the subsets that the face belongs to, besides the whole split.
         group: A name shared by faces that belong together (a person, a video); empty if unknown.
@@ -22,8 +26,10 @@ class Face:
             where the source has none.
         detector: (4,) float64 x0, y0, x1, y1 that a face detector found; None where the source
             has none.
-        visible: (L,) bool, which landmarks can be seen in the photo; None where the source does
-            not say, which counts as all.
+        visible: (L,) uint8 as COCO has it: ``NOT_LABELLED``, ``COVERED`` (labelled though
+            something covers it) or ``VISIBLE``; None where the source does not say, which counts
+            as all visible.
+        validation: Whether its source puts a face of train into the validation set.
         image: (H, W) uint8 gray picture, for sources that draw; None where the photo is a file.
     """
 
@@ -35,7 +41,8 @@ class Face:
     group: str = ""
     box: NDArray[np.float64] | None = None
     detector: NDArray[np.float64] | None = None
-    visible: NDArray[np.bool_] | None = None
+    visible: NDArray[np.uint8] | None = None
+    validation: bool = False
     image: NDArray[np.uint8] | None = None
 
 
@@ -66,3 +73,8 @@ class Rejection:
 
 SPLITS = ("train", "test")
 """The splits of a FaceFile. A validation split is taken out of train, never out of test."""
+
+
+def visibility(seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """``Face.visible`` (L,) of landmarks that are all labelled, from which of them are seen."""
+    return np.where(seen, VISIBLE, COVERED).astype(np.uint8)

@@ -17,7 +17,8 @@ from landmark_lightning.data.facefile import FaceFile, FaceSplit
 from landmark_lightning.data.stored import StoredImages
 
 Batch = dict[str, Tensor]
-"""``image`` (B,1,C,C) uint8, ``landmarks`` (B,L,2), ``normalizer`` (B,R), ``subsets`` (B,K),
+"""``image`` (B,1,C,C) uint8, ``landmarks`` (B,L,2) crop pixels, NaN where not labelled,
+``visible`` (B,L) uint8, ``normalizer`` (B,R), NaN where a face has none, ``subsets`` (B,K),
 ``index`` (B) int64: the face's place among the faces it was drawn from. Where several processes
 share a batch, each has its own part of it and ``drawn`` (G) int64, the index of the whole."""
 
@@ -30,7 +31,7 @@ class Faces(Dataset[Batch]):
 
     Attributes:
         photo: Names of the photos.
-        visible: (N, L) bool, which landmarks can be seen.
+        visible: (N, L) uint8 as of a Face: 0 not labelled, 1 covered, 2 visible.
         to_photo: (N, 2, 3) float32 crop -> photo.
     """
 
@@ -56,6 +57,7 @@ class Faces(Dataset[Batch]):
         return {
             "image": self.pixels(index),
             "landmarks": self.landmarks.index_select(0, index),
+            "visible": self.visible.index_select(0, index),
             "normalizer": self.normalizer.index_select(0, index),
             "subsets": self.subsets.index_select(0, index),
             "index": index,
@@ -97,7 +99,7 @@ class ResidentFaces(Faces):
 
     def to(self, device: torch.device) -> None:
         """Moves what a batch is made of to a device."""
-        for name in ("images", "landmarks", "normalizer", "subsets"):
+        for name in ("images", "landmarks", "visible", "normalizer", "subsets"):
             setattr(self, name, getattr(self, name).to(device))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.data.doubts import fixed_landmarks, same_groups, same_pictures
+from landmark_lightning.data.face import COVERED, NOT_LABELLED
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
 from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.data.shapes import disorder, distances, mean_shape, shapes, yaw
@@ -23,12 +24,14 @@ MEASURES = {
     "padding": "% of the crop",
     "shape_distance": "% of the face",
     "hidden": "% of the landmarks",
+    "unlabelled": "% of the landmarks",
 }
 """Measures of a face, by name, with their units.
 
 ``yaw`` is ``shapes.yaw``; ``face_size`` sqrt(width height) of the box; ``padding`` the share of
 the stored crop that shows no photo; ``shape_distance`` the full Procrustes distance to the mean
-shape; ``hidden`` the share of landmarks that can't be seen in the photo.
+shape; ``hidden`` the share of landmarks that are labelled though something covers them,
+``unlabelled`` of those that are not labelled.
 """
 
 QUANTILES = {"least": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "most": 1.0}
@@ -68,7 +71,8 @@ class Inspection:
 
     Attributes:
         measures: By split and name of ``MEASURES``, (N,); without ``yaw`` where the scheme's eye
-            corners and nose are not known, and without ``hidden`` where all are visible.
+            corners and nose are not known, and without ``hidden`` and ``unlabelled`` where no
+            landmark is.
         outside: By split and by ``photo`` or ``crop``, (N,) landmarks of each face that lie
             outside it.
         outliers: The faces farthest from the mean shape, of both splits, the farthest first.
@@ -97,7 +101,10 @@ def inspect_faces(
     mean = mean_shape(np.concatenate(list(in_split.values())))
     measures: dict[str, Measures] = {}
     outside = {}
-    any_hidden = not all(split.visible.all() for split in splits.values())
+    any_of = {
+        name: any(bool((split.visible == value).any()) for split in splits.values())
+        for name, value in (("hidden", COVERED), ("unlabelled", NOT_LABELLED))
+    }
     for name, split in splits.items():
         bands = padding(split.images)
         turned = yaw(split.landmarks, faces.scheme)
@@ -109,8 +116,10 @@ def inspect_faces(
         }
         if turned is not None:
             measured["yaw"] = turned
-        if any_hidden:
-            measured["hidden"] = 100 * (1 - split.visible.mean(axis=1))
+        if any_of["hidden"]:
+            measured["hidden"] = 100 * (split.visible == COVERED).mean(axis=1)
+        if any_of["unlabelled"]:
+            measured["unlabelled"] = 100 * (split.visible == NOT_LABELLED).mean(axis=1)
         measures[name] = measured
         outside[name] = {
             "photo": landmarks_outside(split.landmarks, bands, faces.crop.side),
@@ -198,9 +207,12 @@ def landmarks_outside(
     return out
 
 
-def describe(values: NDArray[Any]) -> dict[str, float]:
-    """The ``QUANTILES`` of values (N,), by their names."""
-    found = np.quantile(values, list(QUANTILES.values()))
+def describe(values: NDArray[Any]) -> dict[str, float | None]:
+    """The ``QUANTILES`` of values (N,), by name, NaN left out; None where all are NaN."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return dict.fromkeys(QUANTILES)
+    found = np.quantile(known, list(QUANTILES.values()))
     return dict(zip(QUANTILES, found.tolist(), strict=True))
 
 

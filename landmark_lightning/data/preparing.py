@@ -44,6 +44,8 @@ class Preparation:
     Attributes:
         faces: Number of faces by split.
         subsets: Number of faces by split and subset.
+        measured: Number of faces by split that have the normalizer that tables lead with: the
+            landmarks that it needs are labelled, and it is long enough to divide by.
         rejections: The faces left out.
     """
 
@@ -51,6 +53,7 @@ class Preparation:
     subsets: dict[str, Counter[str]] = field(
         default_factory=lambda: {split: Counter() for split in SPLITS}
     )
+    measured: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
 
 
@@ -118,10 +121,11 @@ def prepare(
                     )
                 for split, writer in writers.items():
                     writer.add(block, split)
-                for face in block.faces:
+                for i, face in enumerate(block.faces):
                     done.faces[face.split] += 1
                     done.subsets[face.split].update(face.subsets)
-        _check_counts(done, name, root, max_rejected)
+                    done.measured[face.split] += bool(block.rows["normalizer"][i, 0] > 0)
+        _check_counts(done, name, root, max_rejected, normalizer)
         found = sorted(done.subsets["train"] | done.subsets["test"])
         if subsets is not None and (unknown := set(found) - set(subsets)):
             raise ValueError(
@@ -181,9 +185,9 @@ def cropped_blocks(
 
 
 def _check_counts(
-    done: Preparation, name: str, root: Path | None, max_rejected: int | None
+    done: Preparation, name: str, root: Path | None, max_rejected: int | None, normalizer: str
 ) -> None:
-    """Checks that not too many faces were left out, and that both splits have some.
+    """Checks that not too many faces were left out, and that both splits have some to measure.
 
     Raises:
         ValueError: They don't.
@@ -202,6 +206,12 @@ def _check_counts(
                 + (f" under {root}" if root else "")
                 + "; both train and test are needed"
                 + (f" ({rejected} were left out, such as {such})" if rejected else "")
+            )
+        if not done.measured[split]:
+            raise ValueError(
+                f"dataset {name}: no face of {split} has a usable {normalizer}, since landmarks "
+                "that it needs are not labelled or it is close to 0; choose another one by "
+                "dataset.normalizer"
             )
 
 

@@ -3,7 +3,8 @@
 A shape is (L,) complex128, x + iy, its mean 0 and its norm 1, so that a product with a complex
 number turns and scales it. Shapes that differ by a similarity only are the same; a mirrored one is
 another. The closed forms are those of full Procrustes analysis (Dryden and Mardia, Statistical
-Shape Analysis).
+Shape Analysis). A landmark that is not labelled is NaN; what is said of a face then rests on its
+others.
 """
 
 from typing import Any
@@ -20,6 +21,9 @@ Shapes = NDArray[np.complex128]
 YAW_LANDMARKS = {"ibug68": (36, 45, 30), "wflw98": (60, 72, 54), "aflw19": (6, 11, 13)}
 """Outer eye corner on the picture's left, the one on its right, and the nose's tip, by scheme."""
 
+FILLINGS = 5
+"""How often ``mean_shape`` puts missing landmarks where the mean so far has them."""
+
 MISPLACED = 0.5
 """A landmark so far from where its mirror partner puts it, in root mean square radii of the mean
 shape, is not its partner."""
@@ -28,14 +32,42 @@ shape, is not its partner."""
 def shapes(landmarks: NDArray[Any]) -> Shapes:
     """(N, L) shapes of landmarks (N, L, 2) in any pixels; all on one spot gives zeros."""
     points: Shapes = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1]
-    points -= points.mean(axis=1, keepdims=True)
-    size = np.linalg.norm(points, axis=1, keepdims=True)
-    centred: Shapes = points / np.where(size > 0, size, 1)
-    return centred
+    return _standard(points, ~np.isnan(points))
+
+
+def _standard(points: Shapes, labelled: NDArray[np.bool_]) -> Shapes:
+    """Points (N, L) moved and scaled so that the labelled ones have mean 0 and norm 1."""
+    count = labelled.sum(axis=1, keepdims=True)
+    known = np.where(labelled, points, 0)
+    known = np.where(labelled, known - known.sum(axis=1, keepdims=True) / np.maximum(count, 1), 0)
+    size = np.linalg.norm(known, axis=1, keepdims=True)
+    standard: Shapes = np.where(labelled, known / np.where(size > 0, size, 1), np.nan)
+    return standard
 
 
 def mean_shape(faces: Shapes) -> Shapes:
-    """The full Procrustes mean (L,) of shapes (N, L), turned as the faces on average are."""
+    """The full Procrustes mean (L,) of shapes (N, L), turned as the faces on average are.
+
+    Missing landmarks are put where the mean of the others has them, a few times over; one that no
+    face has lies in the middle.
+    """
+    labelled = ~np.isnan(faces)
+    if labelled.all():
+        return _mean(faces)
+    count = labelled.sum(axis=0)
+    mean: Shapes = np.where(labelled, faces, 0).sum(axis=0) / np.maximum(count, 1)
+    for _ in range(FILLINGS):
+        known, of_mean = np.where(labelled, faces, 0), np.where(labelled, mean, 0)
+        middle = of_mean.sum(axis=1, keepdims=True) / labelled.sum(axis=1, keepdims=True)
+        of_mean = np.where(labelled, mean - middle, 0)
+        size = (np.abs(of_mean) ** 2).sum(axis=1, keepdims=True)
+        turn = (known * of_mean.conj()).sum(axis=1, keepdims=True) / np.where(size > 0, size, 1)
+        filled: Shapes = np.where(labelled, faces, turn * (mean - middle))
+        mean = _mean(_standard(filled, np.ones_like(labelled)))
+    return mean
+
+
+def _mean(faces: Shapes) -> Shapes:
     mean: Shapes = np.linalg.eigh(faces.T @ faces.conj())[1][:, -1]
     turn = (faces @ mean.conj()).sum()
     return mean * turn / abs(turn) if turn else mean
@@ -47,7 +79,9 @@ def distances(faces: Shapes, mean: Shapes) -> NDArray[np.float64]:
     Between 0 (the same shape) and 1 (nothing in common): what is left of a face of norm 1 after
     the best shift, turn and scale of ``mean`` onto it.
     """
-    likeness = np.abs(faces @ mean.conj())
+    labelled = ~np.isnan(faces)
+    of_mean = _standard(np.broadcast_to(mean, faces.shape), labelled)
+    likeness = np.abs(np.where(labelled, faces * of_mean.conj(), 0).sum(axis=1))
     left: NDArray[np.float64] = np.sqrt(np.clip(1 - likeness**2, 0, 1))
     return left
 
@@ -65,7 +99,8 @@ def yaw(landmarks: NDArray[Any], scheme: Scheme) -> NDArray[np.float64] | None:
         scheme: Their scheme.
 
     Returns:
-        (N,), or None for a scheme whose eye corners and nose are not known.
+        (N,), NaN where one of the three is not labelled; or None for a scheme whose eye corners
+        and nose are not known.
     """
     if scheme.name not in YAW_LANDMARKS:
         return None

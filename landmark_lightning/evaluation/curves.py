@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landmark_lightning.evaluation.discarding import kept_means
+from landmark_lightning.evaluation.discarding import kept_means, labelled_mean
 from landmark_lightning.evaluation.errors import landmark_error, normalized_error
 from landmark_lightning.evaluation.records import Records, read_records
 from landmark_lightning.evaluation.runs import Cell
@@ -127,21 +127,24 @@ def _pooled(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def _by_face(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
-    scores = {name: score.mean(dim=1) for name, score in _scores(records).items()}
-    return _errors(records).mean(dim=1), scores
+    error = _errors(records)
+    scores = {name: labelled_mean(score, error) for name, score in _scores(records).items()}
+    return error.nanmean(dim=1), scores
 
 
 def coverage_curves(error: Tensor, scores: Mapping[str, Tensor]) -> dict[str, Array]:
     """Risk-coverage curves: the mean error of the share that each score trusts most.
 
     Args:
-        error: (n,) in percent of the normalizer.
+        error: (n,) in percent of the normalizer; entries of NaN are left out.
         scores: (n,) each, high where a high error is expected.
 
     Returns:
         For each score, for ``random`` (its expectation, the mean) and for ``oracle``: mean errors
         at ``COVERAGES``.
     """
+    known = ~error.isnan()
+    error, scores = error[known], {name: score[known] for name, score in scores.items()}
     kept = (torch.tensor(COVERAGES) * len(error) / 100).ceil().long().clamp(min=1) - 1
     curves = {
         name: kept_means(error, score)[kept].numpy()
@@ -152,8 +155,8 @@ def coverage_curves(error: Tensor, scores: Mapping[str, Tensor]) -> dict[str, Ar
 
 def error_quantiles(records: Records) -> Array:
     """The cumulative error distribution (CED) by face: NME in percent at ``CED_SHARES``."""
-    nme = _errors(records).mean(dim=1).numpy()
-    return np.quantile(nme, np.array(CED_SHARES) / 100)
+    nme = _errors(records).nanmean(dim=1)
+    return np.quantile(nme[~nme.isnan()].numpy(), np.array(CED_SHARES) / 100)
 
 
 def calibration_curve(records: Records) -> dict[str, Array]:
@@ -165,10 +168,12 @@ def calibration_curve(records: Records) -> dict[str, Array]:
         here, and for fewer landmarks than bins.
     """
     distance = signal_distance(records.prediction, records.target, records.info.distance)
-    if records.signal is None or distance.numel() < BINS or bool(distance.isnan().any()):
+    known = ~distance.isnan()
+    if records.signal is None or int(known.sum()) < BINS:
         return {}
-    order = records.signal.flatten().argsort(stable=True)
-    bins = {"signal": records.signal.flatten()[order], "distance": distance.flatten()[order]}
+    signal = records.signal[known]
+    order = signal.argsort(stable=True)
+    bins = {"signal": signal[order], "distance": distance[known][order]}
     return {
         name: np.array([float(part.mean()) for part in values.double().tensor_split(BINS)])
         for name, values in bins.items()
@@ -177,9 +182,10 @@ def calibration_curve(records: Records) -> dict[str, Array]:
 
 def sort_errors(records: Records) -> SortedErrors:
     """Figure 4: all landmarks' errors ascending with the signal beside them."""
-    error = landmark_error(records.prediction, records.target).flatten()
+    every = landmark_error(records.prediction, records.target)
+    error = every[~every.isnan()]
     order = error.argsort(stable=True)
-    signal = None if records.signal is None else records.signal.flatten()
+    signal = None if records.signal is None else records.signal[~every.isnan()]
     return SortedErrors(
         error=_min_max(error[order]),
         signal=None if signal is None else _min_max(signal[order]),

@@ -2,7 +2,8 @@
 
 The score is the validation signal, or one of the two that keep it honest: the **static prior**
 (the mean training error of each landmark index) and the **oracle** (the true error). Errors are
-normalized, in percent. A figure that can't be computed is NaN.
+normalized, in percent; that of a landmark that is not labelled, or of a face that has no
+normalizer, is NaN and counts in nothing. A figure that can't be computed is NaN.
 """
 
 import math
@@ -34,21 +35,21 @@ def kept_means(error: Tensor, score: Tensor) -> Tensor:
     """Mean error of what is kept when the highest scores are discarded, for every count kept.
 
     Args:
-        error: (..., n) with any unit.
+        error: (..., n) with any unit; entries of NaN are passed over.
         score: (..., n), high where a high error is expected. Equal scores keep the earlier entry.
 
     Returns:
-        (..., n): entry k is the mean error of the k + 1 entries of lowest score. NaN throughout
-        where one of the errors is NaN.
+        (..., n): entry k is the mean error of the k + 1 entries of lowest score. Where m entries
+        are NaN, the last m are NaN.
 
     Example:
         >>> kept_means(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0.2, 0.9, 0.1]))
         tensor([5., 3., 3.])
     """
-    order = score.argsort(dim=-1, stable=True)
+    last = score.masked_fill(error.isnan(), torch.inf)
+    order = last.argsort(dim=-1, stable=True)
     count = torch.arange(1, error.shape[-1] + 1, dtype=error.dtype, device=error.device)
-    means = error.gather(-1, order).cumsum(dim=-1) / count
-    return torch.where(error.isnan().any(dim=-1, keepdim=True), torch.nan, means)
+    return error.gather(-1, order).cumsum(dim=-1) / count
 
 
 def discard_error(
@@ -56,7 +57,8 @@ def discard_error(
 ) -> Tensor:
     r"""Mean error of each face without the landmarks that a score expects to be the worst.
 
-    With :math:`K_n` the landmarks of face n less the ``discard_count`` of highest score, it is
+    With :math:`K_n` the labelled landmarks of face n less the ``discard_count`` of highest score,
+    that many of the labelled ones, it is
     :math:`\frac{1}{|K_n|} \sum_{l \in K_n} e_{nl}` (Table 5).
 
     Args:
@@ -65,18 +67,19 @@ def discard_error(
         percents: P shares to discard, in percent.
 
     Returns:
-        (N, P); NaN where no landmark is kept.
+        (N, P); NaN where no landmark is kept or none is labelled.
 
     Example:
         >>> error = torch.tensor([[1.0, 2.0, 3.0, 10.0]])
         >>> discard_error(error, torch.tensor([[0.1, 0.2, 0.3, 0.4]]), (0, 25))
         tensor([[4., 2.]])
     """
-    landmarks = error.shape[-1]
     means = kept_means(error, score)
     nothing = means.new_full((*means.shape[:-1], 1), torch.nan)
     means = torch.cat([nothing, means], dim=-1)
-    return means[..., [landmarks - discard_count(landmarks, percent) for percent in percents]]
+    labelled, place = (~error.isnan()).sum(dim=-1).unique(return_inverse=True)
+    kept = [[n - discard_count(n, percent) for percent in percents] for n in labelled.tolist()]
+    return means.gather(-1, torch.tensor(kept, device=error.device)[place])
 
 
 def random_discard_error(
@@ -147,7 +150,7 @@ def closed_within(error: Tensor, signal: Tensor, prior: Tensor, percent: float =
         tensor(1.)
     """
     reference, by_signal, oracle = (
-        discard_error(error, score, (percent,)).mean()
+        discard_error(error, score, (percent,)).nanmean()
         for score in (prior.expand_as(error), signal, error)
     )
     return share_closed(reference, by_signal, oracle)
@@ -194,7 +197,21 @@ def closed_face(error: Tensor, signal: Tensor, normalizer: Tensor, percent: floa
         >>> closed_face(error, error, torch.ones(3))
         tensor(1.)
     """
-    nme = error.mean(dim=1)[None]
-    score = signal.mean(dim=1)[None] / normalizer
+    nme = error.nanmean(dim=1)[None]
+    score = labelled_mean(signal, error)[None] / normalizer
     by_signal, oracle = (discard_error(nme, s, (percent,)).mean() for s in (score, nme))
-    return share_closed(nme.mean(), by_signal, oracle)
+    return share_closed(nme.nanmean(), by_signal, oracle)
+
+
+def labelled_mean(signal: Tensor, error: Tensor) -> Tensor:
+    """Mean signal (N,) of each face over the landmarks whose error is known.
+
+    Args:
+        signal: (N, L).
+        error: (N, L), NaN where a landmark is not labelled.
+
+    Example:
+        >>> labelled_mean(torch.tensor([[1.0, 5.0]]), torch.tensor([[2.0, torch.nan]]))
+        tensor([1.])
+    """
+    return signal.masked_fill(error.isnan(), torch.nan).nanmean(dim=1)

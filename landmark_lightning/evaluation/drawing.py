@@ -43,7 +43,7 @@ def contact_sheet(
 
     Args:
         images: (N, C, C) uint8 gray.
-        landmarks: (N, L, 2) in pixels of the images.
+        landmarks: (N, L, 2) in pixels of the images; NaN is not drawn.
         captions: N lines; one that is too long is cut.
         columns: Faces in a row.
         scale: How many times the images are enlarged; by default what makes them ``SHEET_SIDE``
@@ -59,7 +59,8 @@ def contact_sheet(
     for image, points in zip(images, landmarks, strict=True):
         face = _enlarge(image, scale)
         for x, y in _places(points, face, scale):
-            _disc(face, x, y, _SMOOTH * 1.6, DOT)
+            if not math.isnan(x):
+                _disc(face, x, y, _SMOOTH * 1.6, DOT)
         faces.append(_shrink(face))
     return _sheet(faces, captions, columns)
 
@@ -102,7 +103,8 @@ def predicted_faces(
 
     Args:
         images: (N, S, S) uint8 gray.
-        target: (N, L, 2) in pixels of the images.
+        target: (N, L, 2) in pixels of the images; NaN for a landmark that is not labelled, whose
+            predicted point is drawn alone.
         prediction: (N, L, 2) in pixels of the images.
         signal: (N, L) in pixels of the images; None draws all dots in one colour.
         captions: N lines, or none at all.
@@ -131,6 +133,8 @@ def predicted_faces(
             colors = [_color(value / top) for value in signal[n].tolist()]
         draw = ImageDraw.Draw(face)
         for (x, y), (u, v) in zip(true, predicted, strict=True):
+            if math.isnan(x):
+                continue
             draw.line((x, y, u, v), fill=TRUE, width=_SMOOTH)
             _ring(face, x, y, _SMOOTH * 2.5)
         for (u, v), color in zip(predicted, colors, strict=True):
@@ -150,7 +154,7 @@ def _check(images: Tensor, columns: int, scale: int | None, side: int, **points:
             raise ValueError(
                 f"{name} has shape {tuple(tensor.shape)}, expected ({len(images)}, L, 2)"
             )
-        if not bool(tensor.isfinite().all()):
+        if bool(tensor.isinf().any()) or (name == "prediction" and bool(tensor.isnan().any())):
             raise ValueError(f"{name} holds a number that is not finite")
     scale = math.ceil(side / images.shape[2]) if scale is None else scale
     for name, value in (("columns", columns), ("scale", scale)):
@@ -170,7 +174,10 @@ def _shrink(face: Image.Image) -> Image.Image:
 
 
 def _places(points: Tensor, face: Image.Image, scale: int) -> list[tuple[float, float]]:
-    """Where points (L, 2) lie on their enlarged face; one far outside is drawn just outside."""
+    """Where points (L, 2) lie on their enlarged face; one far outside is drawn just outside.
+
+    NaN, of a landmark that is not labelled, stays NaN.
+    """
     factor = scale * _SMOOTH
     places = ((points + 0.5) * factor - 0.5).clamp(-face.width, 2 * face.width)
     return [(x, y) for x, y in places.tolist()]

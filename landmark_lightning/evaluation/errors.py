@@ -1,14 +1,18 @@
 """Errors of landmarks and faces: normalized mean error, failure rate, area under the curve.
 
 A normalized error is in **percent** of the face's normalizer, and so is a failure rate; thresholds
-are fractions of the normalizer, and an area under the curve is a fraction too. A figure that
-can't be computed is NaN: an empty set, or a face whose normalizer is zero or not finite.
+are fractions of the normalizer, and an area under the curve is a fraction too. A landmark that is
+not labelled has a target of NaN and counts in nothing. A figure that can't be computed is NaN: an
+empty set, a face whose normalizer is zero or not finite, or one without a labelled landmark.
 """
 
 import torch
 from torch import Tensor
 
 from landmark_lightning.geometry import euclidean
+
+COVERED, VISIBLE = 1, 2
+"""What ``visible`` says of a labelled landmark: something covers it, or it can be seen."""
 
 THRESHOLDS = (0.08, 0.10)
 """Usual thresholds of failure rate and area under the curve, as fractions of the normalizer."""
@@ -19,16 +23,35 @@ def landmark_error(prediction: Tensor, target: Tensor) -> Tensor:
 
     Args:
         prediction: (..., L, 2).
-        target: (..., L, 2).
+        target: (..., L, 2); NaN where a landmark is not labelled.
 
     Returns:
-        (..., L).
+        (..., L); NaN where a landmark is not labelled.
 
     Example:
         >>> landmark_error(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2))
         tensor([[5.]])
     """
     return euclidean(prediction, target)
+
+
+def measurable(target: Tensor, normalizer: Tensor) -> Tensor:
+    """Which faces have an error to speak of, by normalizer.
+
+    Args:
+        target: (N, L, 2); NaN where a landmark is not labelled.
+        normalizer: (N, R) lengths.
+
+    Returns:
+        (N, R) bool: a landmark is labelled, and the length is finite and positive.
+
+    Example:
+        >>> measurable(torch.zeros(2, 1, 2), torch.tensor([[50.0], [torch.nan]]))
+        tensor([[ True],
+                [False]])
+    """
+    labelled = ~target.isnan().any(dim=-1).all(dim=-1)
+    return labelled[:, None] & normalizer.isfinite() & (normalizer > 0)
 
 
 def normalized_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> Tensor:
@@ -40,7 +63,7 @@ def normalized_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> 
         normalizer: (N,) length d of each face in the same pixels.
 
     Returns:
-        (N, L); NaN where d is not finite and positive.
+        (N, L); NaN where d is not finite and positive, and where a landmark is not labelled.
 
     Example:
         >>> prediction, target = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
@@ -55,7 +78,7 @@ def normalized_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> 
 def normalized_mean_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> Tensor:
     r"""NME of each face in percent: :math:`\frac{100}{L d_n} \sum_l \|p_{nl} - t_{nl}\|_2`.
 
-    The NME of a set is the mean of its faces.
+    L are the landmarks that are labelled. The NME of a set is the mean of its faces.
 
     Args:
         prediction: (N, L, 2) in any pixels.
@@ -63,14 +86,14 @@ def normalized_mean_error(prediction: Tensor, target: Tensor, normalizer: Tensor
         normalizer: (N,) length d of each face in the same pixels.
 
     Returns:
-        (N,); NaN where d is not finite and positive.
+        (N,); NaN where d is not finite and positive, or no landmark is labelled.
 
     Example:
         >>> prediction = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]])
         >>> normalized_mean_error(prediction, torch.zeros(1, 2, 2), torch.tensor([50.0]))
         tensor([5.])
     """
-    return normalized_error(prediction, target, normalizer).mean(dim=1)
+    return normalized_error(prediction, target, normalizer).nanmean(dim=1)
 
 
 def visible_mean_error(
@@ -85,7 +108,7 @@ def visible_mean_error(
         prediction: (N, L, 2) in any pixels.
         target: (N, L, 2) in the same pixels.
         normalizer: (N,) length d of each face in the same pixels.
-        visible: (N, L) bool.
+        visible: (N, L) uint8: 0 not labelled, 1 covered, 2 visible.
 
     Returns:
         (N,); NaN where d is not finite and positive, and where no landmark is visible.
@@ -93,18 +116,19 @@ def visible_mean_error(
     Example:
         >>> prediction = torch.tensor([[[3.0, 4.0], [0.0, 9.0]]])
         >>> target, normalizer = torch.zeros(1, 2, 2), torch.tensor([50.0])
-        >>> visible_mean_error(prediction, target, normalizer, torch.tensor([[True, False]]))
+        >>> seen = torch.tensor([[2, 1]], dtype=torch.uint8)
+        >>> visible_mean_error(prediction, target, normalizer, seen)
         tensor([10.])
     """
     error = normalized_error(prediction, target, normalizer)
-    return torch.where(visible, error, 0).sum(dim=1) / visible.sum(dim=1)
+    return error.masked_fill(visible != VISIBLE, torch.nan).nanmean(dim=1)
 
 
 def failure_rate(nme: Tensor, threshold: float) -> Tensor:
     r"""Percentage of faces that fail: :math:`\frac{100}{N} |\{n : NME_n > 100 t\}|`.
 
     Args:
-        nme: (N,) in percent.
+        nme: (N,) in percent; faces of NaN are left out.
         threshold: t as a fraction of the normalizer, such as 0.08.
 
     Returns:
@@ -115,7 +139,7 @@ def failure_rate(nme: Tensor, threshold: float) -> Tensor:
         tensor(25.)
     """
     failed = torch.where(nme.isnan(), nme, (nme > 100 * threshold).to(nme.dtype))
-    return 100 * failed.mean()
+    return 100 * failed.nanmean()
 
 
 def area_under_curve(nme: Tensor, threshold: float) -> Tensor:
@@ -124,7 +148,7 @@ def area_under_curve(nme: Tensor, threshold: float) -> Tensor:
     It equals :math:`\frac{1}{N} \sum_n \max(0, 1 - NME_n / (100 t))`.
 
     Args:
-        nme: (N,) in percent.
+        nme: (N,) in percent; faces of NaN are left out.
         threshold: t as a fraction of the normalizer, such as 0.08.
 
     Returns:
@@ -134,4 +158,4 @@ def area_under_curve(nme: Tensor, threshold: float) -> Tensor:
         >>> area_under_curve(torch.tensor([4.0, 8.0, 12.0, 0.0]), 0.08)
         tensor(0.3750)
     """
-    return (1 - nme / (100 * threshold)).clamp(min=0).mean()
+    return (1 - nme / (100 * threshold)).clamp(min=0).nanmean()

@@ -1,6 +1,8 @@
 """The torchmetrics of validation: the mean error, discarding and the signal, batch by batch.
 
-All take the same batch and answer with a flat dict of scalars named
+All take the same batch, in which the target of a landmark that is not labelled is NaN, and leave a
+face out of the figures of a normalizer that it does not have. They answer with a flat dict of
+scalars named
 ``<figure>/<subset>/<normalizer>``, or ``<figure>/<subset>/pixels`` for a figure in input pixels.
 The formulas stand with the pure functions that they call.
 """
@@ -20,6 +22,7 @@ from landmark_lightning.evaluation.discarding import (
 )
 from landmark_lightning.evaluation.errors import (
     landmark_error,
+    measurable,
     normalized_error,
     normalized_mean_error,
 )
@@ -64,17 +67,18 @@ class _FaceMean(_BySubset):
         self, normalizers: Sequence[str], subset_names: Sequence[str], figures: int
     ) -> None:
         super().__init__(normalizers, subset_names)
-        subsets = len(self.subset_names)
-        self.add_state("total", torch.zeros(subsets, figures), dist_reduce_fx="sum")
-        self.add_state("faces", torch.zeros(subsets), dist_reduce_fx="sum")
+        shape = (len(self.subset_names), figures)
+        self.add_state("total", torch.zeros(shape), dist_reduce_fx="sum")
+        self.add_state("faces", torch.zeros(shape), dist_reduce_fx="sum")
 
-    def _add(self, figures: Tensor, subsets: Tensor) -> None:
-        member = with_full(subsets)
-        self.total += torch.where(member[..., None], figures[:, None], 0).sum(dim=0)
-        self.faces += member.sum(dim=0)
+    def _add(self, figures: Tensor, subsets: Tensor, measured: Tensor) -> None:
+        """Adds (B, F) figures of faces of (B, K) subsets, where (B, F) or (B, 1) says so."""
+        member = with_full(subsets)[..., None] & measured[:, None]
+        self.total += torch.where(member, figures[:, None], 0).sum(dim=0)
+        self.faces += member.expand(-1, *self.faces.shape).sum(dim=0)
 
     def _means(self) -> Tensor:
-        return self.total / self.faces[:, None]
+        return self.total / self.faces
 
 
 class NormalizedMeanError(_FaceMean):
@@ -111,7 +115,7 @@ class NormalizedMeanError(_FaceMean):
         self._check(normalizer, subsets)
         lengths = normalizer.unbind(dim=1)
         nme = [normalized_mean_error(prediction, target, length) for length in lengths]
-        self._add(torch.stack(nme, dim=1), subsets)
+        self._add(torch.stack(nme, dim=1), subsets, measurable(target, normalizer))
 
     def compute(self) -> dict[str, Tensor]:
         """The means so far."""
@@ -175,7 +179,8 @@ class DiscardError(_FaceMean):
         else:
             by_signal = discard_error(error, signal, self.percents)
         oracle = discard_error(error, error, self.percents)
-        self._add(torch.cat([by_signal, oracle], dim=1), subsets)
+        figures = torch.cat([by_signal, oracle], dim=1)
+        self._add(figures, subsets, measurable(target, normalizer[:, :1]))
 
     def compute(self) -> dict[str, Tensor]:
         """The means so far."""

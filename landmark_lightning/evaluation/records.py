@@ -21,7 +21,7 @@ from torch import Tensor
 from landmark_lightning.files import replacing
 
 FORMAT = "landmark-lightning predictions"
-VERSION = 2
+VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +70,13 @@ class Records:
 
     Attributes:
         prediction: (N, L, 2) float32 predicted landmarks.
-        target: (N, L, 2) float32 annotated landmarks.
+        target: (N, L, 2) float32 annotated landmarks; NaN where ``visible`` is 0.
         signal: (N, L) float32 validation signal; None for a model that has none.
-        visible: (N, L) bool, which landmarks can be seen; all where the dataset does not say.
+        visible: (N, L) uint8: 0 not labelled, 1 labelled though something covers it, 2 visible;
+            2 where the dataset does not say.
         normalizer: (N, R) float32 lengths that errors are divided by, in the order of
-            ``info.normalizers``. A zero or non-finite length makes the figures null that need it.
+            ``info.normalizers``. A face of a zero or non-finite length is left out of the figures
+            that need it.
         subsets: (N, K) bool membership, in the order of ``info.subset_names``.
         photo: N names of the photos that the faces come from.
         to_photo: (N, 2, 3) float32 affine maps from input pixels to photo pixels.
@@ -109,11 +111,21 @@ class Records:
                 continue
             if tuple(tensor.shape) != shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
-            dtype = torch.bool if name in ("visible", "subsets") else torch.float32
+            dtype = {"visible": torch.uint8, "subsets": torch.bool}.get(name, torch.float32)
             if tensor.dtype != dtype:
                 raise ValueError(f"{name} is {tensor.dtype}, expected {dtype}")
-            if name != "normalizer" and not bool(tensor.isfinite().all()):
+        numbers = {
+            "prediction": self.prediction,
+            "target": self.target[self.visible > 0],
+            "signal": self.signal,
+            "to_photo": self.to_photo,
+            "prior": self.prior,
+        }
+        for name, tensor in numbers.items():
+            if tensor is not None and not bool(tensor.isfinite().all()):
                 raise ValueError(f"{name} holds a number that is not finite")
+        if not bool(self.target[self.visible == 0].isnan().all()):
+            raise ValueError("target has a place for a landmark that visible says is not labelled")
         if len(self.photo) != faces:
             raise ValueError(f"photo has {len(self.photo)} names, expected {faces}")
 

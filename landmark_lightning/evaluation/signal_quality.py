@@ -1,6 +1,7 @@
 """How well the validation signal tells the error of a landmark or of a face.
 
-Every figure is computed in float64, and NaN where it can't be computed.
+Every figure is computed in float64, and NaN where it can't be computed. Landmarks that are not
+labelled, whose target and error are NaN, count in nothing.
 
 The correlations and the area under the ROC curve are written out here because torchmetrics' rank
 correlation takes minutes on many equal values, and its ROC squashes scores beyond 0..1 by a
@@ -10,7 +11,7 @@ sigmoid, which makes the large ones equal.
 import torch
 from torch import Tensor
 
-from landmark_lightning.evaluation.discarding import kept_means
+from landmark_lightning.evaluation.discarding import kept_means, labelled_mean
 from landmark_lightning.geometry import euclidean, manhattan
 
 FAILURE_THRESHOLD = 0.08
@@ -71,7 +72,8 @@ def signal_distance(prediction: Tensor, target: Tensor, distance: str | None) ->
         distance: ``manhattan`` (:math:`|\Delta x| + |\Delta y|`) or ``euclidean``.
 
     Returns:
-        (N, L) in input pixels; NaN for a distance of another name.
+        (N, L) in input pixels; NaN for a landmark that is not labelled, and for a distance of
+        another name.
 
     Example:
         >>> signal_distance(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2), "manhattan")
@@ -112,10 +114,10 @@ def surprise(
         tensor([12.])
     """
     measured = signal_distance(prediction, target, distance)
-    if bool(measured.isnan().any()):
+    if bool(measured.isnan().all()):
         measured = euclidean(prediction, target)
     usable = normalizer.isfinite() & (normalizer > 0)
-    excess = 100 * (measured - signal).mean(dim=1) / torch.where(usable, normalizer, 1.0)
+    excess = 100 * (measured - signal).nanmean(dim=1) / torch.where(usable, normalizer, 1.0)
     return torch.where(usable, excess, -torch.inf)
 
 
@@ -126,7 +128,7 @@ def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHO
     :math:`\frac{\sum_{failed} R - F (F + 1) / 2}{F (N - F)}`; equal scores count one half.
 
     Args:
-        nme: (N,) in percent.
+        nme: (N,) in percent; faces of NaN are left out.
         score: (N,) of each face.
         threshold: NME above which a face fails, as a fraction of the normalizer.
 
@@ -137,11 +139,12 @@ def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHO
         >>> failure_auroc(torch.tensor([3.0, 9.0, 12.0]), torch.tensor([0.1, 0.5, 0.2]))
         tensor(1., dtype=torch.float64)
     """
+    measured = ~nme.isnan()
+    nme, score = nme[measured], score[measured]
     failed = nme > 100 * threshold
     failures, successes = failed.sum().double(), (~failed).sum().double()
     excess = average_ranks(score)[failed].sum() - failures * (failures + 1) / 2
-    # 0 / 0 is NaN where a class is missing.
-    return torch.where(nme.isnan().any(), torch.nan, excess / (failures * successes))
+    return excess / (failures * successes)  # 0 / 0 is NaN where a class is missing
 
 
 def sparsification_error(error: Tensor, score: Tensor) -> Tensor:
@@ -152,7 +155,7 @@ def sparsification_error(error: Tensor, score: Tensor) -> Tensor:
     :math:`\frac{1}{n} \sum_{k=0}^{n-1} \frac{M_s(k) - M_o(k)}{M_s(0)}`.
 
     Args:
-        error: (n,) normalized errors.
+        error: (n,) normalized errors; entries of NaN are left out.
         score: (n,) signal over the face's normalizer.
 
     Returns:
@@ -163,7 +166,8 @@ def sparsification_error(error: Tensor, score: Tensor) -> Tensor:
         >>> sparsification_error(error, error), sparsification_error(error, -error)
         (tensor(0., dtype=torch.float64), tensor(0.8333, dtype=torch.float64))
     """
-    error = error.double()
+    known = ~error.isnan()
+    error, score = error[known].double(), score[known]
     gap = kept_means(error, score) - kept_means(error, error)
     return gap.mean() / error.mean()
 
@@ -174,8 +178,8 @@ def signal_figures(
     """The figures of a set of faces that need neither prior nor oracle.
 
     Args:
-        error: (N, L) Euclidean error in input pixels.
-        normalized: (N, L) the same in percent of the normalizer.
+        error: (N, L) Euclidean error in input pixels; NaN where a landmark is not labelled.
+        normalized: (N, L) the same in percent of the normalizer; NaN, too, where a face has none.
         gap: (N, L) |signal - the distance it was trained for| in input pixels.
         signal: (N, L) in input pixels.
         normalizer: (N,) in input pixels.
@@ -185,12 +189,13 @@ def signal_figures(
         means, of signal and error in input pixels; ``ause`` over all landmarks; ``signal_mae`` in
         input pixels; ``failure_auroc``.
     """
-    score = signal / normalizer[:, None]
+    score, known = signal / normalizer[:, None], ~error.isnan()
+    of_face = labelled_mean(signal, error)
     return {
-        "spearman": spearman(signal.flatten(), error.flatten()),
-        "spearman_face": spearman(signal.mean(dim=1), error.mean(dim=1)),
-        "pearson": pearson(signal.flatten(), error.flatten()),
+        "spearman": spearman(signal[known], error[known]),
+        "spearman_face": spearman(of_face, error.nanmean(dim=1)),
+        "pearson": pearson(signal[known], error[known]),
         "ause": sparsification_error(normalized.flatten(), score.flatten()),
-        "signal_mae": gap.double().mean(),
-        "failure_auroc": failure_auroc(normalized.mean(dim=1), score.mean(dim=1)),
+        "signal_mae": gap.double().nanmean(),
+        "failure_auroc": failure_auroc(normalized.nanmean(dim=1), of_face / normalizer),
     }

@@ -15,10 +15,13 @@ from landmark_lightning.evaluation.discarding import (
     random_discard_error,
 )
 from landmark_lightning.evaluation.errors import (
+    COVERED,
     THRESHOLDS,
+    VISIBLE,
     area_under_curve,
     failure_rate,
     landmark_error,
+    measurable,
     normalized_error,
     normalized_mean_error,
     visible_mean_error,
@@ -49,7 +52,7 @@ def discard_curve(
         ``oracle``.
     """
     by_face = _discard_by_face(records, percents)
-    return {name: errors.mean(dim=0) for name, errors in by_face.items()}
+    return {name: errors.nanmean(dim=0) for name, errors in by_face.items()}
 
 
 def _discard_by_face(records: Records, percents: Sequence[float]) -> dict[str, Tensor]:
@@ -72,11 +75,13 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
     """The object ``subsets`` of metrics.json: the figures of ``full`` and of every subset.
 
     Errors are NME in percent on the primary normalizer where no other is named, failure rates
-    percent, areas and shares fractions, ``signal_mae`` input pixels. ``nme_visible_by`` is the
+    percent, areas and shares fractions, ``signal_mae`` input pixels. ``faces`` are all faces of
+    the subset, ``faces_by`` those that count in the figures of a normalizer: they have it, and a
+    labelled landmark. Landmarks that are not labelled count in nothing. ``nme_visible_by`` is the
     NME over each face's visible landmarks, of the faces that have one. A figure that can't be
-    computed is None: those of an empty subset, those of the signal for a model without one, those
-    that need a normalizer that is zero or not finite for one of the faces, and ``nme_visible_by``
-    where no landmark of any face is hidden, since it would say the same as ``nme_by``.
+    computed is None: those of a subset without such faces, those of the signal for a model without
+    one, and ``nme_visible_by`` where no landmark of any face is covered, since it would say the
+    same as ``nme_by``.
 
     Args:
         records: Predictions on N faces.
@@ -94,7 +99,8 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
         name: visible_mean_error(prediction, target, length, records.visible)
         for name, length in lengths.items()
     }
-    seen = records.visible.any(dim=1) & ~records.visible.all()
+    seen = (records.visible == VISIBLE).any(dim=1) & (records.visible == COVERED).any()
+    measured = measurable(target, records.normalizer)
     discarded = _discard_by_face(records, DISCARD_PERCENTS)
     discarded.setdefault("signal", discarded["random"])
     figures = {}
@@ -102,12 +108,15 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
         ("full", *info.subset_names), with_full(records.subsets).unbind(dim=1), strict=True
     ):
         nme = nme_by[info.normalizers[0]][member]
+        counted = measured[member].sum(dim=0).tolist()
         figures[subset] = {
             "faces": len(nme),
-            "nme": _number(nme.mean()),
-            "nme_by": {name: _number(values[member].mean()) for name, values in nme_by.items()},
+            "faces_by": dict(zip(info.normalizers, counted, strict=True)),
+            "nme": _number(nme.nanmean()),
+            "nme_by": {name: _number(values[member].nanmean()) for name, values in nme_by.items()},
             "nme_visible_by": {
-                name: _number(values[member & seen].mean()) for name, values in visible_by.items()
+                name: _number(values[member & seen].nanmean())
+                for name, values in visible_by.items()
             },
             **{f"fr_{t:.2f}": _number(failure_rate(nme, t)) for t in THRESHOLDS},
             **{f"auc_{t:.2f}": _number(area_under_curve(nme, t)) for t in THRESHOLDS},
@@ -145,7 +154,7 @@ def _signal_figures(records: Records, member: Tensor) -> dict[str, Any]:
 
 
 def _by_percent(errors: Tensor) -> dict[str, float | None]:
-    means = errors.mean(dim=0)
+    means = errors.nanmean(dim=0)
     return {
         str(percent): _number(mean) for percent, mean in zip(DISCARD_PERCENTS, means, strict=True)
     }

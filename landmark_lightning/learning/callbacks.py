@@ -13,6 +13,7 @@ from tqdm import tqdm
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.faces import Batch
+from landmark_lightning.learning.objective import drawing_losses
 from landmark_lightning.learning.ranks import gathered, summed, world
 from landmark_lightning.learning.scoring import score_faces
 from landmark_lightning.learning.task import LandmarkTask
@@ -55,8 +56,9 @@ class OnlineBalancing(Callback):
 
     def losses(self, outputs: dict[str, Tensor]) -> Tensor:
         """(B,) losses that draws go by, of what ``LandmarkTask.losses`` gave."""
-        losses = outputs["coordinates"]
-        return losses + outputs["validation"] if self.score == "total" else losses
+        return drawing_losses(
+            outputs["coordinates"], outputs["validation"], outputs["labelled_weight"], self.score
+        )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Puts the losses on the device."""

@@ -38,10 +38,14 @@ def predict(
 
 
 def static_prior(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tensor:
-    """The static prior: (L,) mean Euclidean error of each landmark index, input pixels."""
+    """The static prior: (L,) mean Euclidean error of each landmark index, input pixels.
+
+    Of a landmark the faces count that have it; one that no face has gets the mean of the others.
+    """
     prediction, target = predict(task, faces, batch_size, "static prior")
     points, _ = task.split_output(prediction)
-    return landmark_error(points, target).mean(dim=0)
+    prior = landmark_error(points, target).nanmean(dim=0)
+    return torch.where(prior.isnan(), prior.nanmean(), prior)
 
 
 def input_images(task: LandmarkTask, faces: Faces, rows: Tensor | None = None) -> Tensor:

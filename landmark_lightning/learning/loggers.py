@@ -12,7 +12,7 @@ import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
 from landmark_lightning.files import write_text
-from landmark_lightning.learning.task import read_checkpoint
+from landmark_lightning.learning.trained import read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 
 INIT_SECONDS = 30.0

@@ -85,6 +85,9 @@ class Objective:
     detached: no gradient reaches x and y through it, so with c = l2 the gradient is Eq. 3 with the
     sign of descent.
 
+    A landmark whose target is NaN is not labelled: it costs nothing and has no gradient, neither
+    of x and y nor of v.
+
     Args:
         coordinate: l2, l1 or wing.
         distance: manhattan, euclidean, any callable (B,L,2), (B,L,2) -> (B,L), or None: no
@@ -111,7 +114,7 @@ class Objective:
 
         Args:
             prediction: (B, L, 3), or (B, L, 2) without validation, input pixels.
-            target: (B, L, 2) input pixels.
+            target: (B, L, 2) input pixels; NaN where a landmark is not labelled.
 
         Returns:
             (B,) and (B,), the second 0 without validation.
@@ -119,14 +122,48 @@ class Objective:
         # In float32 whatever the network ran in: also a distance of the user's own.
         with torch.autocast(target.device.type, enabled=False):
             points = prediction[..., :2]
-            coordinates = self.coordinate(points - target).sum(dim=(-2, -1))
+            missing = target.isnan()
+            # A distance of one's own is not asked what lies between a point and nowhere.
+            known = torch.where(missing, points.detach(), target)
+            coordinates = self.coordinate(points - known)
+            coordinates = coordinates.masked_fill(missing, 0).sum(dim=(-2, -1))
             if self.distance is None:
                 return coordinates, torch.zeros_like(coordinates)
-            expected = self.distance(points.detach(), target)
-            validation = l2(prediction[..., 2] - expected).sum(dim=-1)
-            return coordinates, validation
+            expected = self.distance(points.detach(), known)
+            validation = l2(prediction[..., 2] - expected)
+            return coordinates, validation.masked_fill(missing[..., 0], 0).sum(dim=-1)
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(B,) loss of each face; arguments as for ``parts``."""
         coordinates, validation = self.parts(prediction, target)
         return coordinates + validation
+
+
+def labelled_weight(target: Tensor) -> Tensor:
+    """What makes the loss of a face with missing landmarks comparable with others' in LPBB.
+
+    A loss is a sum over the labelled landmarks; times this, it is their mean times L, so that a
+    face is not drawn less often because little of it is labelled.
+
+    Args:
+        target: (B, L, 2); NaN where a landmark is not labelled.
+
+    Returns:
+        (B,) L over the number of labelled landmarks, 1 where all are.
+    """
+    labelled = (~target[..., 0].isnan()).sum(dim=-1)
+    return target.shape[-2] / labelled.clamp(min=1)
+
+
+def drawing_losses(
+    coordinates: Tensor, validation: Tensor, weight: Tensor, score: str = "total"
+) -> Tensor:
+    """(B,) losses by which LPBB draws faces (Eq. 1).
+
+    Args:
+        coordinates: (B,) of ``Objective.parts``.
+        validation: (B,) of ``Objective.parts``.
+        weight: (B,) of ``labelled_weight``.
+        score: ``total``, or that of the ``coordinates`` alone.
+    """
+    return (coordinates + validation if score == "total" else coordinates) * weight

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from landmark_lightning.data.faces import Faces
 from landmark_lightning.learning.evaluation_copy import has_bf16, scoring_copy
+from landmark_lightning.learning.objective import drawing_losses, labelled_weight
 from landmark_lightning.learning.task import LandmarkTask
 
 BATCH_SIZES = {"cpu": 96, "cuda": 1024}
@@ -23,7 +24,7 @@ def score_faces(
     batch_size: int | None = None,
     precision: str = "float32",
 ) -> Tensor:
-    """Losses of faces in the task's current phase, in evaluation mode, without augmentation.
+    """Losses by which LPBB draws faces, in the current phase, evaluated without augmentation.
 
     Args:
         task: The task; it is left as it is.
@@ -51,6 +52,6 @@ def score_faces(
             image, target = task.augmentation.cut(
                 batch["image"].to(device), batch["landmarks"].to(device)
             )
-            coordinates, validation = task.objective.parts(network(image).float(), target)
-            losses.append(coordinates + validation if score == "total" else coordinates)
+            parts = task.objective.parts(network(image).float(), target)
+            losses.append(drawing_losses(*parts, labelled_weight(target), score))
     return torch.cat(losses)

@@ -1,8 +1,6 @@
 """LandmarkTask: the LightningModule that joins augmentation, network, objective and phases."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,7 +17,12 @@ from landmark_lightning.evaluation.metrics import (
 )
 from landmark_lightning.learning.augmentation import Augmentation
 from landmark_lightning.learning.network import LandmarkNetwork
-from landmark_lightning.learning.objective import Objective, distance_name
+from landmark_lightning.learning.objective import (
+    Objective,
+    distance_name,
+    drawing_losses,
+    labelled_weight,
+)
 from landmark_lightning.learning.phases import Schedule
 from landmark_lightning.learning.ranks import Part
 from landmark_lightning.limits import check
@@ -36,7 +39,7 @@ class LandmarkTask(pl.LightningModule):
     """Training and validation of a LandmarkNetwork.
 
     All arguments are plain mappings, lists, numbers and text. They are the checkpoint's
-    hyperparameters, so ``load_task`` needs the checkpoint alone.
+    hyperparameters, so ``trained.load_task`` needs the checkpoint alone.
 
     Args:
         dataset: ``scheme``, ``normalizers`` and ``subsets`` as in the FaceFile.
@@ -140,15 +143,18 @@ class LandmarkTask(pl.LightningModule):
     def face_losses(self, batch: Batch, score: str = "total") -> Tensor:
         """(B,) loss of each face in the current phase, as LPBB weighs it (Eq. 1)."""
         prediction, target = self(batch["image"], batch["landmarks"])
-        coordinates, validation = self.objective.parts(prediction, target)
-        return coordinates + validation if score == "total" else coordinates
+        parts = self.objective.parts(prediction, target)
+        return drawing_losses(*parts, labelled_weight(target), score)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One step; returns what ``losses`` does."""
         return self.losses(batch)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss of a batch's forward pass and, detached, each face's two losses (B,)."""
+        """The loss of a batch's forward pass and, detached, each face's two losses (B,).
+
+        Beside them, ``labelled_weight`` (B,): what LPBB multiplies a face's loss by.
+        """
         part = Part.of_batch(batch)
         prediction, target = self(batch["image"], batch["landmarks"], part)
         coordinates, validation = self.objective.parts(prediction, target)
@@ -160,6 +166,7 @@ class LandmarkTask(pl.LightningModule):
             "loss": loss,
             "coordinates": coordinates.detach(),
             "validation": validation.detach(),
+            "labelled_weight": labelled_weight(target),
         }
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -200,7 +207,10 @@ class LandmarkTask(pl.LightningModule):
         return prediction[..., :2], prediction[..., 2] if has_signal else None
 
     def start_at_mean_shape(self, landmarks: Tensor) -> None:
-        """Sets the network's last bias to the mean of (N, L, 2) landmarks in crop pixels."""
+        """Sets the network's last bias to the mean of (N, L, 2) landmarks in crop pixels.
+
+        Of a landmark the faces count that have it; one that no face has starts in the middle.
+        """
         nothing = torch.zeros(1)
         to_crop = geometry.input_to_crop(
             self.augmentation.crop_side,
@@ -209,8 +219,10 @@ class LandmarkTask(pl.LightningModule):
             nothing[:, None].expand(1, 2),
             nothing,
         )
-        mean = geometry.apply_affine(geometry.invert_affine(to_crop), landmarks.mean(dim=0)[None])
-        self.network.start_at(mean[0])
+        mean = geometry.apply_affine(
+            geometry.invert_affine(to_crop), landmarks.nanmean(dim=0)[None]
+        )
+        self.network.start_at(mean[0].nan_to_num(nan=(self.network.side - 1) / 2))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer, with the schedule's rate at every step."""
@@ -251,48 +263,3 @@ class LandmarkTask(pl.LightningModule):
             allow=self.allow_targets,
         )
         return optimizer
-
-
-def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
-    """Rebuilds a trained task from its checkpoint, in evaluation mode, on the CPU.
-
-    Args:
-        path: The checkpoint.
-        allow_targets: Prefixes of ``_target_`` to trust besides the usual; what the checkpoint
-            itself allows does not count.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: No checkpoint of this library, or damaged.
-    """
-    checkpoint = read_checkpoint(path)
-    try:
-        arguments = checkpoint["hyper_parameters"] | {"allow_targets": tuple(allow_targets)}
-        task = LandmarkTask(**arguments)
-        task.load_state_dict(checkpoint["state_dict"])
-    except (LookupError, RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"{path} is no checkpoint of this library ({type(error).__name__}: {error!s:.60})"
-        ) from error
-    return task.eval()
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint, on the CPU; nothing in it is run.
-
-    Raises:
-        FileNotFoundError: No such file.
-        ValueError: No checkpoint, or damaged.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; landmark-train writes it")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, LookupError, RuntimeError, ValueError, UnpicklingError) as error:
-        raise ValueError(
-            f"{path} is no checkpoint or is damaged; use the other one beside it, or train again "
-            "with rerun=true"
-        ) from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise ValueError(f"{path} is no checkpoint")
-    return checkpoint

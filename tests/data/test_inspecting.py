@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import SPLITS
+from landmark_lightning.data.face import COVERED, SPLITS, VISIBLE
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
 from landmark_lightning.data.inspecting import (
     MEASURES,
@@ -63,7 +63,7 @@ def test_landmarks_outside_are_counted_from_the_pixels_edges() -> None:
 def test_measures_have_a_value_a_face(dots: FaceFile, splits: Splits) -> None:
     found = inspect_faces(dots, splits)
     for name, split in splits.items():
-        assert set(found.measures[name]) == set(MEASURES) - {"yaw"}
+        assert set(found.measures[name]) == set(MEASURES) - {"yaw", "unlabelled"}
         for values in found.measures[name].values():
             assert values.shape == (len(split),)
         sides = (split.box[:, 2:] - split.box[:, :2]).prod(axis=1)
@@ -75,17 +75,17 @@ def test_measures_have_a_value_a_face(dots: FaceFile, splits: Splits) -> None:
 def test_the_drawn_faces_have_a_yaw_and_nothing_wrong(drawn: FaceFile) -> None:
     splits = {name: drawn.read(name) for name in SPLITS}
     found = inspect_faces(drawn, splits)
-    assert set(found.measures["train"]) == set(MEASURES) - {"hidden"}
+    assert set(found.measures["train"]) == set(MEASURES) - {"hidden", "unlabelled"}
     assert found.warnings == []
 
 
 def test_hidden_landmarks_are_measured_where_there_are_any(dots: FaceFile, splits: Splits) -> None:
-    visible = {name: np.ones_like(split.visible) for name, split in splits.items()}
+    visible = {name: np.full_like(split.visible, VISIBLE) for name, split in splits.items()}
     shown = {
         name: FaceSplit(**(vars(splits[name]) | {"visible": visible[name]})) for name in SPLITS
     }
     assert "hidden" not in inspect_faces(dots, shown).measures["test"]
-    visible["test"][3, :2] = False
+    visible["test"][3, :2] = COVERED
     found = inspect_faces(dots, shown)
     assert not found.measures["train"]["hidden"].any()
     assert np.flatnonzero(found.measures["test"]["hidden"]).tolist() == [3]
@@ -128,7 +128,7 @@ def test_the_json_holds_counts_and_figures(dots: FaceFile, splits: Splits) -> No
     content = to_json(dots, splits, found)
     assert content["faces"] == {"train": 60, "test": 20}
     assert content["subsets"]["odd"] == {"train": 30, "test": 10}
-    assert set(content["units"]) == set(MEASURES) - {"yaw"}
+    assert set(content["units"]) == set(MEASURES) - {"yaw", "unlabelled"}
     size = content["measures"]["train"]["face_size"]
     assert size["least"] <= size["median"] <= size["most"]
     assert content["landmarks_outside"]["test"]["crop"] == {"landmarks": 0, "faces": 0}

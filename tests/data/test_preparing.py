@@ -125,9 +125,13 @@ BAD: dict[str, tuple[Face | Rejection, str]] = {
         dataclasses.replace(GOOD[0], landmarks=np.full((5, 2), 40.0)),
         "its box is 0 pixels",
     ),
-    "one-eyed": (
-        dataclasses.replace(GOOD[0], landmarks=GOOD[0].landmarks[[0, 0, 2, 3, 4]]),
-        "its inter_ocular distance is 0",
+    "unlabelled": (
+        dataclasses.replace(GOOD[0], visible=np.zeros(5, np.uint8)),
+        "none of its landmarks is labelled",
+    ),
+    "placeless": (
+        dataclasses.replace(GOOD[0], landmarks=np.full((5, 2), np.nan), visible=None),
+        "landmark 0 is labelled, but has no coordinates",
     ),
     "rejected": (Rejection("line 7", "it is torn"), "line 7: it is torn"),
 }
@@ -212,8 +216,8 @@ def test_visible_landmarks_are_kept_and_all_are_where_the_source_is_silent(tmp_p
     assert [face.visible is None for face in GOOD[:4]] == [False, True, True, False]
     _prepare(GOOD, tmp_path / "dots.h5")
     visible = FaceFile.open(tmp_path / "dots.h5").read("train").visible
-    one_hidden = [True, True, True, False, True]
-    assert visible.tolist() == [one_hidden, [True] * 5, [True] * 5, one_hidden]
+    one_hidden = [2, 2, 2, 1, 2]
+    assert visible.tolist() == [one_hidden, [2] * 5, [2] * 5, one_hidden]
 
 
 def test_a_dot_of_the_photo_stays_on_its_landmark_to_the_network_s_input(tmp_path: Path) -> None:

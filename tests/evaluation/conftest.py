@@ -22,8 +22,9 @@ def made_records(
     model: str = "bb",
     seed: int = 0,
     dataset: str = "aflw",
+    missing: float = 0.0,
 ) -> Records:
-    """Made-up records whose signal knows something of the error."""
+    """Made-up records whose signal knows something of the error; some landmarks are missing."""
     generator = torch.Generator().manual_seed(seed)
     kind = SCHEMES[scheme]
     shape = (faces, kind.landmarks)
@@ -35,16 +36,20 @@ def made_records(
     for k, name in enumerate(subset_names):
         if name == "none":
             subsets[:, k] = False
+    share = torch.rand(shape, generator=generator)
+    visible = torch.full(shape, 2, dtype=torch.uint8)
+    visible[share > 0.8] = 1
+    visible[share < missing] = 0
     return Records(
         prediction=target + size[..., None] * noise,
-        target=target,
+        target=target.masked_fill(visible[..., None] == 0, torch.nan),
         signal=None if model == "non" else size + torch.rand(shape, generator=generator),
         normalizer=20 + 10 * torch.rand((faces, len(kind.normalizers)), generator=generator),
         subsets=subsets,
         photo=tuple(f"fotos/größe {face}.jpg" for face in range(faces)),
         to_photo=torch.eye(2, 3).repeat(faces, 1, 1),
         prior=prior,
-        visible=torch.rand(shape, generator=generator) < 0.8,
+        visible=visible,
         info=RunInfo(
             dataset=dataset,
             model=model,

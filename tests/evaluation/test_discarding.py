@@ -53,11 +53,25 @@ def test_nothing_is_left_when_all_is_discarded() -> None:
     assert discard_error(_faces(), _faces(), (100,)).isnan().all()
 
 
-def test_one_unusable_error_spoils_its_own_face_only() -> None:
-    error = torch.tensor([[1.0, torch.nan], [1.0, 2.0]])
-    means = kept_means(error, error)
-    assert means[0].isnan().all()
-    assert means[1].tolist() == [1.0, 1.5]
+def test_entries_of_nan_are_passed_over() -> None:
+    error = torch.tensor([[torch.nan, 1.0, 3.0], [1.0, 2.0, 3.0]])
+    means = kept_means(error, torch.tensor([0.0, 1.0, 2.0]).expand(2, 3))
+    assert means[0, :2].tolist() == [1.0, 2.0]
+    assert means[0, 2].isnan()
+    assert means[1].tolist() == [1.0, 1.5, 2.0]
+
+
+@given(st.integers(0, 1000))
+def test_a_share_of_each_face_s_labelled_landmarks_is_discarded(seed: int) -> None:
+    error, score = _faces(seed=seed), _faces(seed=seed + 1)
+    error[_faces(seed=seed + 2) < 0.5] = torch.nan
+    error[0] = torch.nan
+    found = discard_error(error, score, (0, 10, 30))
+    assert found[0].isnan().all()
+    for face in range(1, len(error)):
+        known = ~error[face].isnan()
+        alone = discard_error(error[face][known], score[face][known], (0, 10, 30))
+        torch.testing.assert_close(found[face], alone, equal_nan=True)
 
 
 @given(st.integers(0, 1000), st.sampled_from([5, 10, 30, 50]))
@@ -123,10 +137,20 @@ def test_closed_face_worked_by_hand() -> None:
     assert closed == pytest.approx((all_faces - by_signal) / (all_faces - oracle))
 
 
-def test_a_face_without_normalizer_makes_the_figures_of_its_set_nan() -> None:
-    error, prior = _faces(), _faces(faces=1, seed=1)[0]
+def test_a_face_without_normalizer_is_left_out() -> None:
+    error, signal, prior = _faces(), _faces(seed=2), _faces(faces=1, seed=1)[0]
     normalizer = torch.ones(30, dtype=torch.float64)
     error[3], normalizer[3] = torch.nan, torch.nan
-    assert closed_within(error, error, prior).isnan()
-    assert closed_pooled(error, error, prior, normalizer).isnan()
-    assert closed_face(error, error, normalizer).isnan()
+    rest = torch.arange(30) != 3
+    for with_it, without in (
+        (closed_within(error, signal, prior), closed_within(error[rest], signal[rest], prior)),
+        (
+            closed_pooled(error, signal, prior, normalizer),
+            closed_pooled(error[rest], signal[rest], prior, normalizer[rest]),
+        ),
+        (
+            closed_face(error, signal, normalizer),
+            closed_face(error[rest], signal[rest], normalizer[rest]),
+        ),
+    ):
+        torch.testing.assert_close(with_it, without)

@@ -9,6 +9,7 @@ from landmark_lightning.evaluation.errors import (
     area_under_curve,
     failure_rate,
     landmark_error,
+    measurable,
     normalized_error,
     normalized_mean_error,
     visible_mean_error,
@@ -33,7 +34,7 @@ def test_nme_does_not_depend_on_the_pixels(scale: float, seed: int) -> None:
 
 def test_hidden_landmarks_do_not_count() -> None:
     prediction = torch.tensor([[3.0, 4.0], [0.0, 1.0]]).repeat(3, 1, 1)
-    visible = torch.tensor([[True, True], [False, True], [False, False]])
+    visible = torch.tensor([[2, 2], [1, 2], [1, 0]], dtype=torch.uint8)
     nme = visible_mean_error(prediction, torch.zeros(3, 2, 2), torch.full((3,), 10.0), visible)
     assert nme[:2].tolist() == pytest.approx([30, 10])
     assert nme[2].isnan()
@@ -65,7 +66,23 @@ def test_area_under_curve_equals_the_integral_of_the_cumulative_distribution() -
 
 
 def test_sets_that_cannot_be_measured_are_nan() -> None:
-    empty, unusable = torch.zeros(0), torch.tensor([1.0, torch.nan])
-    for nme in (empty, unusable):
+    for nme in (torch.zeros(0), torch.full((2,), torch.nan)):
         assert failure_rate(nme, 0.08).isnan()
         assert area_under_curve(nme, 0.08).isnan()
+
+
+def test_faces_without_an_error_are_left_out_of_a_set() -> None:
+    nme = torch.tensor([4.0, torch.nan, 12.0])
+    assert failure_rate(nme, 0.08).item() == 50
+    assert area_under_curve(nme, 0.08).item() == 0.25
+
+
+def test_landmarks_that_are_not_labelled_count_in_nothing() -> None:
+    prediction = torch.tensor([[3.0, 4.0], [0.0, 1.0]]).repeat(3, 1, 1)
+    target = torch.zeros(3, 2, 2)
+    target[1, 0], target[2] = torch.nan, torch.nan
+    length = torch.full((3, 1), 10.0)
+    nme = normalized_mean_error(prediction, target, length[:, 0])
+    assert nme[:2].tolist() == pytest.approx([30, 10])
+    assert nme[2].isnan()
+    assert measurable(target, length)[:, 0].tolist() == [True, True, False]

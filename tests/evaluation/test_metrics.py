@@ -38,8 +38,13 @@ def _update(metric: Metric, records: Records, faces: slice = slice(None)) -> Non
 
 @pytest.mark.parametrize("model", ["bb", "non"])
 @pytest.mark.filterwarnings("error")
-def test_batches_give_what_the_summary_gives(make_records: MakeRecords, model: str) -> None:
-    records = make_records(model=model)
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_batches_give_what_the_summary_gives(
+    make_records: MakeRecords, model: str, missing: float
+) -> None:
+    records = make_records(model=model, missing=missing)
+    if missing:
+        records.normalizer[3] = torch.nan
     summary = summarize(records)
     figures = {}
     for metric in _metrics(records):
@@ -107,13 +112,23 @@ def test_two_ranks_add_up(make_records: MakeRecords) -> None:
         )
 
 
-def test_a_normalizer_unusable_for_a_face_spoils_only_its_own_sets() -> None:
+def test_a_face_without_a_normalizer_is_left_out_of_its_figures() -> None:
     subsets = torch.tensor([[True, False], [False, True]])
     metric = NormalizedMeanError(["box", "eyes"], ["first", "second"])
     normalizer = torch.tensor([[10.0, 10.0], [10.0, 0.0]])
     metric.update(torch.ones(2, 3, 2), torch.zeros(2, 3, 2), None, normalizer, subsets)
-    unusable = {name for name, value in metric.compute().items() if not value.isfinite()}
-    assert unusable == {"nme/full/eyes", "nme/second/eyes"}
+    figures = metric.compute()
+    assert {name for name, value in figures.items() if value.isnan()} == {"nme/second/eyes"}
+    assert figures["nme/full/eyes"] == figures["nme/first/eyes"]
+
+
+def test_a_prediction_that_is_not_finite_is_not_passed_over() -> None:
+    metric = NormalizedMeanError(["box"])
+    none = torch.zeros(2, 0, dtype=torch.bool)
+    prediction = torch.ones(2, 3, 2)
+    prediction[1] = torch.nan
+    metric.update(prediction, torch.zeros(2, 3, 2), None, torch.ones(2, 1), none)
+    assert metric.compute()["nme/full/box"].isnan()
 
 
 def test_wrong_names_and_shapes_are_refused(make_records: MakeRecords) -> None:

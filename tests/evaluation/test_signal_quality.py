@@ -70,8 +70,10 @@ def test_auroc_counts_the_pairs_in_order(values: list[int], seed: int) -> None:
         assert area.item() == pytest.approx(sum(pairs) / len(pairs))
 
 
-def test_auroc_of_a_face_without_normalizer_is_nan() -> None:
-    assert failure_auroc(torch.tensor([1.0, 9.0, torch.nan]), torch.ones(3)).isnan()
+def test_a_face_without_normalizer_is_left_out_of_the_auroc() -> None:
+    nme, score = torch.tensor([1.0, 9.0, torch.nan]), torch.tensor([1.0, 2.0, 0.0])
+    assert failure_auroc(nme, score).item() == 1
+    assert failure_auroc(nme[2:], score[2:]).isnan()
 
 
 def test_signal_distance() -> None:

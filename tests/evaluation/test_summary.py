@@ -4,9 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import scipy.stats
 import torch
+from torch import Tensor
 
-from landmark_lightning.evaluation.discarding import discard_error, random_discard_error
+from landmark_lightning.evaluation.discarding import (
+    discard_count,
+    discard_error,
+    random_discard_error,
+)
 from landmark_lightning.evaluation.errors import normalized_error
 from landmark_lightning.evaluation.records import Records
 from landmark_lightning.evaluation.summary import discard_curve, summarize
@@ -14,7 +20,17 @@ from landmark_lightning.evaluation.summary import discard_curve, summarize
 MakeRecords = Callable[..., Records]
 
 KEYS = {
-    *("faces", "nme", "nme_by", "nme_visible_by", "fr_0.08", "auc_0.08", "fr_0.10", "auc_0.10"),
+    *(
+        "faces",
+        "faces_by",
+        "nme",
+        "nme_by",
+        "nme_visible_by",
+        "fr_0.08",
+        "auc_0.08",
+        "fr_0.10",
+        "auc_0.10",
+    ),
     *("discard", "discard_random", "discard_prior", "discard_oracle", "closed"),
     *("spearman", "spearman_face", "pearson", "ause", "signal_mae", "failure_auroc"),
 }
@@ -25,6 +41,17 @@ def _leaves(value: Any) -> list[Any]:  # noqa: ANN401
     if isinstance(value, dict):
         return [leaf for entry in value.values() for leaf in _leaves(entry)]
     return [value]
+
+
+def _chosen(records: Records, faces: Tensor) -> Records:
+    """The records of some of the faces, (N,) bool."""
+    assert records.signal is not None
+    names = ("prediction", "target", "signal", "visible", "normalizer", "subsets", "to_photo")
+    return dataclasses.replace(
+        records,
+        **{name: getattr(records, name)[faces] for name in names},
+        photo=tuple(records.photo[i] for i in faces.nonzero().flatten().tolist()),
+    )
 
 
 def test_every_subset_has_every_figure_and_json_takes_it(make_records: MakeRecords) -> None:
@@ -43,24 +70,13 @@ def test_every_subset_has_every_figure_and_json_takes_it(make_records: MakeRecor
 def test_an_empty_subset_has_no_faces_and_no_figures(make_records: MakeRecords) -> None:
     empty = summarize(make_records())["none"]
     assert empty.pop("faces") == 0
+    assert empty.pop("faces_by") == {"box": 0, "diag": 0}
     assert all(leaf is None for leaf in _leaves(empty))
 
 
 def test_a_subset_is_summarized_as_if_it_were_all(make_records: MakeRecords) -> None:
-    records = make_records()
-    member = records.subsets[:, 0]
-    assert records.signal is not None
-    alone = dataclasses.replace(
-        records,
-        **{
-            name: getattr(records, name)[member]
-            for name in (
-                *("prediction", "target", "signal", "visible", "normalizer", "subsets"),
-                "to_photo",
-            )
-        },
-        photo=tuple(records.photo[i] for i in member.nonzero().flatten().tolist()),
-    )
+    records = make_records(missing=0.2)
+    alone = _chosen(records, records.subsets[:, 0])
     part, whole = summarize(records)["frontal"], summarize(alone)["full"]
     for figures in (part, whole):
         figures.pop("discard_random")
@@ -77,10 +93,10 @@ def test_a_model_without_signal_discards_at_random(make_records: MakeRecords) ->
 
 def test_visible_landmarks_of_the_faces_that_have_one(make_records: MakeRecords) -> None:
     records = make_records()
-    records.visible[3] = False
+    records.visible[3] = 1
     error = normalized_error(records.prediction, records.target, records.normalizer[:, 1])
     for name, member in (("full", torch.ones(40).bool()), ("frontal", records.subsets[:, 0])):
-        by_face = [error[i][records.visible[i]].mean() for i in member.nonzero() if i != 3]
+        by_face = [error[i][records.visible[i] == 2].mean() for i in member.nonzero() if i != 3]
         shown = summarize(records)[name]["nme_visible_by"]["diag"]
         assert shown == pytest.approx(float(torch.stack(by_face).mean()), rel=1e-5)
 
@@ -89,40 +105,54 @@ def test_a_file_without_hidden_landmarks_does_not_repeat_the_nme(
     make_records: MakeRecords,
 ) -> None:
     records = make_records()
-    records.visible[:] = True
+    records.visible[:] = 2
     figures = summarize(records)["full"]
     assert figures["nme_visible_by"] == {"box": None, "diag": None}
     assert figures["nme_by"]["diag"] is not None
 
 
-def test_an_unusable_secondary_normalizer_is_null_and_leaves_the_rest(
-    make_records: MakeRecords,
-) -> None:
-    records = make_records()
-    before = summarize(records)
-    records.normalizer[4, 1] = 0
-    after = summarize(records)
-    assert after["full"]["nme_by"]["diag"] is None
-    for key in ("nme_by", "nme_visible_by"):
-        before["full"][key]["diag"] = None
-        before["frontal"][key]["diag"] = after["frontal"][key]["diag"]
-    assert after == before
-
-
-def test_an_unusable_primary_normalizer_leaves_what_is_in_pixels(
-    make_records: MakeRecords,
+@pytest.mark.parametrize("length", [0.0, torch.nan, torch.inf])
+def test_a_face_without_a_normalizer_is_left_out_of_its_figures_and_counted(
+    make_records: MakeRecords, length: float
 ) -> None:
     records = make_records()
     before = summarize(records)["full"]
-    records.normalizer[4, 0] = torch.nan
+    records.normalizer[4] = length
+    left = summarize(_chosen(records, torch.arange(40) != 4))["full"]
     after = summarize(records)["full"]
+    assert (after["faces"], after["faces_by"]) == (40, {"box": 39, "diag": 39})
     in_pixels = ("spearman", "spearman_face", "pearson", "signal_mae")
-    for name in in_pixels:
-        assert after.pop(name) == before[name]
-    assert after.pop("faces") == 40
-    for key in ("nme_by", "nme_visible_by"):
-        assert after.pop(key) == {"box": None, "diag": before[key]["diag"]}
-    assert all(leaf is None for leaf in _leaves(after))
+    assert [after[name] for name in in_pixels] == [before[name] for name in in_pixels]
+    for name in ("faces", "discard_random", *in_pixels):
+        for figures in (left, after):
+            del figures[name]
+    assert _leaves(after) == pytest.approx(_leaves(left))
+
+
+def test_a_secondary_normalizer_leaves_the_figures_of_the_first(make_records: MakeRecords) -> None:
+    records = make_records()
+    before = summarize(records)["full"]
+    records.normalizer[4, 1] = 0
+    after = summarize(records)["full"]
+    for key in ("faces_by", "nme_by", "nme_visible_by"):
+        assert after[key].pop("diag") != before[key].pop("diag")
+    assert after == before
+
+
+def test_landmarks_that_are_not_labelled_count_in_nothing(make_records: MakeRecords) -> None:
+    records = make_records(missing=0.3)
+    records.prediction[records.visible == 0] = 1e6
+    figures = summarize(records)["full"]
+    error = normalized_error(records.prediction, records.target, records.normalizer[:, 0])
+    faces = [face[~face.isnan()] for face in error]
+    assert figures["nme"] == pytest.approx(float(torch.stack([f.mean() for f in faces]).mean()))
+    kept = [f.sort().values[: len(f) - discard_count(len(f), 30)].mean() for f in faces]
+    assert figures["discard_oracle"]["30"] == pytest.approx(float(torch.stack(kept).mean()))
+    assert records.signal is not None
+    flat = records.target[..., 0].isnan().logical_not()
+    rank = scipy.stats.spearmanr(records.signal[flat], (error * records.normalizer[:, :1])[flat])
+    assert figures["spearman"] == pytest.approx(rank.statistic, abs=1e-4)
+    assert figures["nme"] < 100
 
 
 def test_a_signal_of_unknown_distance_has_no_mean_absolute_error(

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
@@ -70,3 +71,18 @@ def make_task(dots: FaceFile) -> MakeTask:
         return LandmarkTask(**(task_arguments(dots, len(module.sampler)) | changes)), module
 
     return make
+
+
+def fit(task: LandmarkTask, module: pl.LightningDataModule, **knobs: Any) -> pl.Trainer:  # noqa: ANN401
+    """Trains a task quietly, for as long as its phases last."""
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **({"max_epochs": task.schedule.epochs} | knobs),
+    )
+    trainer.fit(task, datamodule=module)
+    return trainer

@@ -77,6 +77,7 @@ def test_online_balancing_writes_the_training_losses(make_task: MakeTask) -> Non
 def test_online_balancing_by_coordinates(make_task: MakeTask) -> None:
     task, module = make_task("online")
     outputs = {"coordinates": torch.tensor([2.0]), "validation": torch.tensor([5.0])}
+    outputs["labelled_weight"] = torch.ones(1)
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.datamodule = module  # type: ignore[attr-defined]
     batch = {"index": torch.tensor([3])}

@@ -22,7 +22,8 @@ from landmark_lightning.learning.compiling import (
     compile_network,
     host_generators,
 )
-from landmark_lightning.learning.task import LandmarkTask, load_task
+from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.learning.trained import load_task
 from tests.learning import recorded_graph
 from tests.learning.conftest import PHASES, MakeTask
 from tests.learning.recorded_graph import RecordedGraph, refuse_new_values

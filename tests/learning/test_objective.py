@@ -13,8 +13,10 @@ from landmark_lightning.learning.objective import (
     DISTANCES,
     Objective,
     distance_name,
+    drawing_losses,
     l1,
     l2,
+    labelled_weight,
     wing,
 )
 
@@ -97,6 +99,47 @@ def test_distances() -> None:
     prediction, target = torch.tensor([[[3.0, -4.0]]]), torch.zeros(1, 1, 2)
     assert manhattan(prediction, target).item() == 7
     assert euclidean(prediction, target).item() == 5
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**31), st.sampled_from(["l2", "l1", "wing"]), st.sampled_from([*DISTANCES]))
+def test_what_is_not_labelled_has_no_gradient_and_changes_none(
+    seed: int, coordinate: str, distance: str
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    prediction = torch.randn((3, 5, 3), generator=generator, dtype=torch.float64) * 20
+    target = torch.randn((3, 5, 2), generator=generator, dtype=torch.float64) * 20
+    missing = torch.rand((3, 5), generator=generator) < 0.4
+    objective = Objective(coordinate, distance)
+    gaps = target.masked_fill(missing[..., None], torch.nan)
+    whole, gradient = (_gradient(objective, prediction, t) for t in (target, gaps))
+    assert torch.equal(gradient, whole.masked_fill(missing[..., None], 0))
+    kept = [objective(prediction[None, i, ~m], target[None, i, ~m]) for i, m in enumerate(missing)]
+    assert torch.allclose(objective(prediction, gaps), torch.cat(kept))
+
+
+def test_a_distance_of_one_s_own_is_not_asked_about_what_is_not_labelled() -> None:
+    def strict(prediction: Tensor, target: Tensor) -> Tensor:
+        assert not target.isnan().any()
+        return 1 + (prediction - target).abs().amax(dim=-1)
+
+    target = torch.tensor([[[0.0, 0.0], [torch.nan, torch.nan]]])
+    prediction = torch.ones(1, 2, 3)
+    assert Objective("l2", strict).parts(prediction, target)[1].tolist() == [0.5]
+
+
+@given(st.integers(0, 2**31), st.integers(1, 6))
+def test_a_face_with_gaps_is_drawn_as_one_with_all_of_the_same_errors(
+    seed: int, labelled: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    error = torch.randn((1, 1, 3), generator=generator, dtype=torch.float64) * 5
+    prediction, target = error.expand(2, 6, 3), torch.zeros(2, 6, 2, dtype=torch.float64)
+    target[1, labelled:] = torch.nan
+    parts = Objective("l1", "manhattan").parts(prediction, target)
+    for score in ("total", "coordinates"):
+        whole, gaps = drawing_losses(*parts, labelled_weight(target), score).tolist()
+        assert gaps == pytest.approx(whole)
 
 
 def chessboard(prediction: Tensor, target: Tensor, scale: float = 1.0) -> Tensor:

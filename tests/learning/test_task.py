@@ -1,27 +1,10 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.learning.task import LandmarkTask, load_task
-from tests.learning.conftest import PHASES, MakeTask, task_arguments
-
-
-def _fit(task: LandmarkTask, module: pl.LightningDataModule, **knobs: Any) -> pl.Trainer:  # noqa: ANN401
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **({"max_epochs": task.schedule.epochs} | knobs),
-    )
-    trainer.fit(task, datamodule=module)
-    return trainer
+from tests.learning.conftest import PHASES, MakeTask, fit
 
 
 @pytest.mark.parametrize("validation", ["manhattan", "euclidean", None])
@@ -30,9 +13,9 @@ def test_a_training_lowers_the_error(make_task: MakeTask, validation: str | None
     longer = PHASES | {"scale": 5.0}
     task, module = make_task(validation=validation, phases=longer)
     task.start_at_mean_shape(module.train_faces.landmarks)
-    trainer = _fit(task, module, max_epochs=1)
+    trainer = fit(task, module, max_epochs=1)
     before = float(trainer.callback_metrics["val/nme"])
-    trainer = _fit(task, module)
+    trainer = fit(task, module)
     after = float(trainer.callback_metrics["val/nme"])
     assert after < 0.8 * before
     assert ("val/spearman/full/pixels" in trainer.callback_metrics) == (validation is not None)
@@ -54,7 +37,7 @@ def test_the_phases_change_at_their_steps(make_task: MakeTask) -> None:
         {"loss": "wing", "lr": 0.002, "epochs": 1},
     ]
     task, module = make_task(phases=PHASES | {"list": steps})
-    _fit(task, module, callbacks=[Watch()])
+    fit(task, module, callbacks=[Watch()])
     n = len(module.sampler)
     expected = [("l2", 0.003)] * 2 * n + [("l1", 0.001)] * n + [("wing", 0.002)] * n
     assert [s[0] for s in seen] == [e[0] for e in expected]
@@ -96,40 +79,6 @@ def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
     batch = module.train_faces[torch.arange(len(module.train_faces))]
     prediction, target = task.eval()(batch["image"], batch["landmarks"])
     assert torch.allclose(prediction[0, :, :2], target.mean(dim=0), atol=1e-4)
-
-
-def test_a_checkpoint_explains_itself(make_task: MakeTask, tmp_path: Path) -> None:
-    task, module = make_task()
-    trainer = _fit(task, module, max_epochs=1)
-    trainer.save_checkpoint(tmp_path / "a.ckpt")
-    checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=True)
-    assert type(checkpoint["hyper_parameters"]["dataset"]) is dict
-    loaded = load_task(tmp_path / "a.ckpt")
-    assert loaded.scheme == task.scheme
-    batch = module.val_faces[torch.arange(5)]
-    with torch.no_grad():
-        expected, _ = task.eval()(batch["image"], batch["landmarks"])
-        answer, _ = loaded(batch["image"], batch["landmarks"])
-    assert torch.equal(expected, answer)
-
-
-def test_a_checkpoint_cannot_trust_itself(dots: FaceFile, tmp_path: Path) -> None:
-    arguments = task_arguments(dots, 5) | {
-        "network": {"_target_": "os.system", "command": "true"},
-        "allow_targets": ["os."],
-    }
-    torch.save({"hyper_parameters": arguments, "state_dict": {}}, tmp_path / "evil.ckpt")
-    with pytest.raises(ValueError, match=r"_target_='os\.system' is not of a trusted package"):
-        load_task(tmp_path / "evil.ckpt")
-
-
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04cut"])
-def test_a_broken_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "broken.ckpt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"broken\.ckpt is no checkpoint or is damaged"):
-        load_task(tmp_path / "broken.ckpt")
-    with pytest.raises(FileNotFoundError, match=r"none\.ckpt does not exist"):
-        load_task(tmp_path / "none.ckpt")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +126,7 @@ def test_a_bf16_training_lowers_the_error(make_task: MakeTask) -> None:
     pl.seed_everything(0, verbose=False)
     task, module = make_task(phases=PHASES | {"scale": 5.0})
     task.start_at_mean_shape(module.train_faces.landmarks)
-    before = float(_fit(task, module, max_epochs=1).callback_metrics["val/nme"])
-    trainer = _fit(task, module, precision="bf16-mixed")
+    before = float(fit(task, module, max_epochs=1).callback_metrics["val/nme"])
+    trainer = fit(task, module, precision="bf16-mixed")
     assert float(trainer.callback_metrics["val/nme"]) < 0.8 * before
     assert all(weight.dtype == torch.float32 for weight in task.network.parameters())

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from landmark_lightning.data.face import Face
+from landmark_lightning.data.face import VISIBLE, Face
 from landmark_lightning.data.layouts.album import Album, cut_of, shares, sharing
 from landmark_lightning.data.layouts.matlab import cells, write_mat
 
@@ -66,7 +66,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
         {
             "bbox": boxes[:, [0, 2, 1, 3]],
             "data": points.transpose(0, 2, 1).reshape(total, -1),
-            "mask_new": np.array([face.visible for face in written]).astype(np.float64),
+            "mask_new": np.array([face.visible == VISIBLE for face in written]).astype(np.float64),
             "nameList": cells(names, (total, 1)),
             "ra": ra.astype(np.float64).reshape(1, -1),
         },
@@ -79,7 +79,7 @@ def _annotated(drawn: Face, where: str) -> Face:
     assert drawn.box is not None
     assert drawn.visible is not None
     corner, side = np.round(drawn.box[:2]), np.round(drawn.box[2] - drawn.box[0])
-    frontal = drawn.split == "test" and bool(drawn.visible.all())
+    frontal = drawn.split == "test" and bool((drawn.visible == VISIBLE).all())
     return replace(
         drawn,
         landmarks=np.round(drawn.landmarks, 4),

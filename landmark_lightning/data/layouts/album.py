@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from landmark_lightning.data.face import SPLITS, Face
+from landmark_lightning.data.face import SPLITS, Face, visibility
 from landmark_lightning.data.sources.synthetic import DrawnFace, draw_face
 
 CUTS = ("", "near", "far")
@@ -165,7 +165,7 @@ class Album:
             where=path,
             subsets=drawn.attributes,
             box=placed(drawn.box.reshape(2, 2)).ravel(),
-            visible=drawn.visible & inside if self.scheme == "aflw19" else None,
+            visible=visibility(drawn.visible & inside) if self.scheme == "aflw19" else None,
         )
 
 

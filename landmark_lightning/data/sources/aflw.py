@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.face import Face, Rejection, visibility
 from landmark_lightning.data.matfile import read_arrays
 from landmark_lightning.data.photos import MissingPhotoError, photo_path
 from landmark_lightning.data.sources.checks import given_root, ordered_box, rejected
@@ -43,7 +43,7 @@ def read(
 
     Returns:
         The faces in the file's order ``ra``; one that can't be used is a Rejection. Test faces
-        with all landmarks visible are in subset ``frontal``.
+        with all landmarks visible (``mask_new`` 1) are in subset ``frontal``.
 
     Raises:
         ValueError: A file that can't be used as a whole, or no folder of photos.
@@ -107,7 +107,7 @@ def _face(
 ) -> Face | Rejection:
     """One row of the file as a face, or why it is none."""
     landmarks = arrays["data"][row].astype(np.float64).reshape(2, LANDMARKS).T
-    visible = arrays["mask_new"][row] == 1
+    seen = arrays["mask_new"][row] == 1
     left, right, top, bottom = arrays["bbox"][row].astype(np.float64)
     possible = (np.isfinite(landmarks) & (landmarks > 0)).all(axis=1)
     if not possible.all():
@@ -124,9 +124,9 @@ def _face(
         split=split,
         landmarks=landmarks,
         where=where,
-        subsets=("frontal",) if split == "test" and visible.all() else (),
+        subsets=("frontal",) if split == "test" and seen.all() else (),
         box=box,
-        visible=visible,
+        visible=visibility(seen),  # the head itself hides the others: labelled all the same
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from landmark_lightning.data.face import SPLITS, Face, Rejection
+from landmark_lightning.data.face import SPLITS, Face, Rejection, visibility
 from landmark_lightning.data.sources import scenery
 from landmark_lightning.data.sources.camera import Pose, render
 from landmark_lightning.data.sources.head import Expression, FloatArray, Head, Identity
@@ -93,7 +93,7 @@ def _faces(scheme: str, counts: dict[str, int], seed: int) -> Iterator[Face]:
                 where=f"synthetic {photo}",
                 subsets=drawn.attributes,
                 box=drawn.box,
-                visible=drawn.visible if scheme == "aflw19" else None,
+                visible=visibility(drawn.visible) if scheme == "aflw19" else None,
                 image=drawn.image,
             )
 

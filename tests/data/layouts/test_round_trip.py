@@ -122,8 +122,8 @@ def test_prepared_landmarks_come_back_to_the_photo(copy: Copy, tmp_path: Path) -
                 np.testing.assert_allclose(rows.box[k], box, rtol=0, atol=0.001)
                 member = [n for n, of in zip(prepared.subsets, rows.subsets[k], strict=True) if of]
                 assert sorted(member) == sorted(face.subsets)
-                seen = np.ones(len(face.landmarks)) if face.visible is None else face.visible
-                np.testing.assert_array_equal(rows.visible[k], seen.astype(bool))
+                seen = np.full(len(face.landmarks), 2) if face.visible is None else face.visible
+                np.testing.assert_array_equal(rows.visible[k], seen)
 
 
 def test_preparing_twice_writes_the_same_file(copy: Copy, tmp_path: Path) -> None:
