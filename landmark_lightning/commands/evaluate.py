@@ -14,7 +14,7 @@ from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import faces_from
-from landmark_lightning.evaluation.drawing import predicted_faces
+from landmark_lightning.evaluation.drawing import nme_caption, predicted_faces
 from landmark_lightning.evaluation.errors import normalized_mean_error
 from landmark_lightning.evaluation.records import Records, write_records
 from landmark_lightning.evaluation.signal_quality import surprise
@@ -133,7 +133,7 @@ def _draw(
         records.target[rows],
         records.prediction[rows],
         None if records.signal is None else records.signal[rows],
-        [f"{Path(records.photo[i]).name}  NME {nme[i]:.1f}%" for i in rows],
+        [f"{Path(records.photo[i]).name}  {nme_caption(float(nme[i]))}" for i in rows],
     )
     with replacing(path) as temporary:
         sheet.save(temporary, format="png")
@@ -149,7 +149,9 @@ def figures_line(content: Mapping[str, Any]) -> str:
     """The main test figures as one line."""
     full = content["subsets"]["full"]
     name = f"{content['dataset']} {content['model']} seed {content['seed']}"
-    line = f"{name}: test NME ({content['normalizer']}) {full['nme']:.2f} on {full['faces']} faces"
+    counted, faces = full["faces_by"][content["normalizer"]], full["faces"]
+    of = "" if counted == faces else f" of {faces}"
+    line = f"{name}: test NME ({content['normalizer']}) {full['nme']:.2f} on {counted}{of} faces"
     chosen_by = "by signal" if full["spearman"] is not None else "at random"
     keys = {chosen_by: "discard", "by prior": "discard_prior", "oracle": "discard_oracle"}
     shown = [f"{word} {full[key]['30']:.2f}" for word, key in keys.items()]

@@ -143,6 +143,11 @@ def predicted_faces(
     return _with_legend(_sheet(faces, captions, columns), None if signal is None else top)
 
 
+def nme_caption(nme: float) -> str:
+    """A face's NME in percent as a caption; of a face without a normalizer, that it has none."""
+    return "no NME" if math.isnan(nme) else f"NME {nme:.1f}%"
+
+
 def _check(images: Tensor, columns: int, scale: int | None, side: int, **points: Tensor) -> int:
     if images.dim() != 3 or images.numel() == 0 or images.dtype != torch.uint8:
         raise ValueError(

@@ -243,7 +243,7 @@ def _table(
 
 def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
     """NME by subset, a table for each normalizer, and of visible landmarks where that is known."""
-    faces = _subsets(cells)
+    faces = _subsets(cells, "faces")
     primary = cells[0].normalizer
     tables = []
     for key, words in (("nme_by", ""), ("nme_visible_by", " of visible landmarks")):
@@ -256,8 +256,12 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
             if key == "nme_by" or run.figure("subsets", subset, key, name) is not None
         )
         for name in sorted(names, key=lambda name: name != primary):
+            counted = _subsets(cells, "faces_by", name)
             columns: Columns = tuple(
-                (f"{subset} ({count})", _of_subset(subset, key, name))
+                (
+                    f"{subset} ({_count(counted.get(subset, count), count)})",
+                    _of_subset(subset, key, name),
+                )
                 for subset, count in faces.items()
             )
             table = _table(cells, f"{key}-{name}", "by subset (faces)", columns)
@@ -269,12 +273,17 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
     return tables
 
 
-def _subsets(cells: Iterable[Cell]) -> dict[str, str]:
-    """How many faces each subset has, as text."""
+def _count(counted: str, faces: str) -> str:
+    """Of how many faces a figure is: of all of a subset, or of those that have the normalizer."""
+    return faces if counted == faces else f"{counted} of {faces}"
+
+
+def _subsets(cells: Iterable[Cell], *keys: str) -> dict[str, str]:
+    """How many faces each subset has under ``keys``, as text."""
     faces: dict[str, set[float]] = {}
     for run in (run for cell in cells for run in cell.runs):
         for name in run.names("subsets"):
-            count = run.figure("subsets", name, "faces")
+            count = run.figure("subsets", name, *keys)
             faces.setdefault(name, set()).update(() if count is None else (count,))
     return {
         name: "-".join(f"{count:.0f}" for count in sorted({min(counts), max(counts)}))

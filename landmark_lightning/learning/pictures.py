@@ -21,7 +21,7 @@ from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.faces import Faces
 from landmark_lightning.evaluation.curves import CellCurves, read_curves
-from landmark_lightning.evaluation.drawing import predicted_faces
+from landmark_lightning.evaluation.drawing import nme_caption, predicted_faces
 from landmark_lightning.evaluation.errors import normalized_mean_error
 from landmark_lightning.evaluation.figures import draw_discard_curves, draw_figure4
 from landmark_lightning.evaluation.runs import gather, read_run
@@ -104,7 +104,7 @@ def draw_faces(
         points, target, batch["normalizer"][:, 0].cpu() * task.input_per_crop
     )
     texts = [
-        f"{before}NME {error:.1f}%, {Path(faces.photo[row]).name}"
+        f"{before}{nme_caption(error)}, {Path(faces.photo[row]).name}"
         for before, error, row in zip(
             captions or [""] * len(rows), nme.tolist(), rows.tolist(), strict=True
         )

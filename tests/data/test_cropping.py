@@ -199,3 +199,31 @@ def test_a_bad_photo_is_one_sentence_and_the_others_stay(
     assert [rejection.where for rejection in cropped.rejections] == ["face 1 of test"]
     assert re.search(said, cropped.rejections[0].reason)
     assert "\n" not in cropped.rejections[0].reason
+
+
+def test_a_crop_is_cut_around_the_landmarks_that_are_labelled() -> None:
+    face = FACES[1]
+    visible = np.array([2, 2, 0, 1, 2], np.uint8)
+    alone = _crop(
+        dataclasses.replace(face, landmarks=face.landmarks[visible > 0][[0, 1, 2, 3, 3]])
+    )
+    gone = face.landmarks.copy()
+    gone[2] = -1.0, -1.0  # whatever stands there
+    cropped = _crop(dataclasses.replace(face, landmarks=gone, visible=visible))
+    for name in ("box", "to_photo", "images"):
+        assert np.array_equal(cropped.rows[name], alone.rows[name]), name
+    assert np.isnan(cropped.rows["landmarks"][0]).any(axis=1).tolist() == [*(visible == 0)]
+    assert cropped.rows["visible"].tolist() == [visible.tolist()]
+
+
+@pytest.mark.parametrize("gap", ["unlabelled", "close"])
+def test_a_face_without_a_normalizer_is_kept_without_it(gap: str) -> None:
+    landmarks, visible = FACES[0].landmarks.copy(), np.full(5, 2, np.uint8)
+    if gap == "unlabelled":
+        landmarks[1], visible[1] = np.nan, 0
+    else:  # an eye's distance of 0.25 pixels would make an NME of 9 one of 315
+        landmarks[1] = landmarks[0] + [0.25, 0]
+    face = dataclasses.replace(FACES[0], landmarks=landmarks, visible=visible)
+    inter_ocular, box = _crop(face).rows["normalizer"][0]
+    assert np.isnan(inter_ocular)
+    assert box > 0

@@ -301,3 +301,11 @@ def test_a_normalizer_the_scheme_lacks(tmp_path: Path) -> None:
 def test_a_wrong_crop_rule_is_named(knobs: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         CropRule(**knobs)  # type: ignore[arg-type]
+
+
+def test_a_split_whose_faces_all_lack_the_normalizer_is_an_error(tmp_path: Path) -> None:
+    visible = np.array([0, 2, 2, 2, 2], np.uint8)
+    blind = [dataclasses.replace(f, visible=visible) if f.split == "test" else f for f in GOOD]
+    with pytest.raises(ValueError, match="no face of test has a usable inter_ocular"):
+        _prepare(blind, tmp_path / "dots.h5")
+    assert list(tmp_path.iterdir()) == []

@@ -135,3 +135,33 @@ def test_false_mirror_pairs_of_one_s_own_scheme_are_named(points: Points) -> Non
         "landmark 48",
         "landmark 54",
     ]
+
+
+def test_gaps_hardly_move_the_mean_shape_and_the_distances(points: Points) -> None:
+    whole = shapes(points)
+    gaps = points.copy()
+    gaps[np.random.default_rng(0).random(points.shape[:2]) < 0.3] = np.nan
+    faces = shapes(gaps)
+    mean = mean_shape(faces)
+    assert distances(mean[None], mean_shape(whole))[0] < 0.02
+    here, there = distances(faces, mean), distances(whole, mean_shape(whole))
+    assert spearmanr(here, there).statistic > 0.9
+    assert np.abs(here - there).mean() < 0.01
+
+
+def test_a_landmark_that_no_face_has_lies_in_the_middle_of_the_mean(points: Points) -> None:
+    points = points.copy()
+    points[:, 7] = np.nan
+    mean, others = mean_shape(shapes(points)), np.delete(np.arange(68), 7)
+    assert abs(mean[7] - mean[others].mean()) < 0.01
+    rest = shapes(points[:, others])
+    expected = distances(rest, mean_shape(rest))
+    assert np.allclose(distances(shapes(points), mean), expected, atol=0.01)
+
+
+def test_a_face_without_its_eye_corner_has_no_yaw(points: Points) -> None:
+    points = points.copy()
+    points[3, 45] = np.nan
+    turned = yaw(points, IBUG68)
+    assert turned is not None
+    assert np.flatnonzero(np.isnan(turned)).tolist() == [3]

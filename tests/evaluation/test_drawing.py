@@ -12,6 +12,7 @@ from landmark_lightning.evaluation.drawing import (
     PREDICTED_SIDE,
     SHEET_SIDE,
     contact_sheet,
+    nme_caption,
     predicted_faces,
     stacked,
 )
@@ -47,6 +48,18 @@ def test_faces_fill_rows_and_are_enlarged_to_be_seen() -> None:
     drawn = predicted_faces(images, points, points, None, columns=2)
     assert 2 * PREDICTED_SIDE <= drawn.width < 3 * PREDICTED_SIDE
     assert 3 * PREDICTED_SIDE <= drawn.height < 4 * PREDICTED_SIDE
+
+
+def test_a_landmark_that_is_not_labelled_is_not_drawn_and_its_prediction_stands_alone() -> None:
+    images, points = _faces(faces=1)
+    target = points.clone()
+    target[0, 1:] = torch.nan
+    one, all_five = (contact_sheet(images, p, ["face"]) for p in (target, points))
+    assert 0 < _colored(one).sum() < 0.5 * _colored(all_five).sum()
+    with_rings, alone = (predicted_faces(images, t, points, None) for t in (points, target))
+    assert 0 < _colored(alone).sum() < _colored(with_rings).sum()
+    assert nme_caption(math.nan) == "no NME"
+    assert nme_caption(4.26) == "NME 4.3%"
 
 
 def test_captions_are_drawn_and_cut_to_their_face() -> None:

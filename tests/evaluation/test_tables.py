@@ -84,6 +84,14 @@ def test_nme_of_visible_landmarks_where_it_is_known() -> None:
     assert _column(tables["NME box of visible landmarks (%)"], "full (9)") == ["3.50"]
 
 
+def test_a_normalizer_that_faces_lack_says_of_how_many_its_figures_are() -> None:
+    content = _content(4.0)
+    content["subsets"]["full"]["faces_by"] = {"box": 9, "diag": 7}
+    by_box, by_diag = general_tables([cell_of("bb", content)])[1:3]
+    assert "full (9)" in by_box.headings
+    assert "full (7 of 9)" in by_diag.headings
+
+
 def test_cost_tells_the_share_of_rescoring_and_the_machine() -> None:
     fps = {"batch_1": 333.4, "batch_64": 1000, "device": "CPU, 2 threads", "precision": "float32"}
     cost = {"train_seconds": 200, "rescore_seconds": 50, "fps": fps}
