@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo rehearsal test test-all lint format bench bench-gpu clean
+.PHONY: help setup demo rehearsal rehearsal-full test test-all lint format bench bench-gpu clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,9 @@ rehearsal: $(READY) ## the paper's grid on drawn copies of 300W, AFLW and WFLW, 
 	done
 	$(BIN)/landmark-train -m model=non,nobb,bbo,bb dataset=300w,aflw,wflw network=small augmentation=mild phases.scale=0.1 data_dir=.rehearsal/data runs_dir=.rehearsal/runs
 	$(BIN)/landmark-report runs=.rehearsal/runs output=.rehearsal/report
+
+rehearsal-full: $(READY) ## six cells and the report at the size of the real datasets (a quarter of an hour)
+	$(BIN)/python -m pytest -m slow -s tests/commands/test_rehearsal_full.py
 
 test: $(READY) ## the tests
 	$(BIN)/python -m pytest
