@@ -58,7 +58,7 @@ def _cells(table: Path, line: int, change: dict[int, str]) -> None:
     ("kind", "said"),
     [
         ("photo", "landmarks.csv line 4: photo 'none.png' does not exist"),
-        ("nan", "landmarks.csv line 4: y0 is 'nan', not a finite number"),
+        ("nan", ", nan) lacks a coordinate; if it is not labelled, leave its cells blank"),
         ("far", "landmarks.csv line 4: landmark 1 at (99999, "),
         ("67", "landmarks.csv: the header has 67 landmarks"),
         ("split", "dataset mine has no faces in split 'test'"),
@@ -93,7 +93,7 @@ def test_unusable_faces_may_be_left_out(command: Command, table: Path) -> None:
     done = command("prepare", *OWN, f"dataset.root={table}", "dataset.strict=false")
     assert done.code == 0, done.err
     assert "Left out 1 faces:" in done.out
-    assert "landmarks.csv line 4: y0 is 'nan'" in done.out
+    assert "landmarks.csv line 4: landmark 0 at (" in done.out
 
 
 def test_so_many_may_be_left_out_and_no_more(command: Command, table: Path) -> None:
@@ -108,7 +108,7 @@ def test_so_many_may_be_left_out_and_no_more(command: Command, table: Path) -> N
     assert refused.code == 1
     last = refused.err.strip().splitlines()[-1]
     assert "dataset mine: 2 faces can't be used, more than dataset.max_rejected=1" in last
-    assert "landmarks.csv line 4: y0 is 'nan'" in last
+    assert "landmarks.csv line 4: landmark 0 at (" in last
 
 
 def test_workers_and_limits_are_no_part_of_what_was_prepared(

@@ -1,1 +1,4 @@
-"""Sources: one module a dataset layout, each with ``read(root, scheme, ...)``."""
+"""Sources of faces, each with ``read(root, scheme, ...)``: 300W, AFLW, WFLW, drawn and own ones.
+
+``own`` reads one's own data, with a module a format: table, coco, dlib, pts, dlc.
+"""

@@ -4,8 +4,9 @@
     ROOT/AFLWinfo_release.mat
 
 The file's variables: ``nameList`` (0/image00002.jpg), ``bbox`` (left, right, top, bottom),
-``data`` (x of all landmarks, then y of all), ``mask_new`` (1: visible), and ``ra``, an order of
-the faces, counted from 1, whose first 20,000 are the training set. A photo may hold several faces.
+``data`` (x of all landmarks, then y of all), ``mask_new`` (0: labelled, though the head itself
+hides it), and ``ra``, an order of the faces, counted from 1, whose first 20,000 are the training
+set. A photo may hold several faces.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,13 @@ from numpy.typing import NDArray
 from landmark_lightning.data.face import Face, Rejection, visibility
 from landmark_lightning.data.matfile import read_arrays
 from landmark_lightning.data.photos import MissingPhotoError, photo_path
-from landmark_lightning.data.sources.checks import given_root, ordered_box, rejected
+from landmark_lightning.data.sources.checks import (
+    LARGEST,
+    find_photo,
+    given_root,
+    ordered_box,
+    rejected,
+)
 from landmark_lightning.schemes import Scheme
 
 ANNOTATION = "AFLWinfo_release.mat"
@@ -109,11 +116,11 @@ def _face(
     landmarks = arrays["data"][row].astype(np.float64).reshape(2, LANDMARKS).T
     seen = arrays["mask_new"][row] == 1
     left, right, top, bottom = arrays["bbox"][row].astype(np.float64)
-    possible = (np.isfinite(landmarks) & (landmarks > 0)).all(axis=1)
+    possible = ((landmarks > 0) & (landmarks <= LARGEST)).all(axis=1)
     if not possible.all():
         worst = int(possible.argmin())
         x, y = landmarks[worst]
-        reason = f"landmark {worst} at ({x:g}, {y:g}) is not at positive coordinates"
+        reason = f"landmark {worst} at ({x:g}, {y:g}) is not at positive coordinates of a photo"
         return Rejection(where, reason, split, photo)
     try:
         box = ordered_box([left, top, right, bottom])
@@ -137,7 +144,7 @@ def _find_photo(root: Path, flickr: str, name: str) -> tuple[str, ValueError | N
     missing: ValueError | None = None
     for photo in (listed, *(stem + suffix for suffix in SUFFIXES)):
         try:
-            photo_path(root, photo)
+            find_photo(root, photo)
         except MissingPhotoError as error:
             missing = missing or error
         except ValueError as error:

@@ -5,20 +5,11 @@
     ROOT/lfpw/{trainset, testset}/*.png and *.pts
     ROOT/"Bounding Boxes"/bounding_boxes_{afw, helen_trainset, ...}.mat (may be missing)
 
-A ``.pts`` holds 68 landmarks:
-
-    version: 1
-    n_points:  68
-    {
-    30.5 201.25
-    ...
-    }
-
-Its coordinates and those of the boxes count the first pixel as 1. ``bb_ground_truth``, the tight
-box of the landmarks, is the face's annotated box; ``bb_detector`` is what a detector found.
+The coordinates of a ``.pts`` (``pts.py``) and those of the boxes count the first pixel as 1.
+``bb_ground_truth``, the tight box of the landmarks, is the face's annotated box; ``bb_detector``
+is what a detector found.
 """
 
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +20,15 @@ from numpy.typing import NDArray
 from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.matfile import read_arrays
 from landmark_lightning.data.photos import photo_path
-from landmark_lightning.data.sources.checks import given_root, number, ordered_box, rejected
+from landmark_lightning.data.sources.checks import (
+    find_photo,
+    given_root,
+    labelled,
+    ordered_box,
+    rejected,
+    shown,
+)
+from landmark_lightning.data.sources.pts import UNSAID, read_points
 from landmark_lightning.schemes import Scheme
 
 FOLDERS = {
@@ -98,7 +97,7 @@ def _read_folder(
     for name in names:
         if name.suffix.lower() != ".pts":
             continue
-        where = str(root / folder / name)
+        where = shown(root / folder / name)
         photo = exact.get(name.stem) or alike.get(_plain(name.name))
         if photo is None:
             reason = f"no photo {name.stem}.jpg or .png lies beside it"
@@ -106,14 +105,15 @@ def _read_folder(
             continue
         used.add(photo)
         try:
-            photo_path(root, f"{folder}/{photo}")
+            find_photo(root, f"{folder}/{photo}")
             path = photo_path(root, f"{folder}/{name}", "file")
             points = read_points(path, scheme)
+            if isinstance(points, Rejection):
+                yield Rejection(points.where, points.reason, split, f"{folder}/{photo}")
+                continue
+            points, visible = labelled(points, None, UNSAID)
         except ValueError as error:
             yield rejected(where, error, split, f"{folder}/{photo}")
-            continue
-        if isinstance(points, Rejection):
-            yield Rejection(points.where, points.reason, split, f"{folder}/{photo}")
             continue
         box, detector = boxes.get(_plain(photo.name), (None, None))
         yield Face(
@@ -124,6 +124,7 @@ def _read_folder(
             subsets=subsets,
             box=box,
             detector=detector,
+            visible=visible,
         )
     if unused := [photo for photo in photos if photo not in used]:
         warnings.warn(
@@ -131,41 +132,6 @@ def _read_folder(
             "they are left out",
             stacklevel=2,
         )
-
-
-def read_points(path: Path, scheme: Scheme) -> NDArray[np.float64] | Rejection:
-    """Reads a ``.pts`` file.
-
-    Returns:
-        (L, 2) as they stand in the file, or why it can't be used.
-    """
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    lines = [line.strip() for line in lines]
-    end = f"{path} line {len(lines)}"
-    if "{" not in lines:
-        return Rejection(end, "no line { opens the points")
-    opening = lines.index("{")
-    declared = re.search(r"n_points:\s*(\d+)", "\n".join(lines[:opening]))
-    if declared is None:
-        return Rejection(f"{path} line {opening + 1}", "no line n_points stands before the {")
-    if "}" not in lines[opening:]:
-        return Rejection(end, "no line } closes the points")
-    closing = lines.index("}", opening)
-    points = []
-    for place in range(opening + 1, closing):
-        cells = lines[place].split()
-        try:
-            if len(cells) not in (0, 2):
-                raise ValueError(f"{lines[place][:40]!r} is not two numbers")
-            points.append([number(c, axis) for c, axis in zip(cells, "xy", strict=False)])
-        except ValueError as error:
-            return Rejection(f"{path} line {place + 1}", str(error))
-    points = [point for point in points if point]
-    expected = f"{declared[1]} and scheme {scheme.name} {scheme.landmarks}"
-    if not len(points) == int(declared[1]) == scheme.landmarks:
-        reason = f"it holds {len(points)} points, its header says {expected}"
-        return Rejection(f"{path} line {closing + 1}", reason)
-    return np.array(points)
 
 
 def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes]:

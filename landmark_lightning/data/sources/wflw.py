@@ -15,7 +15,13 @@ import numpy as np
 
 from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.photos import photo_path
-from landmark_lightning.data.sources.checks import given_root, number, ordered_box, rejected
+from landmark_lightning.data.sources.checks import (
+    find_photo,
+    given_root,
+    number,
+    ordered_box,
+    rejected,
+)
 from landmark_lightning.schemes import Scheme
 
 LANDMARKS = 98
@@ -76,7 +82,7 @@ def _face(root: Path, images: str, where: str, cells: list[str], split: str) -> 
         return Rejection(where, f"it has {len(cells)} cells, not {CELLS}", split)
     photo = f"{images}/{cells[-1]}"
     try:
-        photo_path(root, photo)
+        find_photo(root, photo)
         values = [number(c, name) for name, c in zip(NUMBERS, cells, strict=False)]
         box = ordered_box(values[2 * LANDMARKS :])
         flags = dict(zip(FLAGS, cells[len(NUMBERS) :], strict=False))

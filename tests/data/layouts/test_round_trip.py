@@ -13,7 +13,7 @@ import torch
 from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
 from landmark_lightning.data.preparing import prepare
-from landmark_lightning.data.sources import aflw, table, w300, wflw
+from landmark_lightning.data.sources import aflw, own, w300, wflw
 from landmark_lightning.data.synthetic import write_layout
 from landmark_lightning.geometry import apply_affine
 from landmark_lightning.schemes import SCHEMES
@@ -23,7 +23,7 @@ READERS: dict[str, tuple[str, Callable[..., Iterator[Face | Rejection]], dict[st
     "300w": ("ibug68", w300.read, {}),
     "aflw": ("aflw19", aflw.read, {}),
     "wflw": ("wflw98", wflw.read, {}),
-    "table": ("ibug68", table.read, {}),
+    "table": ("ibug68", own.read, {}),
 }
 BOXES = [
     ("300w", "landmarks"),

@@ -1,0 +1,137 @@
+"""Your own data: a table, or keypoints as COCO, dlib, 300W and DeepLabCut write them.
+
+The rows of a table say which faces are for training. The other formats don't: ``train``,
+``validation`` and ``test`` name a file each, or for pts a folder; so they may for tables.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.sources import coco, dlc, dlib, pts
+from landmark_lightning.data.sources import table as tables
+from landmark_lightning.data.sources.listing import Listed, Listing
+from landmark_lightning.schemes import Scheme
+
+NAMING = {"coco": coco, "dlib": dlib, "dlc": dlc}
+"""The formats whose landmarks may have names."""
+
+NAMELESS = {"table": tables, "pts": pts}
+FORMATS = ("table", "coco", "dlib", "pts", "dlc")
+
+
+def read(
+    root: Path | None,
+    scheme: Scheme,
+    *,
+    format: str = "table",
+    table: str = "landmarks.csv",
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
+) -> Iterator[Face | Rejection]:
+    """Reads faces of one's own; every annotation is checked before the first face is given.
+
+    Args:
+        root: The dataset's folder; the photos lie under it.
+        scheme: The scheme of the landmarks. Names of its landmarks and of the files' must be the
+            same, in any order; where either has none, the order counts.
+        format: One of ``FORMATS``.
+        table: The table in the folder; not read where ``train`` or ``test`` are given.
+        train: The file of the training faces (pts: their folder), relative to ``root``.
+        validation: The same of the validation set.
+        test: The same of the test faces.
+        first_pixel: What the coordinates call the centre of the first pixel; None: 1 for pts, as
+            the authors of 300W and 300VW do, and 0 for the others.
+
+    Returns:
+        The faces file by file, in their order; one that can't be used is a Rejection.
+
+    Raises:
+        ValueError: A setting or a file that as a whole can't be used.
+    """
+    listings = _listings(root, format, table, train, validation, test, first_pixel)
+    faces: Listed = []
+    if format in NAMING:
+        expected: Sequence[str] = getattr(scheme, "names", ())
+        for listing in listings:
+            names, found = NAMING[format].read_listing(listing, scheme, expected)
+            expected = expected or names
+            faces += found
+    else:
+        for listing in listings:
+            faces += NAMELESS[format].read_listing(listing, scheme)
+    return iter(faces)
+
+
+def landmark_names(
+    root: Path | None,
+    *,
+    format: str = "table",
+    table: str = "landmarks.csv",
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
+) -> tuple[str, ...]:
+    """The names that the files give their landmarks, in the first one's order; empty: none.
+
+    Args: as ``read``.
+
+    Raises:
+        ValueError: A setting or a file that can't be used.
+    """
+    listings = _listings(root, format, table, train, validation, test, first_pixel)
+    if format not in NAMING:
+        return ()
+    return NAMING[format].landmark_names(listings[0].path)
+
+
+def _listings(
+    root: Path | None,
+    format: str,
+    table: str,
+    train: str | None,
+    validation: str | None,
+    test: str | None,
+    first_pixel: float | None,
+) -> list[Listing]:
+    """What is to be read, training faces first.
+
+    Raises:
+        ValueError: A setting that makes no sense, or a file that does not exist.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"dataset.source.format={format!r} must be one of {', '.join(FORMATS)}")
+    if first_pixel is None:
+        first_pixel = 1.0 if format == "pts" else 0.0
+    plain = isinstance(first_pixel, (int, float)) and not isinstance(first_pixel, bool)
+    if not plain or not 0 <= first_pixel <= 1:
+        raise ValueError(f"dataset.source.first_pixel={first_pixel!r} must be between 0 and 1")
+    if root is None:
+        raise ValueError("dataset.root is not given; pass dataset.root=<folder of the photos>")
+    asked = {"train": train, "validation": validation, "test": test}
+    named = {key: root / str(name) for key, name in asked.items() if name is not None}
+    kind = "folder" if format == "pts" else "file"
+    if not named and format != "table":
+        raise ValueError(
+            f"dataset.source.format={format} needs dataset.source.train=<{kind}> and "
+            f"dataset.source.test=<{kind}>, or one of them"
+        )
+    for key, path in named.items():
+        if not (path.is_dir() if kind == "folder" else path.is_file()):
+            raise ValueError(
+                f"dataset.source.{key}: {path} is no {kind}; name it relative to {root}"
+            )
+    if len({path.resolve() for path in named.values()}) < len(named):
+        raise ValueError(f"dataset.source.{' and '.join(named)} are the same {kind}")
+    if not named:
+        path = root / str(table)
+        if not path.is_file():
+            raise ValueError(f"{path} does not exist; dataset.root must be a folder with {table}")
+        return [Listing(root, path, first_pixel=first_pixel)]
+    return [
+        Listing(root, path, "test" if key == "test" else "train", key == "validation", first_pixel)
+        for key, path in named.items()
+    ]
