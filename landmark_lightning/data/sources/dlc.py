@@ -7,12 +7,11 @@
 
 The photo's path stands in one column or, a folder a column, in three; blank cells are landmarks
 that are not labelled, and frames without any are left out. A column ``likelihood`` is not read.
-Frames of one folder, a video, are a group. With several animals there is a fourth heading row,
-``individuals``, and each animal in a frame is a face of its own.
+With several animals there is a fourth heading row, ``individuals``, and each animal in a frame is
+a face of its own.
 """
 
 import math
-import posixpath
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -175,7 +174,6 @@ def _face(
         split=listing.split,
         landmarks=points - listing.first_pixel,
         where=where,
-        group=posixpath.dirname(photo),
         visible=visible,
         validation=listing.validation,
     )

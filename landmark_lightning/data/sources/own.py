@@ -4,7 +4,11 @@ The rows of a table say which faces are for training. The other formats don't: `
 ``validation`` and ``test`` name a file each, or for pts a folder; so they may for tables.
 """
 
+import posixpath
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from landmark_lightning.data.face import Face, Rejection
@@ -19,6 +23,9 @@ NAMING = {"coco": coco, "dlib": dlib, "dlc": dlc}
 NAMELESS = {"table": tables, "pts": pts}
 FORMATS = ("table", "coco", "dlib", "pts", "dlc")
 
+LARGEST_GROUP = 0.2
+"""Share of the training faces; a tenth of them is taken out for validation."""
+
 
 def read(
     root: Path | None,
@@ -30,6 +37,7 @@ def read(
     validation: str | None = None,
     test: str | None = None,
     first_pixel: float | None = None,
+    groups: str | None = None,
 ) -> Iterator[Face | Rejection]:
     """Reads faces of one's own; every annotation is checked before the first face is given.
 
@@ -44,6 +52,9 @@ def read(
         test: The same of the test faces.
         first_pixel: What the coordinates call the centre of the first pixel; None: 1 for pts, as
             the authors of 300W and 300VW do, and 0 for the others.
+        groups: ``folder`` makes a group of the faces of each folder that have none, such as the
+            frames of a video; ``none`` doesn't. None: as ``folder`` for dlc where no folder holds
+            more than ``LARGEST_GROUP`` of the training faces, else as ``none``.
 
     Returns:
         The faces file by file, in their order; one that can't be used is a Rejection.
@@ -62,7 +73,7 @@ def read(
     else:
         for listing in listings:
             faces += NAMELESS[format].read_listing(listing, scheme)
-    return iter(faces)
+    return iter(_grouped(faces, format, groups))
 
 
 def landmark_names(
@@ -74,6 +85,7 @@ def landmark_names(
     validation: str | None = None,
     test: str | None = None,
     first_pixel: float | None = None,
+    groups: str | None = None,
 ) -> tuple[str, ...]:
     """The names that the files give their landmarks, in the first one's order; empty: none.
 
@@ -86,6 +98,35 @@ def landmark_names(
     if format not in NAMING:
         return ()
     return NAMING[format].landmark_names(listings[0].path)
+
+
+def _grouped(faces: Listed, format: str, groups: str | None) -> Listed:
+    """The faces, those of a folder in a group where that is asked for or known to be right."""
+    if groups not in (None, "folder", "none"):
+        raise ValueError(f"dataset.source.groups={groups!r} must be folder, none or null")
+    if groups == "none" or (groups is None and format != "dlc"):
+        return faces
+    folders = Counter(
+        posixpath.dirname(face.photo)
+        for face in faces
+        if isinstance(face, Face) and face.split == "train"
+    )
+    given = any(isinstance(face, Face) and face.validation for face in faces)
+    large = max(folders.values(), default=0) > LARGEST_GROUP * folders.total()
+    if groups is None and large and not given:
+        warnings.warn(
+            f"the training frames lie in {len(folders)} folders, too few to keep those of a video "
+            "together: the validation frames will be of the same videos; dataset.source."
+            "validation=<file> names others",
+            stacklevel=3,
+        )
+        return faces
+    return [
+        replace(face, group=posixpath.dirname(face.photo))
+        if isinstance(face, Face) and not face.group
+        else face
+        for face in faces
+    ]
 
 
 def _listings(

@@ -8,6 +8,8 @@ from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.sources import own
 from tests.conftest import DOTS
 
+pytestmark = pytest.mark.filterwarnings("ignore:the training frames lie in")
+
 HEADING = [
     "scorer," + ",".join(["ann"] * 10),
     "bodyparts," + ",".join(f"{n},{n}" for n in "abcde"),
@@ -28,11 +30,11 @@ def _read(root: Path) -> list[Face | Rejection]:
     return list(own.read(root, DOTS, format="dlc", train="labels.csv"))
 
 
-def test_a_row_is_a_face_and_its_folder_a_group(tmp_path: Path) -> None:
+def test_a_row_is_a_face(tmp_path: Path) -> None:
     first, second = _read(_write(tmp_path, *HEADING, f"{FRAME},{NUMBERS}", f"{FRAME},1,2,,,,nan"))
     assert isinstance(first, Face)
     assert first.landmarks.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
-    assert (first.photo, first.group, first.visible) == (FRAME, "labeled-data/video 1", None)
+    assert (first.photo, first.group, first.visible) == (FRAME, "", None)
     assert first.where.endswith("labels.csv line 4")
     assert isinstance(second, Rejection)
     assert "it has 7 cells, the header 11" in second.reason

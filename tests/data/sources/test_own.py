@@ -14,6 +14,8 @@ from tests.conftest import DOTS
 from tests.data.sources import written
 from tests.data.sources.written import FORMS, NAMES
 
+pytestmark = pytest.mark.filterwarnings("ignore:the training frames lie in")
+
 
 def _read(root: Path, form: str, **settings: Any) -> list[Face]:  # noqa: ANN401
     found = list(own.read(root, DOTS, format=form, **settings))
@@ -145,6 +147,28 @@ def test_other_names_are_an_error(tmp_path: Path, form: str) -> None:
         own.read(tmp_path, DOTS, format=form, **settings)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_the_faces_of_a_folder_may_be_a_group(tmp_path: Path, form: str) -> None:
+    settings = FORMS[form](tmp_path, written.faces())
+    assert {face.group for face in _read(tmp_path, form, groups="none", **settings)} == {""}
+    found = _read(tmp_path, form, groups="folder", **settings)
+    assert [face.group for face in found] == ["train"] * 4 + ["test"] * 2
+
+
+def test_the_videos_of_dlc_are_groups_where_there_are_enough(tmp_path: Path) -> None:
+    faces = [
+        replace(face, photo=f"labeled-data/video{i}/img.png")
+        for i, face in enumerate(written.faces())
+    ]
+    settings = written.dlc(tmp_path, faces[:4])
+    with pytest.warns(UserWarning, match="frames lie in 4 folders, too few to keep those of a v"):
+        few = _read(tmp_path, "dlc", train=settings["train"])
+    assert {face.group for face in few} == {""}
+    settings = written.dlc(tmp_path, [replace(face, split="train") for face in faces])
+    enough = _read(tmp_path, "dlc", train=settings["train"])
+    assert [face.group for face in enough] == [f"labeled-data/video{i}" for i in range(6)]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -165,6 +189,12 @@ def test_settings_that_make_no_sense(tmp_path: Path, settings: dict[str, Any], s
         own.read(tmp_path, DOTS, **settings)
     with pytest.raises(ValueError, match=said):
         own.landmark_names(tmp_path, **settings)
+
+
+def test_groups_of_another_kind(tmp_path: Path) -> None:
+    written.table(tmp_path, written.faces())
+    with pytest.raises(ValueError, match="groups='person' must be folder, none or null"):
+        own.read(tmp_path, DOTS, groups="person")
 
 
 def test_a_root_that_is_not_given() -> None:
