@@ -72,6 +72,7 @@ class Photos:
 
     def _find(self, name: str) -> str | ValueError:
         first: ValueError | None = None
+        name = name.removeprefix(f"{self.root}/")
         names = [name, name.replace("\\", "/")] if "\\" in name else [name]  # of Windows
         for folder in self._folders:
             for spelled in names:

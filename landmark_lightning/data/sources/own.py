@@ -63,6 +63,8 @@ def read(
         ValueError: A setting or a file that as a whole can't be used.
     """
     listings = _listings(root, format, table, train, validation, test, first_pixel)
+    if groups not in (None, "folder", "none"):
+        raise ValueError(f"dataset.source.groups={groups!r} must be folder, none or null")
     faces: Listed = []
     if format in NAMING:
         expected: Sequence[str] = getattr(scheme, "names", ())
@@ -102,8 +104,6 @@ def landmark_names(
 
 def _grouped(faces: Listed, format: str, groups: str | None) -> Listed:
     """The faces, those of a folder in a group where that is asked for or known to be right."""
-    if groups not in (None, "folder", "none"):
-        raise ValueError(f"dataset.source.groups={groups!r} must be folder, none or null")
     if groups == "none" or (groups is None and format != "dlc"):
         return faces
     folders = Counter(

@@ -285,6 +285,11 @@ def test_a_stray_quote_spoils_its_own_line_only(tmp_path: Path, cell: str) -> No
     assert "a quote in it is not closed" in bad.reason
 
 
+def test_a_whole_path_under_the_root(tmp_path: Path) -> None:
+    [face] = _faces(tmp_path, f"image,split,{POINTS}", f"{tmp_path}/a.png,train,{NUMBERS}")
+    assert face.photo == "a.png"
+
+
 def test_windows_slashes(tmp_path: Path) -> None:
     _write(tmp_path, f"image,split,{POINTS}", rf"train\faces\a.png,train,{NUMBERS}")
     (tmp_path / "train/faces").mkdir(parents=True)
