@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import Rejection
+from landmark_lightning.data.face import NOT_LABELLED, VISIBLE, Rejection
 from landmark_lightning.data.photos import MissingPhotoError, photo_path
 from landmark_lightning.schemes import Scheme
 
@@ -112,13 +112,13 @@ def labelled(
 
     Args:
         points: (L, 2) as they stand in the file; NaN where it has none.
-        visible: (L,) 0, 1 or 2 as the file has it; None: 2 wherever there are coordinates.
+        visible: (L,) as of a Face; None: visible wherever there are coordinates.
         unsaid: How the format says that a landmark is not labelled, to follow "if it is not
             labelled,".
         names: Names of the landmarks, for messages.
 
     Returns:
-        The points, NaN where a landmark is not labelled, and ``visible``, or None if all are 2.
+        The points, NaN where a landmark is not labelled, and ``visible``, None if all are.
 
     Raises:
         ValueError: No landmark is labelled, or one lacks a coordinate, is beyond any photo or is
@@ -126,8 +126,8 @@ def labelled(
     """
     x, y = points.T
     if visible is None:
-        visible = np.where(np.isnan(x) & np.isnan(y), np.uint8(0), np.uint8(2))
-    known: NDArray[np.bool_] = visible > 0
+        visible = np.where(np.isnan(x) & np.isnan(y), NOT_LABELLED, VISIBLE).astype(np.uint8)
+    known: NDArray[np.bool_] = visible != NOT_LABELLED
     lacks = np.isnan(x) | np.isnan(y)
     far = np.maximum(np.abs(x), np.abs(y)) > LARGEST
     mark = (x == y) & ((x == 0) | (x == -1))
@@ -143,7 +143,7 @@ def labelled(
     if not known.any():
         raise ValueError("it has no labelled landmark")
     if known.all():
-        return points, None if (visible == 2).all() else visible
+        return points, None if (visible == VISIBLE).all() else visible
     return np.where(known[:, None], points, np.nan), visible
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.face import COVERED, VISIBLE, Face, Rejection
 from landmark_lightning.data.sources.checks import labelled, ordered_box, rejected
 from landmark_lightning.data.sources.listing import (
     Listed,
@@ -107,7 +107,7 @@ def read_listing(
             f"{listing.path}: {left_out} annotations have no labelled keypoint; they are left out",
             stacklevel=2,
         )
-    if highest == 1:
+    if highest == COVERED:
         warnings.warn(
             f"{listing.path}: no keypoint has v=2, so 1 is taken for visible", stacklevel=2
         )
@@ -228,5 +228,5 @@ def _uncovered(face: Face | Rejection) -> Face | Rejection:
     """The face with all of its labelled landmarks visible."""
     if isinstance(face, Rejection) or face.visible is None:
         return face
-    visible = np.where(face.visible > 0, 2, 0).astype(np.uint8)
+    visible = np.where(face.visible == COVERED, VISIBLE, face.visible)
     return replace(face, visible=None if visible.all() else visible)

@@ -17,7 +17,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import SPLITS, Face, Rejection
+from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, VISIBLE, Face, Rejection
 from landmark_lightning.data.sources.checks import (
     fit_name,
     labelled,
@@ -30,8 +30,10 @@ from landmark_lightning.data.sources.rows import Rows, fitted
 from landmark_lightning.schemes import Scheme
 
 BOX_COLUMNS = ["box_x0", "box_y0", "box_x1", "box_y1"]
-VISIBLE = {"0": 0, "1": 1, "2": 2, "0.0": 0, "1.0": 1, "2.0": 2, "": 3}
-"""Cells of v0, v1, ... and what they mean; 3: what the coordinates say."""
+BY_PLACE = 3
+CODES = {"0": NOT_LABELLED, "1": COVERED, "2": VISIBLE, "": BY_PLACE}
+CODES |= {f"{cell}.0": code for cell, code in CODES.items() if cell}
+"""Cells of v0, v1, ... and what they mean; ``BY_PLACE``: what the coordinates say."""
 
 FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 FLAGS[""] = False
@@ -228,13 +230,13 @@ class _Table:
         """(L,) 0, 1 or 2; a blank cell counts as the coordinates say."""
         codes = []
         for name in self.visible:
-            code = VISIBLE.get(row[self.columns[name]].strip())
+            code = CODES.get(row[self.columns[name]].strip())
             if code is None:
                 raise ValueError(f"{name} is {self._cell(row, name)[:40]!r}, not 0, 1 or 2")
             codes.append(code)
         visible = np.array(codes, dtype=np.uint8)
-        said = np.where(np.isnan(points).all(axis=1), 0, 2)
-        return np.where(visible == 3, said, visible).astype(np.uint8)
+        said = np.where(np.isnan(points).all(axis=1), NOT_LABELLED, VISIBLE)
+        return np.where(visible == BY_PLACE, said, visible).astype(np.uint8)
 
     def _box(self, row: list[str]) -> NDArray[np.float64] | None:
         if not any(self._cell(row, name) for name in BOX_COLUMNS):

@@ -45,7 +45,7 @@ def test_fifty_faces_have_the_same_content_in_every_format(tmp_path: Path) -> No
     stored: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
     for form, write in FORMS.items():
         root = tmp_path / form
-        settings = write(root, written.faces(40, 10, missing=False))
+        settings = write(root, written.faces(40, 10))
         prepare(
             own.read(root, DOTS, format=form, **settings),
             root / "faces.h5",
