@@ -16,6 +16,7 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+_SAVE = "save it as CSV text in UTF-8"
 
 
 class Rows:
@@ -42,7 +43,7 @@ class Rows:
         found = [encoding for mark, encoding in _MARKS.items() if start.startswith(mark)]
         self._encoding = found[0] if found else "utf-8-sig"
         if not found and b"\0" in start:
-            raise ValueError(f"{path} is no text in UTF-8; save it as UTF-8")
+            raise ValueError(f"{path} is no text in UTF-8; {_SAVE}")
         _, self.start = next(self._lines(), (0, ""))
         told = re.fullmatch(rf"sep=([{SEPARATORS}])", self.start.strip(" \n"))  # a line of Excel's
         self._first = 2 if told else 1
@@ -75,7 +76,7 @@ class Rows:
         except UnicodeError as error:
             raise ValueError(
                 f"{self.path} is no text in {self._encoding[:6].upper().rstrip('-')} after line "
-                f"{number}; save it as UTF-8"
+                f"{number}; {_SAVE}"
             ) from error
 
 

@@ -100,7 +100,10 @@ class _Table:
             raise ValueError(f"{self.path}: the header names a column twice")
         for name in ("image", "split"):
             if name not in self.columns and (name == "image" or not listing.split):
-                raise ValueError(f"{self.path}: the header has no column {name!r}")
+                raise ValueError(
+                    f"{self.path}: the header has no column {name!r}"
+                    + ("" if named[1:] else "; separate columns by commas, semicolons or tabs")
+                )
         self.landmarks = self._count(scheme)
         self.points = [f"{axis}{i}" for i in range(self.landmarks) for axis in "xy"]
         self.visible = [f"v{i}" for i in range(self.landmarks) if f"v{i}" in self.columns]

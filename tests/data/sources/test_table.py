@@ -159,7 +159,8 @@ def test_a_box_that_is_none_is_named(tmp_path: Path, box: str, said: str) -> Non
     ("header", "said"),
     [
         (f"image,{POINTS}", "no column 'split'"),
-        (f"split,{POINTS}", "no column 'image'"),
+        (f"split,{POINTS}", "no column 'image'$"),
+        (f"image|split|{POINTS.replace(',', '|')}", "; separate columns by commas, semicolons or"),
         ("image,split,x0,y0,x1,y1", "has 2 landmarks .*scheme dots5 needs 5"),
         (f"image,split,{POINTS},x5,y5", "has 6 landmarks"),
         (f"image,split,{POINTS},x7", "has 5 landmarks"),
@@ -303,9 +304,10 @@ def test_windows_slashes(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"\xff\xfe\x00imag", "is no text in UTF-16"),
-        ("image".encode("utf-16-le"), "is no text in UTF-8; save it as UTF-8"),
+        ("image".encode("utf-16-le"), "is no text in UTF-8; save it as CSV text in UTF-8"),
         (f"image,split,{POINTS}\nj\xfcrgen.png".encode("latin-1"), "is no text in UTF-8"),
         (bytes(range(256)), "is no text in UTF-8"),
+        (b"PK\x03\x04\x14\xb7\x08", "is no text in UTF-8 after line 0; save it as CSV text"),
     ],
 )
 def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, said: str) -> None:
