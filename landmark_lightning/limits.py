@@ -105,6 +105,9 @@ LIMITS: dict[str, Limit] = {
     "dataset.drawn": _FLAG,
     "dataset.strict": _FLAG,
     "dataset.max_rejected": _or_null(_whole(0)),
+    "dataset.exif": _or_null(_choice("apply", "ignore")),
+    "dataset.follow_links": _FLAG,
+    "dataset.max_pixels": _whole(1),
 }
 """By a setting's dotted name."""
 

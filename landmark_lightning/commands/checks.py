@@ -65,9 +65,8 @@ def _check_runs(config: Mapping[str, Any]) -> None:
 def _check_preparing(config: Mapping[str, Any]) -> None:
     check_kinds(config, ("dataset",), ("allow_targets",))
     check_folder(config["data_dir"], "data_dir")
-    for name in ("strict", "drawn"):
+    for name in ("strict", "drawn", "max_rejected", "exif", "follow_links", "max_pixels"):
         check(f"dataset.{name}", config["dataset"][name])
-    check("dataset.max_rejected", config["dataset"]["max_rejected"])
     check("workers", config["workers"])
 
 

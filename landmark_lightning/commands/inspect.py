@@ -45,6 +45,8 @@ def run(config: Mapping[str, Any]) -> None:
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
+    for note in faces.notes:
+        print(f"  {note}")
     splits = {name: faces.read(name) for name in SPLITS}
     found = inspect_faces(faces, splits, protocol)
     print(_tables(found))

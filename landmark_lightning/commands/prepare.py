@@ -11,15 +11,19 @@ import numpy as np
 from landmark_lightning.data.doubts import same_groups
 from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile, FaceSplit
-from landmark_lightning.data.preparing import Preparation, prepare
+from landmark_lightning.data.orientation import find_orientation
+from landmark_lightning.data.photos import Reading
+from landmark_lightning.data.preparing import Preparation, cores, prepare
 from landmark_lightning.data.protocol import Protocol
-from landmark_lightning.limits import check_flag
+from landmark_lightning.limits import check, check_count, check_flag
 from landmark_lightning.schemes import scheme_from
 from landmark_lightning.settings import check_kinds, check_name, check_path, first_difference
 from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
-UNKEPT = ("root", "strict", "max_rejected", "protocol", "schedule")
+UNKEPT = (
+    "root", "strict", "max_rejected", "protocol", "schedule", "follow_links", "max_pixels",
+)  # fmt: skip
 """Settings of a dataset that do not decide what a face looks like in its FaceFile."""
 
 
@@ -73,6 +77,9 @@ def prepare_dataset(
     subsets = dataset["subsets"]
     if subsets is not None and not isinstance(subsets, list):
         raise ValueError(f"dataset.subsets={subsets!r} must be a list of names, or null")
+    exif = check("dataset.exif", dataset["exif"])
+    follow_links = check_flag(dataset["follow_links"], "dataset.follow_links")
+    max_pixels = check_count(dataset["max_pixels"], "dataset.max_pixels", 1)
     print(
         f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
         f"from {root or 'drawn faces'} into {path}"
@@ -89,6 +96,12 @@ def prepare_dataset(
         source = list(source)
         tolerant = dataset["max_rejected"] is not None
         _check_protocol(protocol, source, f"{dataset['name']} under {root}", strict, tolerant)
+    notes = ["photos are turned as EXIF says (dataset.exif=apply)"] if exif == "apply" else []
+    if exif is None and root is not None:
+        source = list(source)
+        found = find_orientation(source, root, workers or cores())
+        if found is not None:
+            exif, notes = ("apply" if found.upright else "ignore"), [found.reason]
     started = time.monotonic()
     done = prepare(
         source,
@@ -102,11 +115,15 @@ def prepare_dataset(
         strict=strict,
         max_rejected=dataset["max_rejected"],
         workers=workers,
-        settings=_content(dataset),
+        settings=_content(dataset) | {"exif": exif},
+        reading=Reading(exif == "apply", follow_links, max_pixels),
+        notes=notes,
     )
     seconds = time.monotonic() - started
     faces = FaceFile.open(path)
     print(summary(faces))
+    for note in faces.notes:
+        print(f"  {note}")
     for warning in same_groups({split: faces.read(split) for split in SPLITS}):
         print(f"  Warning: {warning}")
     _print_rejections(done)
@@ -146,7 +163,7 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
         ValueError: Damaged, or prepared with other settings; the first one is named.
     """
     faces = FaceFile.open(facefile_path(dataset, data_dir))
-    unsaid = ("scheme",) if dataset["scheme"] is None else ()  # the file knows it
+    unsaid = [key for key in ("scheme", "exif") if dataset[key] is None]  # the file knows them
     if found := first_difference(faces.settings, _content(dataset), unsaid):
         key, old, new = found
         raise ValueError(

@@ -1,8 +1,9 @@
 """Cropping: from annotated faces to the rows of a FaceFile, a block of faces at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
@@ -16,7 +17,14 @@ from torch import Tensor
 from landmark_lightning import geometry
 from landmark_lightning.data.face import NOT_LABELLED, VISIBLE, Face, Rejection
 from landmark_lightning.data.facefile import CropRule
-from landmark_lightning.data.photos import cut_crop, photo_path, read_photo
+from landmark_lightning.data.photos import (
+    Photo,
+    Reading,
+    cut_crop,
+    held_inside,
+    photo_path,
+    read_photo,
+)
 from landmark_lightning.schemes import Scheme
 
 FAR_OUTSIDE = 0.5
@@ -25,6 +33,9 @@ FAR_OUTSIDE = 0.5
 SHORTEST_NORMALIZER = 0.05
 """A normalizer shorter than this share of the longer side of the landmarks' box is none: an error
 divided by the 2 pixels between the eye corners of a face of 100 says nothing."""
+
+LEAST_SHOWN = 0.1
+"""A box of whose square (its centre, its longer side) the photo covers less is an error."""
 
 Rows = dict[str, NDArray[Any]]
 """Arrays of N faces by their names in a FaceFile, each (N, ...)."""
@@ -39,17 +50,20 @@ class CroppedFaces:
         rows: Their ``images``, ``landmarks``, ``visible``, ``normalizer``, ``to_photo`` and
             ``box``; empty where N is 0.
         rejections: The other faces, in the block's order.
+        deep: Number of the N faces whose photo has grays of 16 bits, by ``Photo.deep``.
     """
 
     faces: list[Face]
     rows: Rows
     rejections: list[Rejection]
+    deep: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class _Square:
     """Where in its photo a face's crop lies, in pixels; or the flaw, why it can't be used."""
 
+    box: list[float]
     center: tuple[float, float]
     extent: float
     flaw: str | None
@@ -64,12 +78,14 @@ class Cropper:
         scheme: The landmark scheme.
         rule: The crop rule.
         normalizers: Names of the R normalizers, in the FaceFile's order.
+        reading: How the photos are read.
     """
 
     root: Path | None
     scheme: Scheme
     rule: CropRule
     normalizers: tuple[str, ...]
+    reading: Reading = field(default_factory=Reading)
 
     def __call__(self, block: Sequence[Face | Rejection], stop: Event) -> CroppedFaces:
         """Crops a block of faces; what can't be used becomes a rejection.
@@ -82,10 +98,12 @@ class Cropper:
             CancelledError: ``stop`` was set.
         """
         faces = [face for face in block if isinstance(face, Face)]
-        squares, rows = self._place(faces) if faces else ([], {})
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are rejected
+            squares, rows = self._place(faces) if faces else ([], {})
         read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding
         crops: list[NDArray[np.uint8]] = []
         rejections: list[Rejection] = []
+        deep: Counter[int] = Counter()
         kept = np.zeros(len(faces), np.bool_)
         place = 0
         for face in block:
@@ -98,7 +116,8 @@ class Cropper:
             if isinstance(crop, Rejection):
                 rejections.append(crop)
             else:
-                crops.append(crop)
+                crops.append(crop.grays)
+                deep += Counter({crop.deep: 1} if crop.deep else {})
                 kept[place] = True
             place += 1
         if not crops:
@@ -107,6 +126,7 @@ class Cropper:
             [face for face, used in zip(faces, kept, strict=True) if used],
             {"images": np.stack(crops), **{name: row[kept] for name, row in rows.items()}},
             rejections,
+            deep,
         )
 
     def _place(self, faces: Sequence[Face]) -> tuple[list[_Square], Rows]:
@@ -133,6 +153,7 @@ class Cropper:
         holds = inside.all(dim=-1).any(dim=-1)
         squares = [
             _Square(
+                box[i].tolist(),
                 (float(center[i, 0]), float(center[i, 1])),
                 float(extent[i]),
                 self._flaw(visible[i], landmarks[i], box[i], float(side[i]), bool(holds[i])),
@@ -167,16 +188,16 @@ class Cropper:
         return None
 
     def _crop(
-        self, face: Face, square: _Square, read: Callable[[str], NDArray[np.uint8]]
-    ) -> NDArray[np.uint8] | Rejection:
+        self, face: Face, square: _Square, read: Callable[[str], Photo]
+    ) -> Photo | Rejection:
         """A face's crop, or why there is none."""
         if square.flaw is not None:
             return Rejection(face.where, square.flaw)
         try:
-            photo = read(face.photo) if face.image is None else face.image
+            photo = read(face.photo) if face.image is None else Photo(face.image)
         except ValueError as error:
             return Rejection(face.where, str(error))
-        height, width = photo.shape
+        height, width = photo.grays.shape
         outside = np.maximum(-face.landmarks, face.landmarks - [width - 1, height - 1]).max(axis=1)
         if np.nanmax(outside) > FAR_OUTSIDE * max(width, height):
             worst = int(np.nanargmax(outside))
@@ -186,9 +207,20 @@ class Cropper:
                 f"landmark {worst} at ({x:g}, {y:g}) lies far outside photo {face.photo!r} of "
                 f"{width} x {height} pixels",
             )
-        return cut_crop(photo, square.center, square.extent, self.rule.side)
+        boxes = {f"{self.rule.boxes} box": square.box}
+        if face.box is not None:  # it may be what an error is divided by
+            boxes["provided box"] = face.box.tolist()
+        for kind, box in boxes.items():
+            if not _shown(box, width, height) >= LEAST_SHOWN:
+                return Rejection(
+                    face.where,
+                    f"its {kind} {box} is too large for photo {face.photo!r} of {width} x "
+                    f"{height} pixels or lies beside it",
+                )
+        crop = cut_crop(photo.grays, square.center, square.extent, self.rule.side)
+        return Photo(crop, photo.deep)
 
-    def _read(self, photo: str) -> NDArray[np.uint8]:
+    def _read(self, photo: str) -> Photo:
         """A photo of the dataset.
 
         Raises:
@@ -196,7 +228,10 @@ class Cropper:
         """
         if self.root is None:
             raise ValueError(f"photo {photo!r} is a file, but dataset.root is not given")
-        return read_photo(photo_path(self.root, photo), self.rule.gray)
+        path = photo_path(self.root, photo)
+        if not self.reading.follow_links:
+            held_inside(self.root, path)
+        return read_photo(path, self.rule.gray, self.reading.upright, self.reading.max_pixels)
 
 
 def _visible(face: Face, landmarks: int) -> NDArray[np.uint8]:
@@ -210,3 +245,13 @@ def _boxes(boxes: Sequence[NDArray[np.float64] | None]) -> Tensor:
     """Boxes (N, 4), NaN where there is none."""
     none = np.full(4, np.nan)
     return torch.from_numpy(np.stack([none if box is None else box for box in boxes]))
+
+
+def _shown(box: list[float], width: int, height: int) -> float:
+    """The share of a box's square that a photo covers; NaN where it is too large for a number."""
+    x0, y0, x1, y1 = box
+    side, share = max(x1 - x0, y1 - y0), 1.0
+    for low, high, length in ((x0, x1, width), (y0, y1, height)):
+        start = (low + high - side) / 2
+        share *= max(min(start + side, length - 0.5) - max(start, -0.5), 0) / side
+    return share

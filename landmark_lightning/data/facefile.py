@@ -110,6 +110,7 @@ class FaceFile:
         subsets: Names of the K subsets.
         crop: The crop rule.
         settings: The dataset's settings that it was prepared with.
+        notes: What preparing found out about the photos, a sentence each.
         faces: Number of faces by split.
         sha256: Digest of the content, as stored.
     """
@@ -121,6 +122,7 @@ class FaceFile:
     subsets: tuple[str, ...]
     crop: CropRule
     settings: dict[str, Any]
+    notes: tuple[str, ...]
     faces: dict[str, int]
     sha256: str
 
@@ -158,8 +160,9 @@ class FaceFile:
             }
             faces = {split: _check_split(path, file, split, shapes) for split in SPLITS}
             name, settings = str(described["name"]), dict(described["settings"])
+            notes = tuple(described["notes"])
             sha256 = str(file.attrs["sha256"])
-        return cls(path, name, scheme, *names, crop, settings, faces, sha256)
+        return cls(path, name, scheme, *names, crop, settings, notes, faces, sha256)
 
     def read(self, split: str, images: bool = True) -> FaceSplit:
         """Loads one split into memory.
@@ -206,6 +209,7 @@ class Description:
     subsets: tuple[str, ...]
     crop: CropRule
     settings: Mapping[str, Any]
+    notes: tuple[str, ...]
     library: str
 
     def to_json(self) -> str:

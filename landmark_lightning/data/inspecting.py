@@ -241,5 +241,6 @@ def to_json(faces: FaceFile, splits: Mapping[str, FaceSplit], found: Inspection)
             for name, of_split in found.outside.items()
         },
         "outliers": [vars(outlier) for outlier in found.outliers],
+        "notes": list(faces.notes),
         "warnings": found.warnings,
     }

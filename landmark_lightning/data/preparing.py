@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from landmark_lightning.data.facefile import (
     Description,
     content_digest,
 )
+from landmark_lightning.data.photos import Reading
 from landmark_lightning.files import replacing
 from landmark_lightning.limits import check_count
 from landmark_lightning.schemes import Scheme
@@ -47,6 +48,7 @@ class Preparation:
         measured: Number of faces by split that have the normalizer that tables lead with: the
             landmarks that it needs are labelled, and it is long enough to divide by.
         rejections: The faces left out.
+        deep: Number of faces whose photo has grays of 16 bits, by ``Photo.deep``.
     """
 
     faces: Counter[str] = field(default_factory=Counter)
@@ -55,6 +57,7 @@ class Preparation:
     )
     measured: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
+    deep: Counter[int] = field(default_factory=Counter)
 
 
 def prepare(
@@ -71,6 +74,8 @@ def prepare(
     max_rejected: int | None = None,
     workers: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    reading: Reading | None = None,
+    notes: Sequence[str] = (),
 ) -> Preparation:
     """Crops faces and writes them to a FaceFile, which appears only when it is whole.
 
@@ -89,6 +94,8 @@ def prepare(
         workers: Threads that decode and crop photos; None: one a core. The file is the same
             however many there are.
         settings: The dataset's settings, kept in the file for comparison.
+        reading: How the photos are read; None: as stored, none outside the root.
+        notes: What was found out about the photos already, kept in the file.
 
     Returns:
         What was found.
@@ -107,13 +114,14 @@ def prepare(
             f"{', '.join(scheme.normalizers)}"
         )
     normalizers = (normalizer, *(n for n in scheme.normalizers if n != normalizer))
-    cropper = Cropper(root, scheme, crop, normalizers)
+    cropper = Cropper(root, scheme, crop, normalizers, reading or Reading())
     done = Preparation()
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         writers = {split: _SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
         with closing(cropped_blocks(faces, cropper, workers or cores())) as blocks:
             for block in blocks:
                 done.rejections += block.rejections
+                done.deep += block.deep
                 if done.rejections and strict and max_rejected is None:
                     raise ValueError(
                         f"{done.rejections[0]}; mend it, or pass dataset.strict=false to leave "
@@ -142,6 +150,7 @@ def prepare(
             names,
             crop,
             settings or {},
+            (*notes, *_scaled(done.deep)),
             version("landmark-lightning"),
         )
         file.attrs["schema"] = SCHEMA
@@ -182,6 +191,17 @@ def cropped_blocks(
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+def _scaled(deep: Counter[int]) -> list[str]:
+    """Says, in a sentence or none, how grays of 16 bits became 8."""
+    if not deep:
+        return []
+    counts = ", ".join(f"{bits} bits for {count} faces" for bits, count in sorted(deep.items()))
+    return [
+        f"{deep.total()} faces have photos of 16-bit gray, scaled to 8 bits by the full range of "
+        f"the 8, 12 or 16 bits that hold a photo's values: {counts}"
+    ]
 
 
 def _check_counts(

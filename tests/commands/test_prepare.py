@@ -62,7 +62,7 @@ def _cells(table: Path, line: int, change: dict[int, str]) -> None:
         ("far", "landmarks.csv line 4: landmark 1 at (99999, "),
         ("67", "landmarks.csv: the header has 67 landmarks"),
         ("split", "dataset mine has no faces in split 'test'"),
-        ("noise", "3.png is damaged or no JPEG or PNG"),
+        ("noise", "3.png is damaged or none of JPEG"),
     ],
 )
 def test_bad_data_is_one_sentence_and_leaves_no_file(

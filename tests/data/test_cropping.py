@@ -16,6 +16,7 @@ from landmark_lightning.data import cropping
 from landmark_lightning.data.cropping import CroppedFaces, Cropper
 from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.facefile import CropRule
+from landmark_lightning.data.photos import Photo, Reading
 from tests.conftest import DOTS, dotted_faces, photographed
 
 CROPPER = Cropper(None, DOTS, CropRule(side=64), ("inter_ocular", "box"))
@@ -68,9 +69,9 @@ def test_faces_of_one_photo_in_a_row_share_its_decoding(
     block = photographed([dataclasses.replace(f, photo=f"{n}.png") for f, n in named], tmp_path)
     read: list[str] = []
 
-    def counted(path: Path, gray: str) -> np.ndarray:  # type: ignore[type-arg]
+    def counted(path: Path, *_: object) -> Photo:
         read.append(path.name)
-        return np.asarray(Image.open(path))
+        return Photo(np.asarray(Image.open(path)))
 
     monkeypatch.setattr(cropping, "read_photo", counted)
     cropped = _crop(*block, cropper=dataclasses.replace(CROPPER, root=tmp_path))
@@ -121,6 +122,61 @@ def test_a_box_that_holds_no_landmark() -> None:
     assert "holds none of its landmarks" in _crop(far, cropper=cropper).rejections[0].reason
 
 
+BOX = np.array([18.0, 20.0, 78.0, 75.0])
+"""About the box of a dotted face, in its photo of 96 x 96."""
+
+
+@pytest.mark.parametrize("boxes", ["landmarks", "provided", "detector"])
+@pytest.mark.parametrize("times", [1.0, 2.5, 6.0, 30.0, 1e12, 1e160])
+def test_a_box_is_held_against_its_photo(boxes: str, times: float) -> None:
+    """Nearly black crops, or an error divided by a length that is none, are of no use."""
+    center, half = BOX.reshape(2, 2).mean(axis=0), np.ptp(BOX.reshape(2, 2), axis=0) / 2
+    with np.errstate(over="ignore"):
+        box = np.concatenate([center - times * half, center + times * half])
+    if boxes == "detector":
+        face = dataclasses.replace(FACES[0], box=BOX, detector=box)
+    else:
+        face = dataclasses.replace(FACES[0], box=box, detector=BOX)
+    cropped = _crop(
+        face, cropper=dataclasses.replace(CROPPER, rule=CropRule(side=16, boxes=boxes))
+    )
+    if times <= 2.5:
+        assert len(cropped.faces) == 1
+        return
+    (rejection,) = cropped.rejections
+    kind = "detector" if boxes == "detector" else "provided"
+    assert rejection.where == FACES[0].where
+    assert rejection.reason.startswith(f"its {kind} box [")
+    assert "too large for photo 'train/0.png' of 96 x 96 pixels" in rejection.reason
+
+
+def test_a_box_that_holds_a_landmark_but_lies_beside_the_photo() -> None:
+    landmarks = FACES[0].landmarks.copy()
+    landmarks[0] = -30.0, 40.0
+    face = dataclasses.replace(
+        FACES[0], landmarks=landmarks, box=np.array([-130.0, 0.0, -29.0, 90.0])
+    )
+    cropper = dataclasses.replace(CROPPER, rule=CropRule(side=16, boxes="provided"))
+    (rejection,) = _crop(face, cropper=cropper).rejections
+    assert rejection.reason.endswith("96 x 96 pixels or lies beside it")
+
+
+def test_a_face_whose_landmarks_all_lie_beside_its_photo() -> None:
+    beside = dataclasses.replace(FACES[0], landmarks=FACES[0].landmarks + [70.0, 0.0])
+    (rejection,) = _crop(beside).rejections
+    assert rejection.reason.startswith("its landmarks box [")
+
+
+@pytest.mark.parametrize("far", [1e12, -1e12, 1e160])
+def test_absurd_landmarks_are_named(far: float) -> None:
+    landmarks = FACES[0].landmarks.copy()
+    landmarks[1, 0] = far
+    absurd = dataclasses.replace(FACES[0], landmarks=landmarks)
+    cropped = _crop(absurd, FACES[1])
+    assert [face.photo for face in cropped.faces] == [FACES[1].photo]
+    assert "landmark 1 at (" in cropped.rejections[0].reason
+
+
 @pytest.mark.parametrize("annotated", [True, False])
 def test_the_box_normalizer_is_the_same_in_the_photo_however_the_crop_is_cut(
     annotated: bool,
@@ -142,6 +198,32 @@ def test_the_box_normalizer_is_the_same_in_the_photo_however_the_crop_is_cut(
     assert np.allclose(lengths, lengths[0])
     if annotated:
         assert np.allclose(lengths[0], np.sqrt(80 * 70))
+
+
+def test_photos_behind_links_where_that_is_allowed(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    faces = photographed([*dotted_faces(2, "test")], elsewhere)
+    root.mkdir()
+    (root / "test").symlink_to(elsewhere / "test")
+    refused = _crop(*faces, cropper=dataclasses.replace(CROPPER, root=root))
+    assert refused.faces == []
+    assert all("dataset.follow_links=true" in r.reason for r in refused.rejections)
+    reading = Reading(follow_links=True)
+    allowed = _crop(*faces, cropper=dataclasses.replace(CROPPER, root=root, reading=reading))
+    plain = _crop(*faces, cropper=dataclasses.replace(CROPPER, root=elsewhere))
+    assert np.array_equal(allowed.rows["images"], plain.rows["images"])
+
+
+def test_photos_of_sixteen_bits_are_counted(tmp_path: Path) -> None:
+    faces = photographed([*dotted_faces(3, "test")], tmp_path)
+    gray = np.asarray(Image.open(tmp_path / "test/0.png")).astype(np.uint16)
+    Image.fromarray(gray * 257).save(tmp_path / "test/1.png")
+    Image.fromarray((gray * (4095 / 255)).round().astype(np.uint16)).save(tmp_path / "test/2.png")
+    same = [dataclasses.replace(faces[0], photo=face.photo) for face in faces]
+    cropped = _crop(*same, cropper=dataclasses.replace(CROPPER, root=tmp_path))
+    assert cropped.deep == {16: 1, 12: 1}
+    images = cropped.rows["images"].astype(int)
+    assert np.abs(images - images[0]).max() <= 1
 
 
 def _huge(path: Path) -> None:
@@ -174,11 +256,14 @@ def _spoil(kind: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("no image", r"photo \S*test/1\.png is damaged or no JPEG or PNG"),
-        ("truncated", r"photo \S*test/1\.png is damaged or no JPEG or PNG"),
+        ("no image", r"photo \S*test/1\.png is damaged or none of JPEG"),
+        ("truncated", r"photo \S*test/1\.png is damaged or none of JPEG"),
         ("one pixel", r"far outside photo 'test/1\.png' of 1 x 1 pixels"),
         ("huge", r"photo \S*test/1\.png claims (60000 x 60000|too many) pixels"),
-        ("a link out", r"photo 'test/1\.png' lies outside \S*root"),
+        (
+            "a link out",
+            r"photo 'test/1\.png' lies outside \S*root, behind .* dataset\.follow_links=true",
+        ),
         ("a folder", r"photo 'test/1\.png' does not exist under \S*root"),
         ("dots", r"photo '\.\./outside\.png' lies outside \S*root"),
         ("absolute", r"photo '/etc/hostname' lies outside \S*root"),
