@@ -9,28 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from kornia.augmentation import AugmentationSequential
 from torch import Tensor, nn
 
+from landmark_lightning.learning.extras import extras
 from landmark_lightning.learning.imaging import blur, contrast, occlude, warp
 from landmark_lightning.learning.ranks import Part
 from landmark_lightning.limits import check
 from landmark_lightning.schemes import Scheme
-from landmark_lightning.targets import build
-
-# Elastic, thin-plate and fisheye warps leave the landmarks where they were; a flip swaps left and
-# right without renaming the landmarks (``mirror`` does both); the mixes join two faces.
-REFUSED = (
-    "Elastic",
-    "ThinPlate",
-    "Fisheye",
-    "Flip",
-    "MixUp",
-    "CutMix",
-    "Mosaic",
-    "Jigsaw",
-    "Transplant",
-)
 
 OCCLUDER_GRAYS = ((0.0, 30.0), (200.0, 255.0), (0.0, 255.0))
 """Ranges of an occluder's gray: dark, bright, any (section 5)."""
@@ -74,12 +59,13 @@ class Augmentation(nn.Module):
         blur_probability: Probability that a face is blurred.
         occlusion: Largest share of the area that one rectangle covers.
         contrast: Largest contrast change c either way, on the scale of -255 to 255.
-        extra: kornia augmentations, as modules or as mappings with a ``_target_``.
+        extra: kornia augmentations, as modules or as mappings with a ``_target_``; a module of
+            another kind must leave the picture where it is.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: A value out of range, or an extra augmentation that would part image and
-            landmarks; it is named.
+        ValueError: A value out of range, a mirror without pairs of landmarks to swap, or an extra
+            augmentation that would part image and landmarks; it is named.
     """
 
     permutation: Tensor
@@ -111,6 +97,12 @@ class Augmentation(nn.Module):
             ("contrast", contrast),
         ):  # fmt: skip
             check(f"augmentation.{name}", value)
+        if mirror and scheme.landmarks > 1 and scheme.mirror == tuple(range(scheme.landmarks)):
+            raise ValueError(
+                f"augmentation.mirror={mirror} mirrors faces, but scheme {scheme.name} names no "
+                "mirror pairs: left would be learned as right; give it its pairs, or pass "
+                "augmentation.mirror=0"
+            )
         if (
             not isinstance(blur, Sequence)
             or len(blur) != 2
@@ -124,7 +116,7 @@ class Augmentation(nn.Module):
         self.crop_side, self.margin, self.side = crop_side, margin, side
         self.mirror, self.noise, self.occlusion = mirror, noise, occlusion
         self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
-        self.extra = _extra(extra, allow_targets, side)
+        self.extra = extras(extra, allow_targets, side)
         half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
         ranges = {
             "shift_x": (-shift, shift), "shift_y": (-shift, shift), "angle": (-rotation, rotation),
@@ -235,27 +227,3 @@ class Augmentation(nn.Module):
             darkest, brightest = self.grays[:, drawn.kind.long()].unbind()
             image = occlude(image, start, size, torch.lerp(darkest, brightest, drawn.gray))
         return contrast(image, drawn.contrast)
-
-
-def _extra(
-    modules: Sequence[nn.Module | Mapping[str, Any]], allow: Sequence[str], side: int
-) -> AugmentationSequential | None:
-    """The user's own kornia augmentations as one module on (image, landmarks)."""
-    built: list[Any] = [build(m, allow=allow) if isinstance(m, Mapping) else m for m in modules]
-    for inner in (part for module in built for part in module.modules()):
-        name = type(inner).__name__
-        if any(word in name for word in REFUSED):
-            raise ValueError(
-                f"augmentation.extra: {name} would part image and landmarks"
-                + ("; use augmentation.mirror" if "Flip" in name else "")
-            )
-    if not built:
-        return None
-    extra = AugmentationSequential(*built, data_keys=["input", "keypoints"])
-    with torch.random.fork_rng(devices=[]):
-        tried, _ = extra(torch.zeros(2, 1, side, side), torch.zeros(2, 1, 2))
-    if tried.shape != (2, 1, side, side):
-        raise ValueError(
-            f"augmentation.extra makes {tuple(tried.shape[1:])} of an image of (1, {side}, {side})"
-        )
-    return extra

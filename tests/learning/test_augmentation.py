@@ -1,10 +1,9 @@
 import math
 from typing import Any
 
-import kornia
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.kornia_container import kornia_container
@@ -166,39 +165,11 @@ def test_the_same_seed_draws_the_same() -> None:
     assert float(results[0][0].abs().max()) <= 1
 
 
-def test_extra_kornia_modules_move_image_and_landmarks_together() -> None:
-    torch.manual_seed(0)
-    points = 63.5 + (torch.rand(50, 2) - 0.5) * 16
-    affine = {"_target_": "kornia.augmentation.RandomAffine", "degrees": 40.0, "p": 1.0}
-    image, landmarks = _augmentation(ONE, extra=[affine])(_dots(points, 2.5), points[:, None])
-    assert not torch.allclose(landmarks[:, 0], points - 32, atol=1.0)
-    # kornia fills what it turns in with 0, mid-gray here: look at what is brighter.
-    apart = (_centers(image - 1.2) - landmarks[:, 0]).norm(dim=1)
-    assert float(apart.median()) < 0.1
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        kornia.augmentation.RandomElasticTransform(),
-        kornia.augmentation.RandomThinPlateSpline(),
-        kornia.augmentation.RandomHorizontalFlip(),
-        {"_target_": "kornia.augmentation.RandomMixUpV2"},
-        kornia.augmentation.RandomFisheye(
-            torch.tensor([-0.3, 0.3]), torch.tensor([-0.3, 0.3]), torch.tensor([0.9, 1.0])
-        ),
-        kornia.augmentation.ImageSequential(kornia.augmentation.RandomElasticTransform()),
-    ],
-)
-def test_extras_that_part_image_and_landmarks_are_refused(module: nn.Module) -> None:
-    with pytest.raises(ValueError, match=r"augmentation\.extra: Random"):
-        _augmentation(extra=[module])
-
-
-def test_an_extra_that_changes_the_side_is_refused() -> None:
-    module = kornia.augmentation.RandomResizedCrop((32, 32))
-    with pytest.raises(ValueError, match=r"makes \(1, 32, 32\) of an image of \(1, 64, 64\)"):
-        _augmentation(extra=[module])
+def test_a_mirror_needs_pairs() -> None:
+    still = Scheme("hand3", 3, (0, 1, 2), {"box": "box"})
+    with pytest.raises(ValueError, match=r"augmentation\.mirror=0\.5 .* scheme hand3 names no"):
+        _augmentation(still, mirror=0.5)
+    _augmentation(still, mirror=0.0)
 
 
 @pytest.mark.parametrize(
