@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from landmark_lightning.data.doubts import same_groups
+from landmark_lightning.data.doubts import leaks, same_groups
 from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile, FaceSplit
 from landmark_lightning.data.orientation import find_orientation
@@ -124,7 +124,8 @@ def prepare_dataset(
     print(summary(faces))
     for note in faces.notes:
         print(f"  {note}")
-    for warning in same_groups({split: faces.read(split) for split in SPLITS}):
+    splits = {split: faces.read(split) for split in SPLITS}
+    for warning in (*leaks(splits), *same_groups(splits)):
         print(f"  Warning: {warning}")
     _print_rejections(done)
     count = sum(faces.faces.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from landmark_lightning.data.photos import (
     held_inside,
     photo_path,
     read_photo,
+    thumbnail,
 )
 from landmark_lightning.schemes import Scheme
 
@@ -47,8 +48,8 @@ class CroppedFaces:
 
     Attributes:
         faces: The N faces that can be used, in the block's order.
-        rows: Their ``images``, ``landmarks``, ``visible``, ``normalizer``, ``to_photo`` and
-            ``box``; empty where N is 0.
+        rows: Their ``images``, ``thumbnail``, ``landmarks``, ``visible``, ``normalizer``,
+            ``to_photo`` and ``box``; empty where N is 0.
         rejections: The other faces, in the block's order.
         deep: Number of the N faces whose photo has grays of 16 bits, by ``Photo.deep``.
     """
@@ -67,6 +68,14 @@ class _Square:
     center: tuple[float, float]
     extent: float
     flaw: str | None
+
+
+class _Cut(NamedTuple):
+    """What is cut out of a photo for one face: its crop, the photo's thumbnail and ``deep``."""
+
+    crop: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8]
+    deep: int
 
 
 @dataclass(frozen=True)
@@ -101,9 +110,8 @@ class Cropper:
         with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are rejected
             squares, rows = self._place(faces) if faces else ([], {})
         read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding
-        crops: list[NDArray[np.uint8]] = []
+        cuts: list[_Cut] = []
         rejections: list[Rejection] = []
-        deep: Counter[int] = Counter()
         kept = np.zeros(len(faces), np.bool_)
         place = 0
         for face in block:
@@ -112,21 +120,23 @@ class Cropper:
             if isinstance(face, Rejection):
                 rejections.append(face)
                 continue
-            crop = self._crop(face, squares[place], read)
-            if isinstance(crop, Rejection):
-                rejections.append(crop)
+            cut = self._cut(face, squares[place], read)
+            if isinstance(cut, Rejection):
+                rejections.append(cut)
             else:
-                crops.append(crop.grays)
-                deep += Counter({crop.deep: 1} if crop.deep else {})
+                cuts.append(cut)
                 kept[place] = True
             place += 1
-        if not crops:
+        if not cuts:
             return CroppedFaces([], {}, rejections)
+        rows = {name: row[kept] for name, row in rows.items()}
+        rows["images"] = np.stack([cut.crop for cut in cuts])
+        rows["thumbnail"] = np.stack([cut.thumbnail for cut in cuts])
         return CroppedFaces(
             [face for face, used in zip(faces, kept, strict=True) if used],
-            {"images": np.stack(crops), **{name: row[kept] for name, row in rows.items()}},
+            rows,
             rejections,
-            deep,
+            Counter(cut.deep for cut in cuts if cut.deep),
         )
 
     def _place(self, faces: Sequence[Face]) -> tuple[list[_Square], Rows]:
@@ -187,10 +197,8 @@ class Cropper:
             return f"its box is {side:g} pixels wide"
         return None
 
-    def _crop(
-        self, face: Face, square: _Square, read: Callable[[str], Photo]
-    ) -> Photo | Rejection:
-        """A face's crop, or why there is none."""
+    def _cut(self, face: Face, square: _Square, read: Callable[[str], Photo]) -> _Cut | Rejection:
+        """A face's crop and what belongs to it, or why there is none."""
         if square.flaw is not None:
             return Rejection(face.where, square.flaw)
         try:
@@ -218,7 +226,7 @@ class Cropper:
                     f"{height} pixels or lies beside it",
                 )
         crop = cut_crop(photo.grays, square.center, square.extent, self.rule.side)
-        return Photo(crop, photo.deep)
+        return _Cut(crop, thumbnail(photo.grays), photo.deep)
 
     def _read(self, photo: str) -> Photo:
         """A photo of the dataset.

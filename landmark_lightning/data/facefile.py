@@ -1,12 +1,12 @@
 """FaceFile: the HDF5 file of one prepared dataset.
 
 Groups ``train`` and ``test`` hold, for N faces, L landmarks, R normalizers and K subsets:
-``images`` uint8 (N,C,C), ``landmarks`` float32 (N,L,2) in crop pixels, NaN where not labelled,
-``visible`` uint8 (N,L) as of a Face, 2 where the source says nothing, ``normalizer`` float32 (N,R)
-in crop pixels, NaN where the face has none, ``subsets`` bool (N,K), ``to_photo`` float32 (N,2,3)
-crop -> photo, ``box`` float32 (N,4) the box in the photo that the crop was cut around, ``photo``
-and ``group`` text (N). File attributes: ``schema``,
-``described`` (JSON of a Description) and ``sha256`` of the content.
+``images`` uint8 (N,C,C), ``thumbnail`` uint8 (N,16,16) of the whole photo, ``landmarks`` float32
+(N,L,2) in crop pixels, NaN where not labelled, ``visible`` uint8 (N,L) as of a Face, 2 where the
+source says nothing, ``normalizer`` float32 (N,R) in crop pixels, NaN where the face has none,
+``subsets`` bool (N,K), ``to_photo`` float32 (N,2,3) crop -> photo, ``box`` float32 (N,4) the box
+in the photo that the crop was cut around, ``photo`` and ``group`` text (N). File attributes:
+``schema``, ``described`` (JSON of a Description) and ``sha256`` of the content.
 """
 
 import hashlib
@@ -23,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.data.face import SPLITS
-from landmark_lightning.data.photos import GRAY_RULES
+from landmark_lightning.data.photos import GRAY_RULES, THUMBNAIL
 from landmark_lightning.schemes import Scheme, scheme_from
 
 SCHEMA = 3
 BOX_KINDS = ("landmarks", "provided", "detector")
 LAYOUT = {
     "images": "u1",
+    "thumbnail": "u1",
     "landmarks": "f4",
     "visible": "u1",
     "normalizer": "f4",
@@ -85,6 +86,7 @@ class FaceSplit:
     """
 
     images: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     visible: NDArray[np.uint8]
     normalizer: NDArray[np.float32]
@@ -149,6 +151,7 @@ class FaceFile:
             crop = CropRule(**described["crop"])
             shapes = {
                 "images": (crop.side, crop.side),
+                "thumbnail": (THUMBNAIL, THUMBNAIL),
                 "landmarks": (scheme.landmarks, 2),
                 "visible": (scheme.landmarks,),
                 "normalizer": (len(names[0]),),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.doubts import fixed_landmarks, same_groups, same_pictures
+from landmark_lightning.data.doubts import fixed_landmarks, leaks, same_groups, same_pictures
 from landmark_lightning.data.face import COVERED, NOT_LABELLED
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
 from landmark_lightning.data.protocol import Protocol
@@ -135,6 +135,7 @@ def inspect_faces(
         *disorder(mean, faces.scheme),
         *fixed_landmarks(splits),
         *same_pictures(splits),
+        *leaks(splits),
         *same_groups(splits),
     ]
     counts = [] if protocol is None else against(protocol, faces, splits)

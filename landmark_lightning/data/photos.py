@@ -17,6 +17,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels; a header that claims more is refused unread."""
 
+THUMBNAIL = 16
+"""Pixels of a thumbnail's sides."""
+
 GRAY_RULES = ("luma", "mean")
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP")
 
@@ -241,6 +244,12 @@ def _gray(image: Image.Image, gray: str) -> Photo:
         return Photo(np.asarray(image.convert("L")))
     red, green, blue = (np.asarray(band, np.uint16) for band in image.convert("RGB").split())
     return Photo(((red + green + blue + 1) // 3).astype(np.uint8))  # the mean, rounded
+
+
+def thumbnail(grays: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A whole photo (H, W) at (16, 16), by which it is known again: means over its parts."""
+    size = (THUMBNAIL, THUMBNAIL)
+    return np.asarray(Image.fromarray(grays).resize(size, Image.Resampling.BOX))
 
 
 def cut_crop(

@@ -178,6 +178,21 @@ def test_absurd_boxes_are_one_sentence(
     assert "Left out 1 faces:" in done.out
 
 
+def test_a_photo_of_train_saved_again_for_test_is_warned_of(command: Command, table: Path) -> None:
+    """Twice as large, as a JPEG, under another name; by prepare, and again by inspect."""
+    with Image.open(table / "2.png") as picture:
+        picture.resize((200, 200), Image.Resampling.NEAREST).save(table / "9.jpg")
+    lines = (table / "landmarks.csv").read_text().splitlines()
+    points = [2 * float(cell) + 0.5 for cell in lines[3].split(",")[4:]]
+    lines[10] = ",".join(["9.jpg", *lines[10].split(",")[1:4], *(f"{v:.2f}" for v in points)])
+    (table / "landmarks.csv").write_text("\n".join(lines) + "\n")
+    done = command("prepare", *OWN, f"dataset.root={table}")
+    assert done.code == 0, done.err
+    said = "1 test faces repeat the picture of a training face, such as 9.jpg that of 2.png; the"
+    assert f"  Warning: {said}" in done.out
+    assert f"  Warning: {said}" in command("inspect", *OWN).out
+
+
 @pytest.mark.parametrize("name", ['"3\n.png"', "3\u2028.png", "3\x07.png"])
 def test_odd_names_of_photos_are_one_sentence(command: Command, table: Path, name: str) -> None:
     (table / "3.png").rename(table / name.strip('"'))
