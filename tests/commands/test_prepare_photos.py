@@ -180,8 +180,11 @@ def test_absurd_boxes_are_one_sentence(
 
 def test_a_photo_of_train_saved_again_for_test_is_warned_of(command: Command, table: Path) -> None:
     """Twice as large, as a JPEG, under another name; by prepare, and again by inspect."""
-    with Image.open(table / "2.png") as picture:
-        picture.resize((200, 200), Image.Resampling.NEAREST).save(table / "9.jpg")
+    y, x = np.mgrid[:100, :100]
+    waves = 128 + 60 * np.sin(x / 9) * np.cos(y / 13) + 40 * np.sin(y / 31)
+    picture = Image.fromarray(waves.astype(np.uint8))
+    picture.save(table / "2.png")
+    picture.resize((200, 200)).save(table / "9.jpg")
     lines = (table / "landmarks.csv").read_text().splitlines()
     points = [2 * float(cell) + 0.5 for cell in lines[3].split(",")[4:]]
     lines[10] = ",".join(["9.jpg", *lines[10].split(",")[1:4], *(f"{v:.2f}" for v in points)])
