@@ -1,5 +1,6 @@
 """Face: one annotated face as a source reads it, before it is cropped and stored."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,9 @@ from numpy.typing import NDArray
 
 NOT_LABELLED, COVERED, VISIBLE = 0, 1, 2
 """What is known of a landmark: nothing; its place, though it can't be seen; its place."""
+
+UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Line breaks, control characters and bytes that are no UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +82,21 @@ SPLITS = ("train", "test")
 def visibility(seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """``Face.visible`` (L,) of landmarks that are all labelled, from which of them are seen."""
     return np.where(seen, VISIBLE, COVERED).astype(np.uint8)
+
+
+def fit_name(name: str, kind: str = "photo") -> str:
+    """A name that files, tables and terminals can hold.
+
+    Args:
+        name: The name of a photo, a group, a subset or a landmark.
+        kind: What to call it in messages.
+
+    Raises:
+        ValueError: It has a line break or another control character, or is no UTF-8.
+    """
+    if UNFIT.search(name):
+        raise ValueError(
+            f"{kind} {name[:80]!r} has a line break, a control character or no UTF-8 in its name; "
+            "rename it"
+        )
+    return name

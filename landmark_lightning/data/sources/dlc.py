@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from landmark_lightning.data.face import Face, Rejection
-from landmark_lightning.data.sources.checks import fit_name, labelled, number, rejected
+from landmark_lightning.data.face import Face, Rejection, fit_name
+from landmark_lightning.data.sources.checks import labelled, number, rejected
 from landmark_lightning.data.sources.listing import (
     Listed,
     Listing,

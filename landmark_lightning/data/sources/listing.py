@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landmark_lightning.data.face import Face, Rejection
+from landmark_lightning.data.face import Face, Rejection, fit_name
 from landmark_lightning.data.photos import MissingPhotoError
-from landmark_lightning.data.sources.checks import find_photo, fit_name
+from landmark_lightning.data.sources.checks import find_photo
 
 Listed = list[Face | Rejection]
 

@@ -17,9 +17,16 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, VISIBLE, Face, Rejection
-from landmark_lightning.data.sources.checks import (
+from landmark_lightning.data.face import (
+    COVERED,
+    NOT_LABELLED,
+    SPLITS,
+    VISIBLE,
+    Face,
+    Rejection,
     fit_name,
+)
+from landmark_lightning.data.sources.checks import (
     labelled,
     number,
     ordered_box,
