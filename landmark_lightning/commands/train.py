@@ -1,10 +1,7 @@
 """landmark-train: one cell of an experiment, from the FaceFile to its test figures."""
 
-import logging
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,16 +11,16 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
 from landmark_lightning.commands.evaluate import figures_line, write_results, written
-from landmark_lightning.commands.launching import check_ranks, companions
+from landmark_lightning.commands.launching import companions
+from landmark_lightning.commands.plan import print_plan
 from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
+from landmark_lightning.commands.trainer import build_trainer, hush_lightning, refreshing
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.draw_counts import summarize_draws
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.files import locked, replacing, write_json, write_text
 from landmark_lightning.learning.callbacks import (
-    OnlineBalancing,
-    Rescoring,
     TrainingCurves,
     TrainingProgress,
 )
@@ -40,7 +37,6 @@ from landmark_lightning.learning.loggers import (
     wandb_logger,
 )
 from landmark_lightning.learning.pictures import ValidationPictures, draw_most_drawn, log_results
-from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.learning.trained import load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
@@ -67,13 +63,7 @@ def run(config: dict[str, Any]) -> None:
 
 def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     """The run itself; the attempt begins when the run's folder is about to be written."""
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
-    warnings.filterwarnings("ignore", message=".*does not have many workers")
-    warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-    warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
+    hush_lightning()
     dataset, model, seed = config["dataset"], config["model"], config["seed"]
     rerun = config["rerun"]
     dataset_name, model_name = str(dataset["name"]), str(model["name"])
@@ -92,7 +82,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         **config["data"],
     )
     task = _task(config, faces, datamodule)
-    balancing = _balancing(model["balancing"])
+    balancing = refreshing(model["balancing"])
     state, kept = RunState(), BestAndLast(folder)
     callbacks: list[Callback] = [
         state,  # before what takes time
@@ -111,7 +101,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         tracked = wandb_logger(folder, config)
         loggers.append(tracked)
         callbacks.append(ValidationPictures(tracked, config["logger"]["pictures"]))
-    trainer = _trainer(config, task, callbacks, loggers)
+    trainer = build_trainer(config, task, callbacks, loggers)
     # Every setting is known to be good by now: a wrong one is said before a clash.
     if clash is not None:
         raise ValueError(clash)
@@ -123,7 +113,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
-    _print_plan(folder, faces, datamodule, task, trainer, resumed)
+    print_plan(folder, faces, datamodule, task, trainer, resumed)
     if rerun:
         folder.clear()
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
@@ -214,55 +204,6 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
     return task
 
 
-def _balancing(config: Mapping[str, Any]) -> list[OnlineBalancing | Rescoring]:
-    """The callback that refreshes the balancer's losses, if any."""
-    if config["refresh"] == "online":
-        return [OnlineBalancing(config["score"])]
-    if config["refresh"] == "rescore":
-        return [
-            Rescoring(
-                config["every"],
-                config["fraction"],
-                config["score"],
-                precision=config["precision"],
-            )
-        ]
-    return []
-
-
-def _trainer(
-    config: Mapping[str, Any],
-    task: LandmarkTask,
-    callbacks: list[Callback],
-    loggers: list[Logger],
-) -> pl.Trainer:
-    own = {
-        "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
-        "gradient_clip_val": task.gradient_clip if task.automatic_optimization else None,
-        "callbacks": callbacks,
-        "logger": loggers,
-        "plugins": [DurableCheckpointIO(), GlobalBatchNorms()],
-        "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,
-        "enable_model_summary": False,
-    }
-    if given := sorted((own.keys() | {"max_steps"}) & config["trainer"].keys()):
-        raise ValueError(
-            f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
-            "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
-        )
-    allow = tuple(config["allow_targets"])
-    trainer: pl.Trainer = build(config["trainer"], allow=allow, **own)
-    for name, whole in (("accumulate_grad_batches", 1), ("limit_train_batches", 1.0)):
-        if (given := getattr(trainer, name)) != whole:
-            raise ValueError(
-                f"trainer.{name}={given}: the phases count every batch of every epoch; change "
-                "batch_size or phases.scale instead"
-            )
-    check_ranks(trainer, config["batch_size"])
-    return trainer
-
-
 def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTask) -> LandmarkTask:
     """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
     checkpoint = read_checkpoint(folder.best)
@@ -271,28 +212,3 @@ def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTas
     checkpoint["state_dict"]["static_prior"] = best.static_prior
     DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)
     return best
-
-
-def _print_plan(
-    folder: RunFolder,
-    faces: FaceFile,
-    datamodule: FaceDataModule,
-    task: LandmarkTask,
-    trainer: pl.Trainer,
-    resumed: Path | None,
-) -> None:
-    devices = f" on {trainer.world_size} devices" if trainer.world_size > 1 else ""
-    weights = sum(p.numel() for p in task.network.parameters())
-    print(
-        f"Training {folder.path}\n"
-        f"  {faces.path}: {len(datamodule.train_faces)} faces to train, "
-        f"{len(datamodule.val_faces)} to validate, {faces.faces['test']} to test\n"
-        f"  {datamodule.describe()}\n"
-        f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
-        f"{task.network.side}\n"
-        f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
-        + (f"\n  goes on from {resumed}" if resumed else "")
-    )
-    start = getattr(datamodule.sampler, "start_epoch", 0)
-    if start >= task.schedule.epochs:
-        print(f"  Warning: model.balancing.start_epoch={start} never comes: all draws are even")
