@@ -27,6 +27,9 @@ from landmark_lightning.data.photos import GRAY_RULES, THUMBNAIL
 from landmark_lightning.schemes import Scheme, scheme_from
 
 SCHEMA = 3
+ROWS_AT_ONCE = 1024
+"""Rows of an array that are read at a time to hash it."""
+
 BOX_KINDS = ("landmarks", "provided", "detector")
 LAYOUT = {
     "images": "u1",
@@ -228,8 +231,9 @@ def content_digest(file: h5py.File) -> str:
         for name in LAYOUT:
             array = file[split][name]
             digest.update(f"{split}/{name} {array.shape} {array.dtype}".encode())
-            for start in range(0, len(array), 1024):
-                digest.update(np.ascontiguousarray(array[start : start + 1024]).tobytes())
+            for start in range(0, len(array), ROWS_AT_ONCE):
+                some = array[start : start + ROWS_AT_ONCE]
+                digest.update(np.ascontiguousarray(some).tobytes())
     return digest.hexdigest()
 
 

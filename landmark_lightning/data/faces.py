@@ -183,8 +183,11 @@ def faces_from(
     Args:
         file: The FaceFile.
         split: ``train`` or ``test``.
-        chosen: Rows of the split, ascending; None: all.
+        chosen: Rows of the split in any order, also repeated; None: all.
         streamed: Whether the images stay in the file; None: where they take too much memory.
+
+    Raises:
+        ValueError: A row that the split does not have.
     """
     annotations = file.read(split, images=False)
     rows = np.arange(len(annotations)) if chosen is None else chosen

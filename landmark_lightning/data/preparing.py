@@ -34,6 +34,9 @@ from landmark_lightning.schemes import Scheme
 BLOCK = 32
 """Faces that a thread crops in one go."""
 
+LEAST_ROWS = 256
+"""Images of a split that room is made for at first; then there is room for twice as many."""
+
 NAMED_REJECTIONS = 3
 """How many rejections an error of too many names."""
 
@@ -259,7 +262,7 @@ class _SplitWriter:
         rows = {name: row[chosen] for name, row in block.rows.items()}
         images, count = rows.pop("images"), len(self.faces)
         if count + len(images) > len(self.images):
-            self.images.resize(max(256, 2 * (count + len(images))), axis=0)
+            self.images.resize(max(LEAST_ROWS, 2 * (count + len(images))), axis=0)
         self.images[count : count + len(images)] = images
         self.rows.append(rows)
         for i in chosen:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from landmark_lightning.data.facefile import FaceFile
 
 ROWS_AT_ONCE = 1024
+"""Rows of the file that ``load`` reads at a time."""
 
 
 class StoredImages:
@@ -18,10 +19,16 @@ class StoredImages:
     Args:
         file: The FaceFile.
         split: ``train`` or ``test``.
-        rows: (N,) rows of the split, ascending.
+        rows: (N,) int64 rows of the split, in any order, also repeated.
+
+    Raises:
+        ValueError: A row that the split does not have.
     """
 
     def __init__(self, file: FaceFile, split: str, rows: NDArray[np.int64]) -> None:
+        count = file.faces[split]
+        if len(wrong := rows[(rows < 0) | (rows >= count)]):
+            raise ValueError(f"{file.path} has {count} faces in {split}, no row {wrong[0]}")
         self.file = file
         self.split = split
         self.rows = rows
@@ -52,20 +59,25 @@ class StoredImages:
         return images
 
     def load(self) -> NDArray[np.uint8]:
-        """Reads all images, in their order, without a second copy of them.
+        """Reads all images, in the order of ``rows``, without a second copy of them.
+
+        Returns:
+            (N, C, C).
 
         Raises:
             ValueError: The file is damaged; one sentence.
         """
         images = self._empty(len(self.rows))
         portion = self._empty(ROWS_AT_ONCE)
+        places = self.rows.argsort(kind="stable")  # of the images, as their rows lie in the file
+        rows = self.rows[places]
         with self._lock:
-            for start in range(0, self.file.faces[self.split], ROWS_AT_ONCE):
-                first, last = np.searchsorted(self.rows, (start, start + ROWS_AT_ONCE))
+            for some in range(0, self.file.faces[self.split], ROWS_AT_ONCE):
+                first, last = np.searchsorted(rows, (some, some + ROWS_AT_ONCE))
                 if first < last:
-                    stop = min(start + ROWS_AT_ONCE, self.file.faces[self.split])
+                    start, stop = int(rows[first]), int(rows[last - 1]) + 1
                     self._read(np.s_[start:stop], portion[: stop - start])
-                    images[first:last] = portion[self.rows[first:last] - start]
+                    images[places[first:last]] = portion[rows[first:last] - start]
         return images
 
     def _empty(self, count: int) -> NDArray[np.uint8]:

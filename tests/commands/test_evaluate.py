@@ -1,9 +1,19 @@
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
+from PIL import Image
+from torch import Tensor
 
+from landmark_lightning.commands import evaluate
+from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.faces import faces_from
+from landmark_lightning.evaluation.drawing import predicted_faces
 from landmark_lightning.evaluation.records import read_records
+from landmark_lightning.learning.inference import input_images
+from landmark_lightning.learning.task import load_task
 from tests.commands.conftest import TINY, Command
 
 QUIET = (*TINY, "logger.wandb=false")
@@ -73,3 +83,32 @@ def test_another_crop_is_refused_and_leaves_nothing(command: Command, tmp_path: 
     assert done.code == 1
     assert "was prepared with scale=2.0, the run was trained with 1.2" in done.err
     assert not (tmp_path / "there").exists()
+
+
+def test_a_test_split_of_several_portions_is_drawn_face_by_face(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the 2,500 test faces of WFLW are: the surprising ones don't stand in the file's order."""
+    drawn: list[tuple[Tensor, Tensor]] = []
+
+    def noted(images: Tensor, target: Tensor, *rest: Any) -> Image.Image:  # noqa: ANN401
+        drawn.append((images, target))
+        return predicted_faces(images, target, *rest)
+
+    monkeypatch.setattr("landmark_lightning.data.stored.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(evaluate, "predicted_faces", noted)
+    done = command("train", "model=nobb", "data.eval_batch_size=3", *QUIET)
+    assert done.code == 0, done.err
+    run = tmp_path / "runs/synthetic/nobb/seed0"
+    assert (run / "surprises.png").is_file()
+    records = read_records(run / "predictions.h5")
+    test = faces_from(FaceFile.open(tmp_path / "data/synthetic.h5"), "test")
+    everyone = input_images(load_task(run / "checkpoints/best.ckpt"), test)
+    rows = [
+        [int((records.target == face).all(dim=(1, 2)).nonzero()) for face in target]
+        for _, target in drawn
+    ]
+    assert rows[0] == list(range(8))
+    assert sorted(rows[1]) == rows[0] != rows[1]
+    for (images, _), shown in zip(drawn, rows, strict=True):
+        assert torch.equal(images, everyone[shown])

@@ -5,6 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
+from landmark_lightning.data import facefile
 from landmark_lightning.data.facefile import FaceFile, shared_groups
 
 
@@ -54,6 +55,18 @@ def test_a_flipped_bit_is_found(copy: Path) -> None:
         except ValueError:
             found += 1
     assert found >= 18  # the rest hit bytes that nothing uses
+
+
+@pytest.mark.parametrize("place", [0, 6, 7, 59])
+def test_a_change_is_found_in_every_portion(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    monkeypatch.setattr(facefile, "ROWS_AT_ONCE", 7)
+    FaceFile.open(copy).verify()
+    with h5py.File(copy, "r+") as file:
+        file["train/images"][place, 30, 30] ^= 1
+    with pytest.raises(ValueError, match="has changed since it was written"):
+        FaceFile.open(copy).verify()
 
 
 @pytest.mark.parametrize("link", [h5py.ExternalLink("/etc/passwd", "/x"), h5py.SoftLink("/test")])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from landmark_lightning.data import preparing
 from landmark_lightning.data.cropping import Cropper
 from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
@@ -80,6 +81,20 @@ def test_the_number_of_workers_leaves_no_trace(tmp_path: Path) -> None:
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
         assert FaceFile.open(path).read("train").photo == order
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("least", [1, BLOCK])
+def test_a_split_outgrows_the_room_made_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    faces = [*dotted_faces(4 * BLOCK + 5, "train"), *dotted_faces(3, "test")]
+    _prepare(faces, tmp_path / "at-once.h5")
+    monkeypatch.setattr(preparing, "LEAST_ROWS", least)
+    _prepare(faces, tmp_path / "grown.h5")
+    whole, grown = (FaceFile.open(tmp_path / f"{name}.h5") for name in ("at-once", "grown"))
+    assert grown.faces == {"train": 4 * BLOCK + 5, "test": 3}
+    assert grown.sha256 == whole.sha256
+    grown.verify()
 
 
 def test_the_source_is_not_read_far_ahead() -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from landmark_lightning.data.balancing import LossBalancer
+from landmark_lightning.learning import scoring
 from landmark_lightning.learning.callbacks import Rescoring
 from landmark_lightning.learning.scoring import score_faces
 from tests.learning.conftest import MakeTask
@@ -26,6 +27,17 @@ def test_scores_are_the_losses_in_evaluation_mode(make_task: MakeTask, score: st
     with torch.no_grad():
         expected = task.eval().face_losses(module.train_faces[chosen], score)
     assert torch.allclose(scored, expected, rtol=1e-4)
+
+
+def test_faces_of_several_batches_are_scored_in_their_order(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, module = make_task("rescore")
+    _trained_a_little(task.network, 32)
+    chosen = torch.randperm(len(module.train_faces), generator=torch.Generator().manual_seed(0))
+    at_once = score_faces(task, module.train_faces, chosen)
+    monkeypatch.setattr(scoring, "BATCH_SIZES", {"cpu": 7})
+    assert torch.allclose(score_faces(task, module.train_faces, chosen), at_once, rtol=1e-4)
 
 
 def test_bf16_scores_differ_by_little(make_task: MakeTask) -> None:
