@@ -1,7 +1,5 @@
 """What landmark-train says before it trains."""
 
-from pathlib import Path
-
 import pytorch_lightning as pl
 
 from landmark_lightning.data.datamodule import FaceDataModule
@@ -16,7 +14,7 @@ def print_plan(
     datamodule: FaceDataModule,
     task: LandmarkTask,
     trainer: pl.Trainer,
-    resumed: Path | None,
+    resumed: bool,
 ) -> None:
     """Prints the faces, the network and the phases of a run that is about to start."""
     devices = f" on {trainer.world_size} devices" if trainer.world_size > 1 else ""
@@ -29,7 +27,7 @@ def print_plan(
         f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
         f"{task.network.side}\n"
         f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
-        + (f"\n  goes on from {resumed}" if resumed else "")
+        + (f"\n  goes on from {folder.last}" if resumed else "")
     )
     start = getattr(datamodule.sampler, "start_epoch", 0)
     if start >= task.schedule.epochs:

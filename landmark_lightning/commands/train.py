@@ -93,7 +93,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         kept,
         *(build(c, allow=tuple(config["allow_targets"])) for c in config["callbacks"]),
     ]
-    resumed = folder.last if folder.last.is_file() and not rerun else None
+    resumed = folder.last.resolve() if folder.last.is_file() and not rerun else None
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
     tracked = None
@@ -113,7 +113,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
-    print_plan(folder, faces, datamodule, task, trainer, resumed)
+    print_plan(folder, faces, datamodule, task, trainer, resumed is not None)
     if rerun:
         folder.clear()
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))

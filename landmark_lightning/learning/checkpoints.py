@@ -39,12 +39,12 @@ class BestAndLast(ModelCheckpoint):
     """Keeps ``best.ckpt``, of the lowest validation NME, and ``last.ckpt``, at an epoch's end.
 
     Args:
-        folder: The run's folder.
+        folder: The run's folder; where its path is relative, it is that of now for good.
     """
 
     def __init__(self, folder: RunFolder) -> None:
         super().__init__(
-            folder.checkpoints,
+            folder.checkpoints.resolve(),
             filename=folder.best.stem,
             monitor="val/nme",
             save_last=True,
@@ -65,15 +65,32 @@ class BestAndLast(ModelCheckpoint):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on, also in a folder that was moved: Lightning would forget the best score."""
+        """Goes on, also in a folder that was moved: Lightning would forget the best score.
+
+        The paths are put as Lightning itself will: it removes the last best checkpoint unless the
+        next one has the same path to the letter.
+        """
+        assert self.dirpath is not None
+        best, last = (
+            str(Path(self.dirpath) / path.name) for path in (self.folder.best, self.folder.last)
+        )
         here = {
             "dirpath": self.dirpath,
-            "best_model_path": str(self.folder.best),
-            "best_k_models": {str(self.folder.best): state_dict["best_model_score"]},
-            "kth_best_model_path": str(self.folder.best),
-            "last_model_path": str(self.folder.last),
+            "best_model_path": best,
+            "best_k_models": {best: state_dict["best_model_score"]},
+            "kth_best_model_path": best,
+            "last_model_path": last,
         }
         super().load_state_dict(state_dict | here)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forgets the best score where its checkpoint is gone, so that the next one is kept."""
+        super().on_train_start(trainer, pl_module)
+        path = self.best_model_path
+        if path and (self.best_model_score is None or not self.file_exists(path, trainer)):
+            self.best_model_path = self.kth_best_model_path = ""
+            self.best_model_score = None
+            self.best_k_models.clear()
 
 
 class RunState(Callback):

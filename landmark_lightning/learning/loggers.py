@@ -21,7 +21,8 @@ INIT_SECONDS = 30.0
 
 def csv_logger(folder: RunFolder) -> CSVLogger:
     """A logger that writes ``metrics.csv`` into the run's folder; it touches nothing yet."""
-    return CSVLogger(folder.path, name="", version="")
+    # Absolute, as all paths that Lightning is given: it compares some with its own.
+    return CSVLogger(folder.path.resolve(), name="", version="")
 
 
 def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> None:

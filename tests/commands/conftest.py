@@ -1,15 +1,21 @@
 """Running the console scripts as a user does, in this process."""
 
+import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from landmark_lightning.commands import entry
+from landmark_lightning.run_state import read_states
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,45 @@ TINY = (
     "network.side=32", "dataset.crop.side=64", "phases.scale=0.05", "batch_size=10",
 )  # fmt: skip
 """Settings that make a run of seconds."""
+
+
+def states(runs: Path) -> dict[str, str]:
+    """The state of every run below a folder, by model."""
+    return {state.model: state.state for state in read_states(runs)}
+
+
+def figures(runs: Path) -> dict[str, Any]:
+    """metrics.json of every run below a folder, without what a clock says."""
+    found = {}
+    for path in sorted(runs.rglob("metrics.json")):
+        content = json.loads(path.read_text())
+        found[str(path.relative_to(runs))] = {
+            key: value for key, value in content.items() if not key.endswith(("seconds", "fps"))
+        }
+    return found
+
+
+def weights(runs: Path) -> dict[str, dict[str, Any]]:
+    """The bytes of all that was trained, by run: of last.ckpt, from which a run goes on."""
+    return {
+        str(path.relative_to(runs)): {
+            name: value.numpy().tobytes()
+            for name, value in torch.load(path, weights_only=True)["state_dict"].items()
+        }
+        for path in sorted(runs.rglob("last.ckpt"))
+    }
+
+
+def start(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401
+    """A process of its own that runs a module of the tests or the package."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        **options,
+    )
 
 
 @pytest.fixture

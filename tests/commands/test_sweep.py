@@ -1,19 +1,16 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from landmark_lightning.data.faces import Batch
 from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.run_state import read_state, read_states
-from tests.commands.conftest import TINY, Command
+from tests.commands.conftest import TINY, Command, figures, start, states, weights
 from tests.commands.stopped import PLACES
 
 QUIET = (*TINY, "logger.wandb=false")
@@ -25,44 +22,6 @@ BROKEN = (
     "callbacks=[{_target_:tests.commands.stopped.Fails,model:'${model.name}'}]",
 )
 """Two cells; nobb does not rescore, so only bb fails."""
-
-
-def _states(runs: Path) -> dict[str, str]:
-    return {state.model: state.state for state in read_states(runs)}
-
-
-def _figures(runs: Path) -> dict[str, Any]:
-    """metrics.json of every run below a folder, without what a clock says."""
-    found = {}
-    for path in sorted(runs.rglob("metrics.json")):
-        content = json.loads(path.read_text())
-        found[str(path.relative_to(runs))] = {
-            key: value for key, value in content.items() if not key.endswith(("seconds", "fps"))
-        }
-    return found
-
-
-def _weights(runs: Path) -> dict[str, dict[str, Any]]:
-    """The bytes of all that was trained, by run: of last.ckpt, from which a run goes on."""
-    return {
-        str(path.relative_to(runs)): {
-            name: value.numpy().tobytes()
-            for name, value in torch.load(path, weights_only=True)["state_dict"].items()
-        }
-        for path in sorted(runs.rglob("last.ckpt"))
-    }
-
-
-def _start(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401
-    """A process of its own that runs a module of the tests or the package."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        **options,
-    )
 
 
 def test_a_sweep_says_what_it_does_and_what_became_of_it(command: Command) -> None:
@@ -87,12 +46,12 @@ def test_a_failed_cell_is_recorded_and_can_be_run_again(command: Command, tmp_pa
     bb = read_state(tmp_path / "runs/synthetic/bb/seed0")
     assert (bb.state, bb.error) == ("failed", said)
     assert "Traceback" in (bb.folder / "error.txt").read_text()
-    assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
+    assert states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
     again = command("train", "-m", "model=nobb,bb", *QUIET)
     assert again.code == 1, "nobb was trained with another setting"
     assert "synthetic/nobb/seed0: runs/synthetic/nobb/seed0 holds a run with" in again.err
     assert "  synthetic/nobb/seed0  refused" in again.out
-    assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "done"}
+    assert states(tmp_path / "runs") == {"nobb": "done", "bb": "done"}
     assert not (bb.folder / "error.txt").exists()
 
 
@@ -110,7 +69,7 @@ def test_whatever_happens_in_a_cell_the_others_go_on(command: Command, tmp_path:
     assert failed.code == 1
     assert "Traceback" not in failed.err
     assert "synthetic/nobb/seed0: RuntimeError: CUDA out of memory" in failed.err
-    assert _states(tmp_path / "runs") == {"non": "done", "nobb": "failed", "bb": "done"}
+    assert states(tmp_path / "runs") == {"non": "done", "nobb": "failed", "bb": "done"}
     assert "out_of_memory" in (tmp_path / "runs/synthetic/nobb/seed0/error.txt").read_text()
     again = command("train", "-m", "model=non,nobb,bb", *QUIET)
     assert again.code == 0, again.err
@@ -129,7 +88,7 @@ def test_a_cell_that_another_process_trains_is_left_to_it(
     done = command("train", "-m", "model=non,nobb", *QUIET)
     assert done.code == 1
     assert "is trained by process 7 on a-node already" in done.err
-    assert _states(tmp_path / "runs") == {"non": "done", "nobb": "running"}
+    assert states(tmp_path / "runs") == {"non": "done", "nobb": "running"}
 
 
 def test_two_cells_in_one_folder_are_refused(command: Command, tmp_path: Path) -> None:
@@ -159,7 +118,7 @@ def test_what_never_started_is_missing(command: Command, tmp_path: Path) -> None
     assert done.err.splitlines()[-1] == (
         "landmark-train: interrupted; start the same command again to go on"
     )
-    assert _states(tmp_path / "runs") == {"non": "cut", "nobb": "missing", "bb": "missing"}
+    assert states(tmp_path / "runs") == {"non": "cut", "nobb": "missing", "bb": "missing"}
 
 
 def _interrupt(*_: object) -> None:
@@ -182,20 +141,20 @@ def test_the_paper_s_grid_needs_no_m(command: Command, tmp_path: Path) -> None:
 def never_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The runs of the grid that nothing interrupts."""
     folder = tmp_path_factory.mktemp("never-cut")
-    whole = _start("tests.commands.stopped", "nowhere", "SIGINT", *GRID, cwd=folder)
+    whole = start("tests.commands.stopped", "nowhere", "SIGINT", *GRID, cwd=folder)
     _, err = whole.communicate()
     assert whole.returncode == 0, err
-    assert len(_figures(folder / "runs")) == len(_weights(folder / "runs")) == 2
+    assert len(figures(folder / "runs")) == len(weights(folder / "runs")) == 2
     return folder / "runs"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGKILL"])
 @pytest.mark.parametrize("place", PLACES)
-def test_an_interrupted_grid_goes_on_to_the_same_figures(
+def test_an_interrupted_grid_goes_on_to_the_samefigures(
     command: Command, tmp_path: Path, never_cut: Path, place: str, signal_name: str
 ) -> None:
-    stopped = _start("tests.commands.stopped", place, signal_name, *GRID, "runs_dir=cut")
+    stopped = start("tests.commands.stopped", place, signal_name, *GRID, "runs_dir=cut")
     out, err = stopped.communicate(timeout=300)
     if signal_name == "SIGINT":
         assert stopped.returncode == 130, err
@@ -203,13 +162,13 @@ def test_an_interrupted_grid_goes_on_to_the_same_figures(
         assert "Traceback" not in err
     else:
         assert stopped.returncode == -signal.SIGKILL, err
-    assert "cut" in _states(tmp_path / "cut").values(), out
+    assert "cut" in states(tmp_path / "cut").values(), out
     again = command("train", *GRID, "runs_dir=cut")
     assert again.code == 0, again.err
     assert ("goes on from" in again.out) == (place != "preparing")
-    assert _figures(tmp_path / "cut") == _figures(never_cut)
-    assert _weights(tmp_path / "cut") == _weights(never_cut)
-    assert set(_states(tmp_path / "cut").values()) == {"done"}
+    assert figures(tmp_path / "cut") == figures(never_cut)
+    assert weights(tmp_path / "cut") == weights(never_cut)
+    assert set(states(tmp_path / "cut").values()) == {"done"}
 
 
 @pytest.mark.slow
@@ -220,10 +179,10 @@ def test_launchers_that_use_other_processes(
     failed = command("train", "-m", *BROKEN, f"launcher={launcher}", *QUIET)
     assert failed.code == 1
     assert "synthetic/bb/seed0: Fails: bb fails" in failed.err
-    assert _states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
+    assert states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
     one = command("train", "model=nobb", "runs_dir=one", *QUIET)
     assert one.code == 0, one.err
-    assert _figures(tmp_path / "runs") == _figures(tmp_path / "one")
+    assert figures(tmp_path / "runs") == figures(tmp_path / "one")
 
 
 @pytest.mark.slow
@@ -233,7 +192,7 @@ def test_parallel_cells_share_the_cores_and_show_no_bars(
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     threads = "callbacks=[{_target_:tests.commands.stopped.Threads}]"
     grid = ("-m", "model=non,bb", "launcher=joblib", threads, "allow_targets=[tests.]", *QUIET)
-    sweep = _start("tests.commands.stopped", "nowhere", "SIGINT", *grid, cwd=tmp_path)
+    sweep = start("tests.commands.stopped", "nowhere", "SIGINT", *grid, cwd=tmp_path)
     out, err = sweep.communicate()
     assert sweep.returncode == 0, err
     assert out.count(f"threads: {max(1, (os.cpu_count() or 1) // 2)}\n") == 2
@@ -246,9 +205,9 @@ def test_parallel_cells_end_with_their_sweep(
     command: Command, tmp_path: Path, number: signal.Signals
 ) -> None:
     grid = ("-m", "model=bbo,bb", "launcher=joblib", *QUIET, "phases.scale=1000")
-    sweep = _start("tests.commands.stopped", "nowhere", "SIGINT", *grid)
+    sweep = start("tests.commands.stopped", "nowhere", "SIGINT", *grid)
     deadline = time.monotonic() + 120
-    while list(_states(tmp_path / "runs").values()) != ["running"] * 2:
+    while list(states(tmp_path / "runs").values()) != ["running"] * 2:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     sweep.send_signal(number)
@@ -256,7 +215,7 @@ def test_parallel_cells_end_with_their_sweep(
     if number == signal.SIGINT:
         assert sweep.returncode == 130
         assert "Traceback" not in err
-    while "running" in _states(tmp_path / "runs").values():
+    while "running" in states(tmp_path / "runs").values():
         assert time.monotonic() < deadline + 60
         time.sleep(0.2)
-    assert _states(tmp_path / "runs") == {"bbo": "cut", "bb": "cut"}
+    assert states(tmp_path / "runs") == {"bbo": "cut", "bb": "cut"}

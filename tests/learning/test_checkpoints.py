@@ -1,4 +1,5 @@
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -86,9 +87,81 @@ def test_the_best_score_survives_a_move_of_the_folder(tmp_path: Path) -> None:
     before.best_model_score = torch.tensor(5.0)
     after = BestAndLast(RunFolder(tmp_path / "new"))
     after.load_state_dict(before.state_dict())
-    assert after.best_model_score == 5.0
+    assert after.lowest == 5.0
     assert after.best_model_path == str(tmp_path / "new/checkpoints/best.ckpt")
     assert list(after.best_k_models) == [after.best_model_path]
+
+
+class Says(pl.Callback):
+    """Puts a figure in the place of each epoch's validation NME; None cuts the training there."""
+
+    def __init__(self, *figures: float | None) -> None:
+        self.figures = figures
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.figures[trainer.current_epoch] is None:
+            raise RuntimeError("cut")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        figure = self.figures[trainer.current_epoch]
+        assert figure is not None
+        trainer.callback_metrics["val/nme"] = torch.tensor(figure)
+
+
+Fit = Callable[[Path, Says], BestAndLast]
+
+
+@pytest.fixture
+def fit(make_task: MakeTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
+    """Trains four epochs in a folder, goes on where one lies there; the cwd is an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def train(path: Path, figures: Says) -> BestAndLast:
+        task, module = make_task()
+        folder = RunFolder(path)
+        kept = BestAndLast(folder)
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            max_epochs=4,
+            callbacks=[figures, kept],
+            plugins=[DurableCheckpointIO()],
+        )
+        resumed = folder.last if folder.last.is_file() else None
+        trainer.fit(task, datamodule=module, ckpt_path=resumed, weights_only=True)
+        return kept
+
+    return train
+
+
+@pytest.mark.parametrize(
+    "path", ["run", "./deep/../run", "link/run", "{cwd}/run", "{cwd}/link/run"]
+)
+def test_the_first_improvement_after_a_restart_stays(fit: Fit, path: str) -> None:
+    """Lightning knows its folder by its real path; another word for it is another folder."""
+    Path("deep").mkdir()
+    Path("link").symlink_to("deep")
+    folder = RunFolder(Path(path.format(cwd=Path.cwd())))
+    with pytest.raises(RuntimeError, match="cut"):
+        fit(folder.path, Says(5.0, None))
+    kept = fit(folder.path, Says(5.0, 4.0, 6.0, 6.0))
+    assert kept.lowest == 4.0
+    assert torch.load(folder.best, weights_only=True)["epoch"] == 1
+    assert torch.load(folder.last, weights_only=True)["epoch"] == 3
+    assert sorted(each.name for each in folder.checkpoints.iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_a_best_checkpoint_that_is_gone_is_replaced_by_the_next(fit: Fit) -> None:
+    folder = RunFolder(Path("run"))
+    with pytest.raises(RuntimeError, match="cut"):
+        fit(folder.path, Says(5.0, None))
+    folder.best.unlink()
+    kept = fit(folder.path, Says(5.0, 7.0, 6.0, 6.5))
+    assert kept.lowest == 6.0
+    assert torch.load(folder.best, weights_only=True)["epoch"] == 2
 
 
 def test_the_last_checkpoint_is_of_the_last_epoch(make_task: MakeTask, tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""A run that is cut at a random moment, in the folders that landmark-train takes by itself."""
+
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.commands.conftest import TINY, Command, figures, start, states, weights
+
+MOMENTS = 6
+LONG = (
+    *TINY, "logger.wandb=false", "phases.scale=0.6", "allow_targets=[tests.]",
+    "callbacks=[{_target_:tests.commands.stopped.Seldom}]",
+)  # fmt: skip
+"""24 epochs of 3 steps. A better checkpoint is seldom found, as where the validation faces are few:
+a run that is cut late finds a single one when it goes on."""
+ENDS = {"SIGKILL": -signal.SIGKILL, "SIGINT": 130}
+
+
+@pytest.fixture(scope="module")
+def never_cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The runs that nothing interrupts, and the seconds of one of them."""
+    folder, seconds = tmp_path_factory.mktemp("never-cut"), 0.0
+    for model in ("bbo", "bb"):
+        arguments = ("nowhere", "SIGINT", f"model={model}", *LONG)
+        whole = start("tests.commands.stopped", *arguments, cwd=folder)
+        out, err = whole.communicate()
+        assert whole.returncode == 0, err
+        seconds = float(out.split("seconds: ")[1])
+    return folder, seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(MOMENTS))
+def test_a_run_that_is_cut_at_a_random_moment_ends_as_if_it_had_not(
+    command: Command, tmp_path: Path, never_cut: tuple[Path, float], seed: int
+) -> None:
+    whole, seconds = never_cut
+    draw = random.Random(seed)
+    model, name = ("bbo", "bb")[seed % 2], ("SIGKILL", "SIGINT")[seed // 2 % 2]
+    shutil.copytree(whole / "data", tmp_path / "data")
+    while True:
+        moment = f"{draw.uniform(0, seconds):.3f}"
+        cut = start("tests.commands.stopped", moment, name, f"model={model}", *LONG)
+        err = cut.communicate(timeout=300)[1]
+        if cut.returncode:
+            break
+        shutil.rmtree(tmp_path / "runs")  # it was faster than the moment
+    assert cut.returncode == ENDS[name], err
+    done = command("train", f"model={model}", *LONG)
+    assert done.code == 0, f"after {moment} of {seconds} s: {done.err}"
+    own, expected = tmp_path / "runs/synthetic" / model, whole / "runs/synthetic" / model
+    assert figures(own) == figures(expected)
+    assert weights(own) == weights(expected)
+    assert states(tmp_path / "runs") == {model: "done"}
+    best = [
+        torch.load(runs / "seed0/checkpoints/best.ckpt", weights_only=True)
+        for runs in (own, expected)
+    ]
+    assert best[0]["epoch"] == best[1]["epoch"]
