@@ -15,8 +15,8 @@ LONG = (
     *TINY, "logger.wandb=false", "phases.scale=0.6", "allow_targets=[tests.]",
     "callbacks=[{_target_:tests.commands.stopped.Seldom}]",
 )  # fmt: skip
-"""24 epochs of 3 steps. A better checkpoint is seldom found, as where the validation faces are few:
-a run that is cut late finds a single one when it goes on."""
+"""24 epochs of 3 steps. A better checkpoint is seldom found, as by few validation faces: a run
+that is cut late finds a single one when it goes on."""
 ENDS = {"SIGKILL": -signal.SIGKILL, "SIGINT": 130}
 
 
