@@ -13,7 +13,7 @@ from landmark_lightning.data.faces import faces_from
 from landmark_lightning.evaluation.drawing import predicted_faces
 from landmark_lightning.evaluation.records import read_records
 from landmark_lightning.learning.inference import input_images
-from landmark_lightning.learning.task import load_task
+from landmark_lightning.learning.trained import load_task
 from tests.commands.conftest import TINY, Command
 
 QUIET = (*TINY, "logger.wandb=false")
