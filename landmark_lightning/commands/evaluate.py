@@ -31,7 +31,10 @@ from landmark_lightning.learning.trained import load_task
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.settings import check_path
 
-OF_TRAINING = ("epochs", "train_seconds", "rescore_seconds", "validation_nme")
+OF_TRAINING = (
+    "epochs", "epochs_trained", "steps", "planned_steps", "phases_reached", "train_seconds",
+    "rescore_seconds", "validation_nme",
+)  # fmt: skip
 """What metrics.json says of the training; null where a run is tested again."""
 DRAWN_FACES, SURPRISING_FACES = 20, 8
 
@@ -68,7 +71,7 @@ def write_results(
     dataset: str,
     model: str,
     seed: int,
-    training: Mapping[str, float | None] | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and drawn faces.
 

@@ -14,7 +14,14 @@ from landmark_lightning.commands.evaluate import figures_line, write_results, wr
 from landmark_lightning.commands.launching import companions
 from landmark_lightning.commands.plan import print_plan
 from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
-from landmark_lightning.commands.trainer import build_trainer, hush_lightning, refreshing
+from landmark_lightning.commands.trainer import (
+    build_trainer,
+    check_last_batch,
+    fit,
+    hush_lightning,
+    own_callbacks,
+    refreshing,
+)
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.draw_counts import summarize_draws
@@ -42,7 +49,6 @@ from landmark_lightning.learning.trained import load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt
 from landmark_lightning.settings import check_path
-from landmark_lightning.targets import build
 
 
 def run(config: dict[str, Any]) -> None:
@@ -91,7 +97,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         DrawCurves(balancing),
         TrainingProgress(cell),
         kept,
-        *(build(c, allow=tuple(config["allow_targets"])) for c in config["callbacks"]),
+        *own_callbacks(config, task, datamodule),
     ]
     resumed = folder.last.resolve() if folder.last.is_file() and not rerun else None
     curves = csv_logger(folder)
@@ -109,7 +115,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         trainer.loggers = []
         datamodule.place(trainer.strategy.root_device)
         with companions(config, trainer):
-            trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
+            fit(trainer, task, datamodule, resumed)
         return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
@@ -122,12 +128,15 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         keep_id(tracked, folder)
     with one_wandb_run():
         with companions(config, trainer):
-            trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
+            fit(trainer, task, datamodule, resumed)
         if not folder.best.is_file():
-            raise ValueError(f"{folder.path}: training ended without a checkpoint")
+            raise ValueError(
+                f"{folder.best} is missing: the training was never validated, or somebody has "
+                "removed it; pass rerun=true to train anew"
+            )
         best = _with_prior(folder, datamodule, task)
         training = {
-            "epochs": task.schedule.epochs,
+            **task.schedule.taken(trainer.global_step),
             "train_seconds": round(state.seconds, 2),
             "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
             "validation_nme": kept.lowest,
@@ -149,6 +158,8 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
             logger.save()
             logger.finalize("success")
     print(figures_line(content))
+    if lack := task.schedule.shortfall(trainer.global_step):
+        print(f"Warning: {lack}")
     more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
     names = [*written(folder), *more, folder.curves.name, "checkpoints"]
     print(f"Wrote {folder.path}: {', '.join(names)}")
@@ -199,6 +210,7 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
     )
     if phases["mean_shape"]:
         task.start_at_mean_shape(datamodule.train_faces.landmarks)
+    check_last_batch(task, datamodule.sampler)
     if compiled is True:
         compile_network(task.network)
     return task

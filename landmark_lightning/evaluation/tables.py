@@ -126,8 +126,15 @@ def _all_of(*keys: str) -> Show:
 
 
 def _epochs(cell: Cell) -> str:
-    present = {figure for figure in cell.figures("epochs") if figure is not None}
-    return ", ".join(f"{figure:g}" for figure in sorted(present)) or NO_FIGURE
+    """The epochs that were planned, and before them those trained where they are fewer."""
+    said = set()
+    for planned, trained in zip(
+        cell.figures("epochs"), cell.figures("epochs_trained"), strict=True
+    ):
+        if planned is not None:
+            short = trained is not None and trained < planned
+            said.add((planned, f"{trained:g} of {planned:g}" if short else f"{planned:g}"))
+    return ", ".join(text for _, text in sorted(said)) or NO_FIGURE
 
 
 def _rescoring_share(cell: Cell) -> Entry:

@@ -94,7 +94,11 @@ class BestAndLast(ModelCheckpoint):
 
 
 class RunState(Callback):
-    """Keeps the random generators and the training time in the checkpoint."""
+    """Keeps the random generators, the training time and whether it has ended in the checkpoint.
+
+    A training that EarlyStopping or a limit of time has ended takes no further step when its run
+    goes on: Lightning would train another epoch before it asks them again.
+    """
 
     def __init__(self) -> None:
         self.before = 0.0
@@ -127,6 +131,18 @@ class RunState(Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stops the clock."""
         self.before, self.started = self.seconds, None
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Notes whether the training has been told to end."""
+        checkpoint["ended"] = bool(trainer.should_stop)
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Tells it to end again."""
+        trainer.should_stop = bool(checkpoint.get("ended"))
 
     def state_dict(self) -> dict[str, Any]:
         """The generators' states as tensors, lists and numbers, and the seconds."""

@@ -107,7 +107,8 @@ def one_wandb_run() -> Iterator[None]:
 
 def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     """The figures of metrics.json as flat numbers, such as ``test/full/discard/30``."""
-    costs = {name: content[name] for name in ("epochs", "train_seconds", "rescore_seconds")}
+    of_costs = ("epochs", "epochs_trained", "train_seconds", "rescore_seconds")
+    costs = {name: content[name] for name in of_costs}
     figures: dict[str, float] = {}
     speed = {f"fps_{name}": rate for name, rate in content["fps"].items()}
     nests: list[tuple[str, Any]] = [

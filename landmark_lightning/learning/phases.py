@@ -102,12 +102,53 @@ class Schedule:
 
     def describe(self) -> str:
         """One line, such as ``l2 10 epochs at 0.001``, but for phases too short for a step."""
-        starts = [0, *self.ends[:-1]]
         return ", ".join(
             f"{phase.loss} {(end - start) / self.steps_per_epoch:.4g} epochs at {phase.lr:g}"
-            for phase, start, end in zip(self.phases, starts, self.ends, strict=True)
-            if end > start
+            for phase, start, end in self._stretches()
         )
+
+    def taken(self, steps: int) -> dict[str, Any]:
+        """What metrics.json says of a training that took so many steps.
+
+        Returns:
+            ``epochs`` and ``planned_steps`` that it was to take, ``epochs_trained`` and ``steps``
+            that it took, and ``phases_reached``: ``loss``, ``lr``, ``steps`` and ``planned_steps``
+            of each phase that it took a step of.
+        """
+        return {
+            "epochs": self.epochs,
+            "epochs_trained": round(steps / self.steps_per_epoch, 2),
+            "steps": steps,
+            "planned_steps": self.total_steps,
+            "phases_reached": [
+                {
+                    "loss": phase.loss,
+                    "lr": phase.lr,
+                    "steps": min(steps, end) - start,
+                    "planned_steps": end - start,
+                }
+                for phase, start, end in self._stretches()
+                if steps > start
+            ],
+        }
+
+    def shortfall(self, steps: int) -> str | None:
+        """What a training that took so many steps lacks, in a sentence; None: nothing."""
+        if steps >= self.total_steps:
+            return None
+        missed = [
+            f"{phase.loss} at {phase.lr:g}"
+            for phase, start, _ in self._stretches()
+            if steps <= start
+        ]
+        never = f" and never reached {', '.join(missed)}" if missed else ""
+        return f"the training ended after {steps} of {self.total_steps} steps{never}"
+
+    def _stretches(self) -> list[tuple[Phase, int, int]]:
+        """The phases that have a step, each with its first step and the one after its last."""
+        starts = [0, *self.ends[:-1]]
+        found = zip(self.phases, starts, self.ends, strict=True)
+        return [(phase, start, end) for phase, start, end in found if end > start]
 
 
 def _cosine(progress: float) -> float:

@@ -186,15 +186,19 @@ class LandmarkTask(pl.LightningModule):
         Raises:
             ValueError: The training diverged.
         """
+        figures = self.validation_figures()
+        if not bool(figures["val/nme"].isfinite()):
+            raise ValueError(DIVERGED)
+        self.log_dict(figures)
+
+    def validation_figures(self) -> dict[str, Tensor]:
+        """The figures of the faces that were validated since the last call, by their names."""
         figures: dict[str, Tensor] = {}
         for metric in (self.nme, self.discard, self.signal_quality):
             if metric is not None:
-                figures |= metric.compute()
+                figures |= {f"val/{name}": value for name, value in metric.compute().items()}
                 metric.reset()
-        if not bool(figures[f"nme/full/{self.normalizer}"].isfinite()):
-            raise ValueError(DIVERGED)
-        self.log_dict({f"val/{name}": value for name, value in figures.items()})
-        self.log("val/nme", figures[f"nme/full/{self.normalizer}"])
+        return figures | {"val/nme": figures[f"val/nme/full/{self.normalizer}"]}
 
     @property
     def input_per_crop(self) -> float:

@@ -66,12 +66,12 @@ def test_seeds_are_averaged(make_records: MakeRecords, tmp_path: Path) -> None:
     nme = []
     for seed in range(3):
         records = make_records(seed=seed, subset_names=())
-        write_run(tmp_path, records, epochs=3 + seed // 2)
+        write_run(tmp_path, records, epochs=3 + seed // 2, epochs_trained=3 - seed / 4)
         nme.append(summarize(records)["full"]["nme"])
     tables = write_report(tmp_path, tmp_path / "report")[1].read_text()
     row = _rows(tables, "aflw: all models")["bb"]
     assert row["seeds"] == "3"
-    assert row["epochs"] == "3, 4"
+    assert row["epochs"] == "2.75 of 3, 3, 2.5 of 4"
     assert row["NME box (%)"] == f"{np.mean(nme):.2f} ± {np.std(nme, ddof=1):.2f}"
 
 

@@ -43,6 +43,41 @@ def test_a_last_phase_that_is_left_out_gets_no_steps_from_the_rounding() -> None
     assert schedule.describe() == "l2 1 epochs at 0.1"
 
 
+def test_what_was_taken_and_what_lacks() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=10)
+    assert schedule.taken(60) == {
+        "epochs": 6,
+        "epochs_trained": 6.0,
+        "steps": 60,
+        "planned_steps": 60,
+        "phases_reached": [
+            {"loss": "l2", "lr": 0.1, "steps": 20, "planned_steps": 20},
+            {"loss": "l1", "lr": 0.2, "steps": 10, "planned_steps": 10},
+            {"loss": "wing", "lr": 0.3, "steps": 30, "planned_steps": 30},
+        ],
+    }
+    assert schedule.shortfall(60) is None
+    cut = schedule.taken(20)
+    assert (cut["steps"], cut["epochs_trained"]) == (20, 2.0)
+    assert cut["phases_reached"] == schedule.taken(60)["phases_reached"][:1]
+    assert schedule.shortfall(20) == (
+        "the training ended after 20 of 60 steps and never reached l1 at 0.2, wing at 0.3"
+    )
+    late = schedule.taken(43)
+    assert late["epochs_trained"] == 4.3
+    assert late["phases_reached"][-1] == {
+        "loss": "wing", "lr": 0.3, "steps": 13, "planned_steps": 30
+    }  # fmt: skip
+    assert schedule.shortfall(43) == "the training ended after 43 of 60 steps"
+
+
+def test_a_phase_that_is_left_out_is_not_missed() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=2, scale=0.1)
+    assert [phase["loss"] for phase in schedule.taken(2)["phases_reached"]] == ["l1", "wing"]
+    lacks = "the training ended after 1 of 2 steps and never reached wing at 0.3"
+    assert schedule.shortfall(1) == lacks
+
+
 def test_all_rates_are_scaled_together() -> None:
     schedule = Schedule(THREE, steps_per_epoch=10, lr_scale=10)
     assert [schedule.lr(step) for step in (0, 20, 59)] == [1.0, 2.0, 3.0]
