@@ -1,17 +1,26 @@
 """Landmark schemes: how many landmarks, which swap in a mirror, and what an error is divided by.
 
-A scheme of your own needs no code: write it where its name would stand in a config,
+A scheme of your own needs no code. Write it in a YAML file and give that as ``dataset.scheme``,
 
-    scheme: {name: eyes4, landmarks: 4, mirror: [[0, 3], [1, 2]],
-             normalizers: {inter_ocular: [[0], [3]], box: box}}
+    name: hand4
+    landmarks: 4
+    mirror: [] # pairs that change places in a mirrored picture, such as [[0, 3], [1, 2]]
+    normalizers: {box: box, palm: [[0], [3]]} # the first leads the tables
+    names: [wrist, thumb, index, middle] # may be left out
+
+or in one line where its name would stand in a config.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
+
+from landmark_lightning.landmark_names import check_names, mirror_pairs
 
 BOX_NORMALIZERS = ("box", "diag")
 """Normalizers that are measured on the face box: sqrt(w h) and sqrt(w^2 + h^2)."""
@@ -29,7 +38,9 @@ class Scheme:
         mirror: (L,) permutation: landmark i of a mirrored face is landmark ``mirror[i]`` of the
             face as it was.
         normalizers: What an error may be divided by, by name. Either two groups of landmark
-            indices (the distance of their means) or ``box`` or ``diag`` (of the face box).
+            indices (the distance of their means) or ``box`` or ``diag`` (of the face box). The
+            first one leads the tables where a dataset names none.
+        names: L names of the landmarks, or none.
 
     Raises:
         ValueError: A count, a permutation or an index that makes no sense; it names the value.
@@ -39,9 +50,11 @@ class Scheme:
     landmarks: int
     mirror: tuple[int, ...]
     normalizers: Mapping[str, EyeGroups | str]
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_count(self.name, self.landmarks)
+        check_names(self.names, self.landmarks, f"scheme {self.name}")
         if sorted(self.mirror) != list(range(self.landmarks)):
             raise ValueError(
                 f"scheme {self.name}: mirror must be a permutation of 0..{self.landmarks - 1}"
@@ -67,6 +80,15 @@ class Scheme:
                         f"landmarks are 0..{self.landmarks - 1}"
                     )
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The mirror pairs, ascending."""
+        return [(i, j) for i, j in enumerate(self.mirror) if i < j]
+
+    def called(self, landmark: int) -> str:
+        """A landmark's number and, where it has one, its name, for messages."""
+        return f"{landmark} ({self.names[landmark]})" if self.names else str(landmark)
+
     def normalize(self, landmarks: NDArray[Any], box: NDArray[Any]) -> NDArray[np.float64]:
         """Measures every normalizer of faces.
 
@@ -91,7 +113,6 @@ class Scheme:
 
     def to_dict(self) -> dict[str, Any]:
         """The scheme as plain lists, numbers and text, for files; ``scheme_from`` reads it."""
-        pairs = [[i, j] for i, j in enumerate(self.mirror) if i < j]
         normalizers = {
             name: rule if isinstance(rule, str) else [list(group) for group in rule]
             for name, rule in self.normalizers.items()
@@ -99,8 +120,9 @@ class Scheme:
         return {
             "name": self.name,
             "landmarks": self.landmarks,
-            "mirror": pairs,
+            "mirror": [list(pair) for pair in self.pairs],
             "normalizers": normalizers,
+            **({"names": list(self.names)} if self.names else {}),
         }
 
 
@@ -121,6 +143,19 @@ def _permutation(name: str, landmarks: int, pairs: Sequence[Sequence[int]]) -> t
             )
         mirror[pair[0]], mirror[pair[1]] = pair[1], pair[0]
     return tuple(mirror)
+
+
+def _rule(rule: Any) -> EyeGroups | str:  # noqa: ANN401
+    """A normalizer's rule.
+
+    Raises:
+        TypeError: It is neither text nor two lists of whole numbers.
+    """
+    if isinstance(rule, str):
+        return rule
+    if len(rule) != 2 or not all(isinstance(i, int) for group in rule for i in group):
+        raise TypeError
+    return tuple(rule[0]), tuple(rule[1])
 
 
 def _runs(*runs: tuple[int, int, int]) -> list[tuple[int, int]]:
@@ -159,38 +194,81 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
-    """A built-in scheme by its name, or one's own from a mapping as in the module docstring.
+    """A built-in scheme by its name, or one's own from a YAML file or a mapping.
+
+    Args:
+        value: The name, the file's path, or a mapping as in the module docstring.
 
     Raises:
-        ValueError: An unknown name, or a mapping that lacks a key or has one too many.
+        FileNotFoundError: There is no such file.
+        ValueError: An unknown name, a file that can't be read, or a mapping that lacks a key or
+            has one too many.
     """
+    known = ", ".join(SCHEMES)
     if value is None:
-        raise ValueError(f"scheme is not given; name one of {', '.join(SCHEMES)} or your own")
-    if isinstance(value, str):
-        if value not in SCHEMES:
-            raise ValueError(f"scheme={value!r} is unknown; choose from {', '.join(SCHEMES)}")
-        return SCHEMES[value]
-    if not isinstance(value, Mapping):
-        raise ValueError(f"scheme={value!r} must be a name or a mapping")
-    expected = {"name", "landmarks", "mirror", "normalizers"}
-    if set(value) != expected:
         raise ValueError(
-            f"a scheme needs exactly {', '.join(sorted(expected))}; got {', '.join(sorted(value))}"
+            f"dataset.scheme is not given; name one of {known} or a YAML file of your own"
+        )
+    if isinstance(value, str):
+        if value in SCHEMES:
+            return SCHEMES[value]
+        if not value.endswith((".yaml", ".yml")):
+            raise ValueError(f"scheme={value!r} is unknown; choose from {known}, or name a .yaml")
+        return _scheme_of_file(Path(value))
+    if not isinstance(value, Mapping):
+        raise ValueError(f"scheme={value!r} must be a name, a .yaml file or a mapping")
+    needed = {"name", "landmarks", "mirror", "normalizers"}
+    if not needed <= set(value) <= needed | {"names"}:
+        raise ValueError(
+            f"a scheme has {', '.join(sorted(needed))} and maybe names; got "
+            f"{', '.join(sorted(map(str, value)))}"
         )
     name, count = str(value["name"]), value["landmarks"]
     _check_count(name, count)
-    normalizers: dict[str, EyeGroups | str] = {}
     try:
         mirror = _permutation(name, count, value["mirror"])
-        for key, rule in value["normalizers"].items():
-            if isinstance(rule, str):
-                normalizers[str(key)] = rule
-            else:
-                first, second = ([int(i) for i in group] for group in rule)
-                normalizers[str(key)] = (tuple(first), tuple(second))
+        normalizers = {str(key): _rule(rule) for key, rule in value["normalizers"].items()}
     except (TypeError, AttributeError) as error:
         raise ValueError(
             f"scheme {name}: mirror must be a list of pairs, and normalizers a mapping of "
             "names to two lists of landmarks, box or diag"
         ) from error
-    return Scheme(name, count, mirror, normalizers)
+    names = check_names(value.get("names"), count, f"scheme {name}")
+    return Scheme(name, count, mirror, normalizers, names)
+
+
+def scheme_from_names(name: str, names: Sequence[str]) -> Scheme:
+    """The scheme of a source that says no more than its landmarks' names.
+
+    Left and right in the names give the mirror pairs; errors are divided by the box.
+
+    Args:
+        name: The scheme's name.
+        names: (L) names.
+
+    Raises:
+        ValueError: Names that can't be some; it is named.
+    """
+    checked = check_names(names, len(names), f"scheme {name}")
+    mirror = _permutation(name, len(checked), mirror_pairs(checked))
+    return Scheme(name, len(checked), mirror, _OF_BOX, checked)
+
+
+def scheme_setting(scheme: Scheme) -> str | dict[str, Any]:
+    """A scheme as a setting that needs no file: a built-in one's name, another one's content."""
+    return scheme.name if SCHEMES.get(scheme.name) == scheme else scheme.to_dict()
+
+
+def _scheme_of_file(path: Path) -> Scheme:
+    if not path.is_file():
+        raise FileNotFoundError(f"scheme={path} does not exist")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"scheme={path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping):
+        raise ValueError(f"scheme={path} must hold name, landmarks, mirror and normalizers")
+    try:
+        return scheme_from(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

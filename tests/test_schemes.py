@@ -1,9 +1,16 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from landmark_lightning.schemes import SCHEMES, Scheme, scheme_from
+from landmark_lightning.schemes import (
+    SCHEMES,
+    Scheme,
+    scheme_from,
+    scheme_from_names,
+    scheme_setting,
+)
 
 OWN: dict[str, Any] = {
     "name": "eyes4",
@@ -77,7 +84,15 @@ def test_a_scheme_of_ones_own() -> None:
         ({"normalizers": {}}, "at least one"),
         ({"normalizers": {"eyes": [[0], [9]]}}, "landmark 9"),
         ({"normalizers": {"size": "area"}}, "'area'"),
-        ({"extra": 1}, "exactly"),
+        ({"normalizers": {"eyes": [[0.5], [1]]}}, "to two lists of landmarks, box or diag"),
+        ({"normalizers": {"eyes": [["a"], [1]]}}, "to two lists of landmarks, box or diag"),
+        ({"normalizers": {"eyes": [[0], [1], [2]]}}, "to two lists of landmarks, box or diag"),
+        (
+            {"extra": 1},
+            "a scheme has landmarks, mirror, name, normalizers and maybe names",
+        ),
+        ({"names": ["a", "b"]}, "scheme eyes4: names has 2 names for 4 landmarks"),
+        ({"names": ["a", "b", "c", "a"]}, "scheme eyes4: names has 'a' twice"),
     ],
 )
 def test_a_wrong_scheme_is_named(change: dict[str, Any], said: str) -> None:
@@ -88,6 +103,72 @@ def test_a_wrong_scheme_is_named(change: dict[str, Any], said: str) -> None:
 def test_an_unknown_name() -> None:
     with pytest.raises(ValueError, match=r"ibug69.*ibug68, wflw98, aflw19"):
         scheme_from("ibug69")
+
+
+def test_a_scheme_may_name_its_landmarks() -> None:
+    names = ["outer_r", "inner_r", "inner_l", "outer_l"]
+    scheme = scheme_from(OWN | {"names": names})
+    assert scheme.names == tuple(names)
+    assert scheme_from(scheme.to_dict()) == scheme
+    assert scheme.called(3) == "3 (outer_l)"
+    assert scheme_from(OWN).called(3) == "3"
+    assert "names" not in scheme_from(OWN).to_dict()
+
+
+HAND = """\
+name: hand4
+landmarks: 4
+mirror: []
+normalizers: {box: box}
+names: [wrist, thumb, index, middle]
+"""
+
+
+def test_a_scheme_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "hand.yaml"
+    path.write_text(HAND, encoding="utf-8-sig")
+    scheme = scheme_from(str(path))
+    assert (scheme.name, scheme.landmarks, scheme.pairs) == ("hand4", 4, [])
+    assert scheme.names[1] == "thumb"
+    assert list(scheme.normalizers) == ["box"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (HAND.replace("wrist", "thumb"), r"hand\.yaml: scheme hand4: names has 'thumb' twice"),
+        (HAND.replace("mirror: []", ""), r"hand\.yaml: a scheme has landmarks, mirror"),
+        ("name: [", r"scheme=.*hand\.yaml is no YAML: while parsing"),
+        ("- 1", r"hand\.yaml must hold name, landmarks, mirror and normalizers"),
+        ("", r"hand\.yaml must hold name"),
+        ("\udcff", r"hand\.yaml is no YAML"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "hand.yaml"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=said) as raised:
+        scheme_from(str(path))
+    assert "\n" not in str(raised.value)
+    with pytest.raises(FileNotFoundError, match=r"scheme=none\.yml does not exist"):
+        scheme_from("none.yml")
+
+
+def test_names_alone_make_a_scheme() -> None:
+    scheme = scheme_from_names("mouse", ["snout", "left_ear", "right_ear", "tail"])
+    assert (scheme.name, scheme.landmarks) == ("mouse", 4)
+    assert scheme.mirror == (0, 2, 1, 3)
+    assert list(scheme.normalizers) == ["box", "diag"]
+    with pytest.raises(ValueError, match="scheme mouse: names has 'ear' twice"):
+        scheme_from_names("mouse", ["ear", "ear"])
+
+
+def test_a_scheme_as_a_setting_needs_no_file() -> None:
+    assert scheme_setting(SCHEMES["wflw98"]) == "wflw98"
+    own = scheme_from(OWN)
+    assert scheme_setting(own) == own.to_dict()
+    other = scheme_from(OWN | {"name": "ibug68"})
+    assert scheme_setting(other) == other.to_dict()
 
 
 def test_a_mirror_that_is_no_involution() -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from landmark_lightning.data.facefile import FaceSplit, shared_groups
 from landmark_lightning.data.photos import THUMBNAIL, thumbnail
+from landmark_lightning.schemes import Scheme
 
 SAME_PHOTO = 0.97
 """Photos whose thumbnails correlate by more are likely the same photo: of 30 million pairs of
@@ -23,7 +24,7 @@ FIXED = 0.5
 """A landmark that lies on one spot of the photo in more than this share of the faces is fixed."""
 
 
-def fixed_landmarks(splits: Mapping[str, FaceSplit]) -> list[str]:
+def fixed_landmarks(splits: Mapping[str, FaceSplit], scheme: Scheme) -> list[str]:
     """Landmarks that lie on one spot of the photo, to a tenth of a pixel, in most faces."""
     places = np.concatenate(
         [
@@ -42,8 +43,8 @@ def fixed_landmarks(splits: Mapping[str, FaceSplit]) -> list[str]:
         if share > FIXED:
             x, y = spot[count.argmax()]
             said.append(
-                f"landmark {landmark} lies at ({x:g}, {y:g}) of the photo in {100 * share:.0f}% "
-                "of the faces"
+                f"landmark {scheme.called(landmark)} lies at ({x:g}, {y:g}) of the photo in "
+                f"{100 * share:.0f}% of the faces"
             )
     return said
 

@@ -133,7 +133,7 @@ def inspect_faces(
     found.sort(key=lambda outlier: -outlier.shape_distance)
     warnings = [
         *disorder(mean, faces.scheme),
-        *fixed_landmarks(splits),
+        *fixed_landmarks(splits, faces.scheme),
         *same_pictures(splits),
         *leaks(splits),
         *same_groups(splits),

@@ -1,4 +1,4 @@
-"""Shapes of faces: the mean shape, how far a face is from it, its rough yaw, landmarks mixed up.
+"""Shapes: the mean shape, how far each is from it, a face's rough yaw, landmarks mixed up.
 
 A shape is (L,) complex128, x + iy, its mean 0 and its norm 1, so that a product with a complex
 number turns and scales it. Shapes that differ by a similarity only are the same; a mirrored one is
@@ -102,7 +102,7 @@ def yaw(landmarks: NDArray[Any], scheme: Scheme) -> NDArray[np.float64] | None:
         (N,), NaN where one of the three is not labelled; or None for a scheme whose eye corners
         and nose are not known.
     """
-    if scheme.name not in YAW_LANDMARKS:
+    if _built_in(scheme) is None:
         return None
     left, right, nose = np.moveaxis(landmarks[:, list(YAW_LANDMARKS[scheme.name])], 1, 0)
     across = (right - left).astype(np.float64)
@@ -115,11 +115,10 @@ def disorder(mean: Shapes, scheme: Scheme) -> list[str]:
 
     A built-in scheme is compared with the drawn head's landmarks: the whole face mirrored or
     turned, and mirror pairs that have changed places. A scheme of one's own is compared with its
-    own mirror image: pairs that are none.
+    own mirror image, where it has mirror pairs: pairs that are none.
     """
-    built_in = SCHEMES.get(scheme.name)
-    if built_in is None or built_in.mirror != scheme.mirror:
-        return _false_pairs(mean, scheme)
+    if _built_in(scheme) is None:
+        return _false_pairs(mean, scheme) if scheme.pairs else []
     head = head_landmarks(Head(Identity(), Expression()), scheme.name)
     model = shapes(head[None])[0]
     turn, mirrored = model.conj() @ mean, model @ mean
@@ -134,9 +133,8 @@ def disorder(mean: Shapes, scheme: Scheme) -> list[str]:
     expected = model * turn
     swapped = [
         (i, j)
-        for i, j in enumerate(scheme.mirror)
-        if i < j
-        and abs(mean[i] - expected[j]) + abs(mean[j] - expected[i])
+        for i, j in scheme.pairs
+        if abs(mean[i] - expected[j]) + abs(mean[j] - expected[i])
         < abs(mean[i] - expected[i]) + abs(mean[j] - expected[j])
     ]
     return [
@@ -152,9 +150,16 @@ def _false_pairs(mean: Shapes, scheme: Scheme) -> list[str]:
     off = np.abs(image - mean) * np.sqrt(len(mean))
     found = {(min(i, j), max(i, j)) for i, j in enumerate(scheme.mirror) if off[i] > MISPLACED}
     return [
-        f"landmark {i} is its own mirror image in scheme {scheme.name}, but not on the mean face"
+        f"landmark {scheme.called(i)} is its own mirror image in scheme {scheme.name}, but not on "
+        "the mean shape"
         if i == j
-        else f"landmarks {i} and {j} are mirror images in scheme {scheme.name}, but not on the "
-        "mean face"
+        else f"landmarks {scheme.called(i)} and {scheme.called(j)} are mirror images in scheme "
+        f"{scheme.name}, but not on the mean shape"
         for i, j in sorted(found)
     ]
+
+
+def _built_in(scheme: Scheme) -> Scheme | None:
+    """The built-in scheme that a scheme is, whatever it divides errors by; None if it is none."""
+    known = SCHEMES.get(scheme.name)
+    return known if known is not None and known.mirror == scheme.mirror else None

@@ -15,6 +15,7 @@ from landmark_lightning.data.facefile import CropRule, FaceFile, FaceSplit
 from landmark_lightning.data.preparing import prepare
 from landmark_lightning.data.sources import synthetic
 from landmark_lightning.schemes import SCHEMES
+from tests.conftest import DOTS
 
 Splits = dict[str, FaceSplit]
 
@@ -30,7 +31,7 @@ def changed(splits: Splits, split: str, **arrays: NDArray[Any] | list[str]) -> S
 
 def test_nothing_is_said_of_faces_that_are_well(splits: Splits) -> None:
     assert [*same_pictures(splits), *leaks(splits), *same_groups(splits)] == []
-    assert fixed_landmarks(splits) == []
+    assert fixed_landmarks(splits, DOTS) == []
 
 
 def test_repeated_pictures_are_named(splits: Splits) -> None:
@@ -157,7 +158,9 @@ def test_a_landmark_on_one_spot_of_the_photo_is_named(splits: Splits) -> None:
         return replace(split, landmarks=landmarks)
 
     most = {"train": fixed(splits["train"], 50), "test": splits["test"]}
-    (said,) = fixed_landmarks(most)
+    (said,) = fixed_landmarks(most, DOTS)
     assert said == "landmark 2 lies at (47, 46) of the photo in 62% of the faces"
     few = {"train": fixed(splits["train"], 30), "test": splits["test"]}
-    assert fixed_landmarks(few) == []
+    assert fixed_landmarks(few, DOTS) == []
+    named = replace(DOTS, names=("a", "b", "nose", "c", "d"))
+    assert fixed_landmarks(most, named)[0].startswith("landmark 2 (nose) lies at (47, 46)")

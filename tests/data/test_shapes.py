@@ -91,6 +91,20 @@ def test_a_scheme_of_one_s_own_has_no_yaw(points: Points) -> None:
     assert yaw(points[:, :5], DOTS) is None
 
 
+def test_nothing_is_said_of_left_and_right_where_no_landmark_has_a_mirror_partner() -> None:
+    """A hand: its landmarks are not their own mirror images, and nobody says that they were."""
+    hand = replace(DOTS, name="hand", mirror=tuple(range(5)))
+    points = np.array([[0.0, 0], [1, -3], [2, -5], [4, -4], [6, -1]])
+    mean = mean_shape(shapes(points + np.random.default_rng(0).normal(0, 0.1, (20, 5, 2))))
+    assert disorder(mean, hand) == []
+
+
+def test_a_scheme_of_one_s_own_may_have_a_built_in_name(points: Points) -> None:
+    namesake = replace(DOTS, name="ibug68")
+    assert yaw(points[:, :5], namesake) is None
+    disorder(mean_shape(shapes(points[:, :5])), namesake)
+
+
 @pytest.mark.parametrize("name", SCHEMES)
 def test_drawn_faces_are_in_order(heads: list[DrawnFace], name: str) -> None:
     mean = mean_shape(shapes(np.stack([head.points[name] for head in heads])))
@@ -129,6 +143,12 @@ def test_false_mirror_pairs_of_one_s_own_scheme_are_named(points: Points) -> Non
     mirror[48], mirror[54] = 48, 54
     own = replace(IBUG68, name="own", mirror=tuple(mirror))
     said = disorder(mean_shape(shapes(points)), own)
+    assert (
+        "landmarks 3 (p3) and 45 (p45) are mirror"
+        in disorder(
+            mean_shape(shapes(points)), replace(own, names=tuple(f"p{i}" for i in range(68)))
+        )[0]
+    )
     assert [text.split(" are ")[0].split(" is ")[0] for text in said] == [
         "landmarks 3 and 45",
         "landmarks 13 and 36",
