@@ -56,8 +56,16 @@ def _or_null(limit: Limit) -> Limit:
 
 _ABOVE_ZERO = _number("above 0", lambda value: value > 0)
 _AT_LEAST_ZERO = _number("of at least 0", lambda value: value >= 0)
+_INSIDE = _number("above 0 and below 1", lambda value: 0 < value < 1)
 _SHARE = _number("above 0 and at most 1", lambda value: 0 < value <= 1)
 _FLAG = Limit("true or false", lambda value: isinstance(value, bool))
+_VALIDATION = Limit(
+    "a number above 0 and below 1, the name of a subset, a text file with a photo's name a line, "
+    "or null",
+    lambda value: (
+        value is None or (isinstance(value, str) and value != "") or _INSIDE.holds(value)
+    ),
+)
 _DECAY = _choice("constant", "cosine")
 
 LIMITS: dict[str, Limit] = {
@@ -65,7 +73,7 @@ LIMITS: dict[str, Limit] = {
     "workers": _or_null(_whole(1)),
     "compile": _choice(False, True, "cudagraph"),
     "rerun": _FLAG,
-    "data.validation": _number("above 0 and below 1", lambda value: 0 < value < 1),
+    "data.validation": _VALIDATION,
     "data.validation_seed": _whole(0),
     "data.eval_batch_size": _whole(1),
     "data.residency": _choice("auto", "device", "host", "stream"),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
@@ -122,7 +122,7 @@ class Cropper:
                 continue
             cut = self._cut(face, squares[place], read)
             if isinstance(cut, Rejection):
-                rejections.append(cut)
+                rejections.append(replace(cut, split=face.split, photo=face.photo))
             else:
                 cuts.append(cut)
                 kept[place] = True

@@ -1,13 +1,10 @@
 """FaceDataModule: a FaceFile's splits, given to Lightning as whole batches."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 
 from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.device_draws import DeviceBalancer, DeviceDraws
@@ -20,48 +17,8 @@ from landmark_lightning.data.faces import (
     free_memory,
 )
 from landmark_lightning.data.sampling import BatchSampler
+from landmark_lightning.data.validation import choose_validation
 from landmark_lightning.limits import check
-
-
-def hold_out(
-    group: list[str], share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Takes a validation set out of the training faces, groups kept together.
-
-    Args:
-        group: (N) group of each face; a face of an empty group stands alone.
-        share: Share of the faces to take out, more than 0 and less than 1.
-        seed: Seed of the choice.
-
-    Returns:
-        Places of the faces that stay and of those taken out, ascending.
-
-    Raises:
-        ValueError: A share out of range, or groups that leave one side empty.
-    """
-    check("data.validation", share)
-    names = [name or f"\0{place}" for place, name in enumerate(group)]
-    members: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        members.setdefault(name, []).append(place)
-    order = list(members)
-    np.random.default_rng(seed).shuffle(order)
-    wanted = max(1, math.floor(share * len(group) + 0.5))
-    taken: list[int] = []
-    for name in order:
-        # A group that would overshoot by more than it helps is passed over.
-        if len(taken) + len(members[name]) / 2 <= wanted:
-            taken += members[name]
-        if len(taken) >= wanted:
-            break
-    held = np.array(sorted(taken), dtype=np.int64)
-    kept = np.setdiff1d(np.arange(len(group)), held)
-    if not len(held) or not len(kept):
-        raise ValueError(
-            f"data.validation={share}: {len(members)} groups of {len(group)} training faces can't "
-            "be divided so; check the group column or choose another share"
-        )
-    return kept, held
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -75,9 +32,10 @@ class FaceDataModule(pl.LightningDataModule):
         balancing: ``refresh`` (none, online or rescore); where it is not none, the knobs of
             LossBalancer beside it. Other keys belong to the callbacks and are passed over.
         seed: Seed of the draws.
-        validation: Share of the training faces held out for validation.
-        validation_seed: Seed of that choice, apart from ``seed``: runs that differ only in their
-            seed are compared on the same faces.
+        validation: Which training faces are held out for validation, as ``choose_validation``
+            takes it.
+        validation_seed: Seed of that choice where it is a share, apart from ``seed``: runs that
+            differ only in their seed are compared on the same faces.
         eval_batch_size: Faces in a batch of validation and test.
         residency: Where the images are while training: on the ``device``, in ``host`` memory, or
             read from the file batch by batch (``stream``); ``auto`` takes the first of them whose
@@ -86,7 +44,8 @@ class FaceDataModule(pl.LightningDataModule):
             that are as many batches old. 0 draws as the other residencies do.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        FileNotFoundError: ``validation`` names a file that does not exist.
+        ValueError: A value out of range, which is named, or no face to train on.
     """
 
     def __init__(
@@ -95,7 +54,7 @@ class FaceDataModule(pl.LightningDataModule):
         batch_size: int = 10,
         balancing: Mapping[str, Any] | None = None,
         seed: int = 0,
-        validation: float = 0.1,
+        validation: float | str | None = None,
         validation_seed: int = 0,
         eval_batch_size: int = 64,
         residency: str = "auto",
@@ -109,9 +68,9 @@ class FaceDataModule(pl.LightningDataModule):
             check(f"data.{name}", value)
         self.faces = faces
         self.eval_batch_size = eval_batch_size
-        group = faces.read("train", images=False).group
-        kept, held = hold_out(group, validation, validation_seed)
-        self.nbytes = len(group) * faces.crop.side**2
+        self.validation = choose_validation(faces, validation, validation_seed)
+        kept, held = self.validation.kept, self.validation.held
+        self.nbytes = faces.faces["train"] * faces.crop.side**2
         streamed = residency == "stream" or (
             residency == "auto" and self.nbytes > MEMORY_SHARE * free_memory()
         )
@@ -220,9 +179,19 @@ class FaceDataModule(pl.LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """The sampler's state, for checkpoints."""
-        return self.sampler.state_dict()
+        """The sampler's state and which faces are held out, for checkpoints."""
+        return self.sampler.state_dict() | {"validation": self.validation.digest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the sampler's state from a checkpoint."""
+        """Restores the sampler's state from a checkpoint.
+
+        Raises:
+            ValueError: Other faces are held out than were then.
+        """
+        before = state_dict.get("validation", self.validation.digest)
+        if before != self.validation.digest:
+            raise ValueError(
+                f"the validation faces ({self.validation.source}) are not those that the run "
+                "began with; bring them back or pass rerun=true"
+            )
         self.sampler.load_state_dict(state_dict)

@@ -76,7 +76,8 @@ class Rejection:
 
 
 SPLITS = ("train", "test")
-"""The splits of a FaceFile. A validation split is taken out of train, never out of test."""
+"""The splits of a FaceFile, of which one may be empty. The validation faces are some of train,
+never of test."""
 
 
 def visibility(seen: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -1,12 +1,14 @@
 """FaceFile: the HDF5 file of one prepared dataset.
 
-Groups ``train`` and ``test`` hold, for N faces, L landmarks, R normalizers and K subsets:
-``images`` uint8 (N,C,C), ``thumbnail`` uint8 (N,16,16) of the whole photo, ``landmarks`` float32
-(N,L,2) in crop pixels, NaN where not labelled, ``visible`` uint8 (N,L) as of a Face, 2 where the
-source says nothing, ``normalizer`` float32 (N,R) in crop pixels, NaN where the face has none,
-``subsets`` bool (N,K), ``to_photo`` float32 (N,2,3) crop -> photo, ``box`` float32 (N,4) the box
-in the photo that the crop was cut around, ``photo`` and ``group`` text (N). File attributes:
-``schema``, ``described`` (JSON of a Description) and ``sha256`` of the content.
+Groups ``train`` and ``test``, of which one may be empty, hold, for N faces, L landmarks, R
+normalizers and K subsets: ``images`` uint8 (N,C,C), ``thumbnail`` uint8 (N,16,16) of the whole
+photo, ``landmarks`` float32 (N,L,2) in crop pixels, NaN where not labelled, ``visible`` uint8
+(N,L) as of a Face, 2 where the source says nothing, ``normalizer`` float32 (N,R) in crop pixels,
+NaN where the face has none, ``subsets`` bool (N,K), ``validation`` bool (N), who is of the
+source's own validation set (of train; none of test), ``to_photo`` float32 (N,2,3) crop -> photo,
+``box`` float32 (N,4) the box in the photo that the crop was cut around, ``photo`` and ``group``
+text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and ``sha256`` of the
+content.
 """
 
 import hashlib
@@ -38,6 +40,7 @@ LAYOUT = {
     "visible": "u1",
     "normalizer": "f4",
     "subsets": "b1",
+    "validation": "b1",
     "to_photo": "f4",
     "box": "f4",
     "photo": "S",
@@ -94,6 +97,7 @@ class FaceSplit:
     visible: NDArray[np.uint8]
     normalizer: NDArray[np.float32]
     subsets: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
     to_photo: NDArray[np.float32]
     box: NDArray[np.float32]
     photo: list[str]
@@ -152,18 +156,7 @@ class FaceFile:
             scheme = scheme_from(described["scheme"])
             names = tuple(described["normalizers"]), tuple(described["subsets"])
             crop = CropRule(**described["crop"])
-            shapes = {
-                "images": (crop.side, crop.side),
-                "thumbnail": (THUMBNAIL, THUMBNAIL),
-                "landmarks": (scheme.landmarks, 2),
-                "visible": (scheme.landmarks,),
-                "normalizer": (len(names[0]),),
-                "subsets": (len(names[1]),),
-                "to_photo": (2, 3),
-                "box": (4,),
-                "photo": (),
-                "group": (),
-            }
+            shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
             faces = {split: _check_split(path, file, split, shapes) for split in SPLITS}
             name, settings = str(described["name"]), dict(described["settings"])
             notes = tuple(described["notes"])
@@ -203,6 +196,25 @@ class FaceFile:
                     f"{self.path} has changed since it was written (its SHA-256 differs); "
                     "run landmark-prepare again"
                 )
+
+
+def row_shapes(
+    scheme: Scheme, normalizers: int, subsets: int, side: int
+) -> dict[str, tuple[int, ...]]:
+    """The shape of one face in each array of a split: the array's own without N."""
+    return {
+        "images": (side, side),
+        "thumbnail": (THUMBNAIL, THUMBNAIL),
+        "landmarks": (scheme.landmarks, 2),
+        "visible": (scheme.landmarks,),
+        "normalizer": (normalizers,),
+        "subsets": (subsets,),
+        "validation": (),
+        "to_photo": (2, 3),
+        "box": (4,),
+        "photo": (),
+        "group": (),
+    }
 
 
 @dataclass(frozen=True)

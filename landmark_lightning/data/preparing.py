@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
 from operator import length_hint
@@ -21,10 +21,12 @@ from tqdm import tqdm
 from landmark_lightning.data.cropping import CroppedFaces, Cropper, Rows
 from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import (
+    LAYOUT,
     SCHEMA,
     CropRule,
     Description,
     content_digest,
+    row_shapes,
 )
 from landmark_lightning.data.photos import Reading
 from landmark_lightning.files import replacing
@@ -70,7 +72,7 @@ def prepare(
     name: str,
     root: Path | None,
     scheme: Scheme,
-    normalizer: str,
+    normalizer: str | None,
     crop: CropRule,
     subsets: tuple[str, ...] | None = None,
     strict: bool = True,
@@ -88,7 +90,7 @@ def prepare(
         name: The dataset's name.
         root: Folder of the photos; None for a source that draws them.
         scheme: The landmark scheme.
-        normalizer: Name of the normalizer that tables lead with.
+        normalizer: Name of the normalizer that tables lead with; None: the scheme's first.
         crop: The crop rule.
         subsets: Names of the subsets in order; None: those found, sorted.
         strict: Whether the first unusable face is an error; otherwise they are left out and
@@ -104,14 +106,16 @@ def prepare(
         What was found.
 
     Raises:
-        ValueError: An unusable face (strict) or too many, an empty split, a normalizer the scheme
-            lacks, or a number out of range.
+        ValueError: An unusable face (strict) or too many, no face at all, a split of which no face
+            can be used, a normalizer the scheme lacks, or a number out of range.
     """
     if max_rejected is not None:
         check_count(max_rejected, "dataset.max_rejected", 0)
     if workers is not None:
         check_count(workers, "workers", 1)
-    if normalizer not in scheme.normalizers:
+    if normalizer is None:
+        normalizer = next(iter(scheme.normalizers))
+    elif normalizer not in scheme.normalizers:
         raise ValueError(
             f"normalizer={normalizer!r} is unknown to scheme {scheme.name}; choose from "
             f"{', '.join(scheme.normalizers)}"
@@ -144,8 +148,9 @@ def prepare(
                 f"subsets={list(subsets)}"
             )
         names = tuple(found) if subsets is None else subsets
+        shapes = row_shapes(scheme, len(normalizers), len(names), crop.side)
         for writer in writers.values():
-            writer.finish(names)
+            writer.finish(names, shapes)
         described = Description(
             name,
             scheme,
@@ -210,32 +215,43 @@ def _scaled(deep: Counter[int]) -> list[str]:
 def _check_counts(
     done: Preparation, name: str, root: Path | None, max_rejected: int | None, normalizer: str
 ) -> None:
-    """Checks that not too many faces were left out, and that both splits have some to measure.
+    """Checks that not too many faces were left out, and that each split has some to measure.
+
+    A split that the source has no faces of is empty; one whose faces were all left out is not.
 
     Raises:
-        ValueError: They don't.
+        ValueError: More were left out, all of a split, or none can be measured.
     """
     rejected = len(done.rejections)
-    such = "; ".join(str(rejection) for rejection in done.rejections[:NAMED_REJECTIONS])
     if max_rejected is not None and rejected > max_rejected:
         raise ValueError(
             f"dataset {name}: {rejected} faces can't be used, more than dataset.max_rejected="
-            f"{max_rejected}, such as {such}"
+            f"{max_rejected}{_such(done.rejections)}"
+        )
+    if not done.faces.total():
+        raise ValueError(
+            f"dataset {name} has no faces"
+            + (f" under {root}" if root else "")
+            + (f": {rejected} were left out{_such(done.rejections)}" if rejected else "")
         )
     for split in SPLITS:
-        if not done.faces[split]:
+        of_split = [rejection for rejection in done.rejections if rejection.split == split]
+        if of_split and not done.faces[split]:
             raise ValueError(
-                f"dataset {name} has no faces in split {split!r}"
-                + (f" under {root}" if root else "")
-                + "; both train and test are needed"
-                + (f" ({rejected} were left out, such as {such})" if rejected else "")
+                f"dataset {name}: all {len(of_split)} faces of split {split!r} were left out"
+                + _such(of_split)
             )
-        if not done.measured[split]:
+        if done.faces[split] and not done.measured[split]:
             raise ValueError(
                 f"dataset {name}: no face of {split} has a usable {normalizer}, since landmarks "
                 "that it needs are not labelled or it is close to 0; choose another one by "
                 "dataset.normalizer"
             )
+
+
+def _such(rejections: Sequence[Rejection]) -> str:
+    """The first few rejections, to end a sentence with."""
+    return f", such as {'; '.join(map(str, rejections[:NAMED_REJECTIONS]))}"
 
 
 class _SplitWriter:
@@ -252,7 +268,7 @@ class _SplitWriter:
             fletcher32=True,
         )
         self.rows: list[Rows] = []
-        self.faces: list[tuple[str, str, tuple[str, ...]]] = []
+        self.faces: list[Face] = []
 
     def add(self, block: CroppedFaces, split: str) -> None:
         """Adds those faces of a block that are of the split."""
@@ -265,22 +281,26 @@ class _SplitWriter:
             self.images.resize(max(LEAST_ROWS, 2 * (count + len(images))), axis=0)
         self.images[count : count + len(images)] = images
         self.rows.append(rows)
-        for i in chosen:
-            face = block.faces[i]
-            self.faces.append((face.photo, face.group, face.subsets))
+        # Without the drawn pictures, which are in the file by now.
+        self.faces += [replace(block.faces[i], image=None) for i in chosen]
 
-    def finish(self, subsets: tuple[str, ...]) -> None:
+    def finish(self, subsets: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Writes the small arrays, when all the faces are in."""
         self.images.resize(len(self.faces), axis=0)
         arrays: dict[str, NDArray[Any]] = {
-            name: np.concatenate([rows[name] for rows in self.rows]) for name in self.rows[0]
+            name: np.empty((0, *shapes[name]), "S1" if kind == "S" else kind)
+            for name, kind in LAYOUT.items()
+            if name != "images"
         }
-        arrays["subsets"] = np.array(
-            [[name in of_face for name in subsets] for _, _, of_face in self.faces], dtype=bool
-        ).reshape(len(self.faces), len(subsets))
-        arrays["photo"] = np.array([photo.encode() for photo, _, _ in self.faces])
-        groups = np.array([group.encode() for _, group, _ in self.faces])
-        arrays["group"] = groups.astype("S1") if groups.dtype.itemsize == 0 else groups
+        if self.faces:
+            arrays |= {name: np.concatenate([r[name] for r in self.rows]) for name in self.rows[0]}
+            arrays["subsets"] = np.array(
+                [[name in face.subsets for name in subsets] for face in self.faces], dtype=bool
+            ).reshape(len(self.faces), len(subsets))
+            arrays["validation"] = np.array([face.validation for face in self.faces])
+            arrays["photo"] = np.array([face.photo.encode() for face in self.faces])
+            groups = np.array([face.group.encode() for face in self.faces])
+            arrays["group"] = groups.astype("S1") if groups.dtype.itemsize == 0 else groups
         for name, array in arrays.items():
             stored = {"fletcher32": True} if array.size else {}
             self.group.create_dataset(name, data=array, **stored)

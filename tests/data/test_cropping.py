@@ -113,7 +113,7 @@ def test_boxes_of_the_source(kind: str, field: str) -> None:
     assert cropped.rows["to_photo"][0, 0, 0] == pytest.approx(80 * 2.4 / 64)
     missing = {"provided": "box", "detector": "detector's box"}[kind]
     reason = f"it has no {missing}, and dataset.boxes={kind} asks for it"
-    assert cropped.rejections == [Rejection(FACES[1].where, reason)]
+    assert cropped.rejections == [Rejection(FACES[1].where, reason, "train", FACES[1].photo)]
 
 
 def test_a_box_that_holds_no_landmark() -> None:

@@ -2,47 +2,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from landmark_lightning.data.balancing import LossBalancer
-from landmark_lightning.data.datamodule import FaceDataModule, hold_out
+from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import ResidentFaces
 from landmark_lightning.data.sampling import BatchSampler
-
-
-@given(
-    st.lists(st.sampled_from(["", "a", "b", "c", "d", "e"]), min_size=12, max_size=60),
-    st.floats(0.05, 0.5),
-    st.integers(0, 5),
-)
-def test_groups_stay_together(group: list[str], share: float, seed: int) -> None:
-    try:
-        kept, held = hold_out(group, share, seed)
-    except ValueError:
-        return  # a few large groups can't always be divided
-    assert sorted([*kept, *held]) == list(range(len(group)))
-    assert not {group[i] for i in kept if group[i]} & {group[i] for i in held if group[i]}
-
-
-def test_the_share_is_met_and_the_seed_decides() -> None:
-    group = [f"p{i // 3}" for i in range(300)]
-    _, held = hold_out(group, 0.1, 0)
-    assert len(held) == 30
-    assert held.tolist() == hold_out(group, 0.1, 0)[1].tolist()
-    assert held.tolist() != hold_out(group, 0.1, 1)[1].tolist()
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.5, "half", True])
-def test_a_wrong_share_is_named(share: object) -> None:
-    with pytest.raises(ValueError, match=r"data\.validation="):
-        hold_out(["a", "b"], share, 0)  # type: ignore[arg-type]
-
-
-def test_one_group_cannot_be_divided() -> None:
-    with pytest.raises(ValueError, match="1 groups of 4 training faces"):
-        hold_out(["a"] * 4, 0.1, 0)
 
 
 def test_a_batch_by_index(dots: FaceFile) -> None:
@@ -104,6 +69,15 @@ def test_the_state_travels(dots: FaceFile) -> None:
     other = FaceDataModule(dots, balancing={"refresh": "online"})
     other.load_state_dict(module.state_dict())
     assert torch.equal(other.balancer.losses, module.balancer.losses)
+
+
+def test_a_run_goes_on_with_the_same_validation_faces_only(dots: FaceFile) -> None:
+    state = FaceDataModule(dots, validation=0.2).state_dict()
+    FaceDataModule(dots, validation=0.2).load_state_dict(state)
+    before = {name: value for name, value in state.items() if name != "validation"}
+    FaceDataModule(dots, validation=0.2).load_state_dict(before)  # of a checkpoint of before
+    with pytest.raises(ValueError, match=r"validation faces \(subset rare\) are not those that"):
+        FaceDataModule(dots, validation="rare").load_state_dict(state)
 
 
 def _batches(file: FaceFile, residency: str, refresh: str) -> list[dict[str, torch.Tensor]]:

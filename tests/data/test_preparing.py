@@ -189,8 +189,16 @@ def test_more_are_an_error_that_counts_them_and_names_a_few(tmp_path: Path, stri
 
 
 def test_all_left_out_says_why(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no faces in split 'train'.*2 were left out.*line 0: "):
+    with pytest.raises(ValueError, match=r"dots has no faces: 2 were left out, such as line 0: "):
         _prepare(_torn(2)[len(GOOD) :], tmp_path / "dots.h5", strict=False)
+    flat = np.full((5, 2), 40.0)
+    spoilt = [
+        dataclasses.replace(face, landmarks=flat) if face.split == "test" else face
+        for face in GOOD
+    ]
+    with pytest.raises(ValueError, match=r"all 2 faces of split 'test' were left out, such as fa"):
+        _prepare(spoilt, tmp_path / "dots.h5", strict=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -221,10 +229,53 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_an_empty_split_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="dots has no faces in split 'test'"):
-        _prepare([*dotted_faces(4, "train")], tmp_path / "dots.h5")
+@pytest.mark.parametrize(("split", "other"), [("train", "test"), ("test", "train")])
+def test_a_set_may_have_one_split_alone(tmp_path: Path, split: str, other: str) -> None:
+    path = tmp_path / "dots.h5"
+    done = _prepare(dotted_faces(300, split), path)  # more than the file grows by at a time
+    assert dict(done.faces) == {split: 300}
+    file = FaceFile.open(path)
+    file.verify()
+    assert file.faces == {split: 300, other: 0}
+    there, empty = file.read(split), file.read(other)
+    for name, array in vars(empty).items():
+        assert len(array) == 0
+        if isinstance(array, np.ndarray):
+            like = getattr(there, name)
+            assert (array.dtype, array.shape[1:]) == (like.dtype, like.shape[1:])
+    _prepare(dotted_faces(300, split), tmp_path / "again.h5")
+    assert (tmp_path / "again.h5").read_bytes() == path.read_bytes()
+
+
+def test_without_any_face_there_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^dataset dots has no faces$"):
+        _prepare([], tmp_path / "dots.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_of_the_source_s_validation_set_is_kept(tmp_path: Path) -> None:
+    faces = [dataclasses.replace(face, validation=i == 2) for i, face in enumerate(GOOD)]
+    _prepare(faces, tmp_path / "dots.h5")
+    file = FaceFile.open(tmp_path / "dots.h5")
+    assert file.read("train").validation.tolist() == [False, False, True, False]
+    assert file.read("test").validation.tolist() == [False, False]
+
+
+def test_the_scheme_s_first_normalizer_is_the_default(tmp_path: Path) -> None:
+    for normalizer, expected in (
+        (None, ("inter_ocular", "box")),
+        ("box", ("box", "inter_ocular")),
+    ):
+        prepare(
+            GOOD,
+            tmp_path / "dots.h5",
+            name="dots",
+            root=None,
+            scheme=DOTS,
+            normalizer=normalizer,
+            crop=CropRule(side=16),
+        )
+        assert FaceFile.open(tmp_path / "dots.h5").normalizers == expected
 
 
 def test_visible_landmarks_are_kept_and_all_are_where_the_source_is_silent(tmp_path: Path) -> None:
