@@ -22,6 +22,7 @@ from landmark_lightning.data.inspecting import (
     to_json,
 )
 from landmark_lightning.data.protocol import Protocol
+from landmark_lightning.data.scheme_drawing import draw_scheme
 from landmark_lightning.evaluation.drawing import contact_sheet, stacked
 from landmark_lightning.files import replacing, write_json
 from landmark_lightning.limits import check_count
@@ -64,13 +65,13 @@ def _tables(found: Inspection) -> str:
             differs = "" if count.found == count.expected else "differs"
             rows.append([count.what, f"{count.found:,}", f"{count.expected:,}", differs])
         lines += _aligned(rows, left=1)
-    rows = [["", "", *QUANTILES]]
+    rows, first = [["", "", *QUANTILES]], next(iter(found.measures))
     for name, unit in MEASURES.items():
         for split, measures in found.measures.items():
             if name in measures:
                 found_of = describe(measures[name]).values()
                 figures = ["-" if value is None else f"{value:.1f}" for value in found_of]
-                said = f"{name.replace('_', ' ')} ({unit})" if split == SPLITS[0] else ""
+                said = f"{name.replace('_', ' ')} ({unit})" if split == first else ""
                 rows.append([said, split, *figures])
     lines += _aligned(rows, left=2)
     for split, outside in found.outside.items():
@@ -104,6 +105,7 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
     pictures: dict[str, Image.Image] = {
         f"{name}.png": _spread(faces, split, np.arange(len(split)), count)
         for name, split in splits.items()
+        if len(split)
     }
     if any(split.subsets.any() for split in splits.values()):
         pictures["subsets.png"] = _by_subset(faces, splits)
@@ -118,10 +120,15 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
     for name, picture in pictures.items():
         with replacing(output / name) as temporary:
             picture.save(temporary, format="PNG")
-    with replacing(output / "distributions.png") as temporary:
-        draw_distributions(found, faces.name).savefig(temporary, format="png", dpi=120)
+    figures = {
+        "distributions.png": draw_distributions(found, faces.name),
+        "landmarks.png": draw_scheme(faces.scheme, found.mean),
+    }
+    for name, figure in figures.items():
+        with replacing(output / name) as temporary:
+            figure.savefig(temporary, format="png", dpi=120)
     write_json(output / "inspect.json", to_json(faces, splits, found))
-    for name in (*pictures, "distributions.png", "inspect.json"):
+    for name in (*pictures, *figures, "inspect.json"):
         print(f"Wrote {output / name}")
 
 

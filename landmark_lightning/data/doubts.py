@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from landmark_lightning.data.facefile import FaceSplit, shared_groups
 from landmark_lightning.data.photos import THUMBNAIL, thumbnail
+from landmark_lightning.data.validation import straddling
 from landmark_lightning.schemes import Scheme
 
 SAME_PHOTO = 0.97
@@ -112,11 +113,14 @@ def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
-    """Says, in a sentence or none, that groups (persons, videos) stand in both splits."""
-    both = shared_groups(splits["train"], splits["test"])
-    if not both:
-        return []
-    return [
-        f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures will "
-        "be too good"
-    ]
+    """Says that groups (persons, videos) stand in both splits, or on both sides of validation."""
+    said = []
+    if both := shared_groups(splits["train"], splits["test"]):
+        said.append(
+            f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures "
+            "will be too good"
+        )
+    train = splits["train"]
+    if sentence := straddling(train, train.validation):
+        said.append(sentence)
+    return said

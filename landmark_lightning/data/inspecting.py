@@ -16,7 +16,14 @@ from landmark_lightning.data.doubts import fixed_landmarks, leaks, same_groups, 
 from landmark_lightning.data.face import COVERED, NOT_LABELLED
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
 from landmark_lightning.data.protocol import Protocol
-from landmark_lightning.data.shapes import disorder, distances, mean_shape, shapes, yaw
+from landmark_lightning.data.shapes import (
+    Shapes,
+    disorder,
+    distances,
+    mean_shape,
+    shapes,
+    yaw,
+)
 
 MEASURES = {
     "yaw": "degrees, rough",
@@ -70,11 +77,12 @@ class Inspection:
     """What ``inspect_faces`` found.
 
     Attributes:
-        measures: By split and name of ``MEASURES``, (N,); without ``yaw`` where the scheme's eye
-            corners and nose are not known, and without ``hidden`` and ``unlabelled`` where no
+        measures: By split that has faces and by name of ``MEASURES``, (N,); without ``yaw`` where
+            the scheme is not one of faces, and without ``hidden`` and ``unlabelled`` where no
             landmark is.
-        outside: By split and by ``photo`` or ``crop``, (N,) landmarks of each face that lie
-            outside it.
+        outside: By split that has faces and by ``photo`` or ``crop``, (N,) landmarks of each face
+            that lie outside it.
+        mean: (L,) the mean shape, as ``shapes.mean_shape`` gives it.
         outliers: The faces farthest from the mean shape, of both splits, the farthest first.
         warnings: What looks wrong, a sentence each.
         counts: The faces against the protocol; empty without one.
@@ -82,6 +90,7 @@ class Inspection:
 
     measures: Mapping[str, Measures]
     outside: Mapping[str, Mapping[str, NDArray[np.int64]]]
+    mean: Shapes
     outliers: list[Outlier]
     warnings: list[str]
     counts: list[Count]
@@ -94,9 +103,10 @@ def inspect_faces(
 
     Args:
         faces: The FaceFile.
-        splits: Its splits, as ``read`` gives them.
+        splits: Its splits, as ``read`` gives them; one of them may be empty.
         protocol: The faces that the dataset must have.
     """
+    both, splits = splits, {name: split for name, split in splits.items() if len(split)}
     in_split = {name: shapes(split.landmarks) for name, split in splits.items()}
     mean = mean_shape(np.concatenate(list(in_split.values())))
     measures: dict[str, Measures] = {}
@@ -134,12 +144,12 @@ def inspect_faces(
     warnings = [
         *disorder(mean, faces.scheme),
         *fixed_landmarks(splits, faces.scheme),
-        *same_pictures(splits),
-        *leaks(splits),
-        *same_groups(splits),
+        *same_pictures(both),
+        *leaks(both),
+        *same_groups(both),
     ]
-    counts = [] if protocol is None else against(protocol, faces, splits)
-    return Inspection(measures, outside, found[:OUTLIERS], warnings, counts)
+    counts = [] if protocol is None else against(protocol, faces, both)
+    return Inspection(measures, outside, mean, found[:OUTLIERS], warnings, counts)
 
 
 def against(protocol: Protocol, faces: FaceFile, splits: Mapping[str, FaceSplit]) -> list[Count]:
@@ -223,13 +233,20 @@ def to_json(faces: FaceFile, splits: Mapping[str, FaceSplit], found: Inspection)
         "dataset": faces.name,
         "sha256": faces.sha256,
         "scheme": faces.scheme.name,
+        "landmarks": faces.scheme.landmarks,
+        "names": list(faces.scheme.names),
         "faces": {name: len(split) for name, split in splits.items()},
+        "validation": int(splits["train"].validation.sum()),
         "subsets": {
             subset: {name: int(split.subsets[:, k].sum()) for name, split in splits.items()}
             for k, subset in enumerate(faces.subsets)
         },
         "protocol": [vars(count) for count in found.counts],
-        "units": {name: unit for name, unit in MEASURES.items() if name in found.measures["test"]},
+        "units": {
+            name: unit
+            for name, unit in MEASURES.items()
+            if any(name in of_split for of_split in found.measures.values())
+        },
         "measures": {
             name: {measure: describe(values) for measure, values in of_split.items()}
             for name, of_split in found.measures.items()

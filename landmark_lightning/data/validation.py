@@ -23,28 +23,18 @@ class Validation:
         kept: (M,) int64 places in the training split of those that train, ascending.
         held: (V,) int64 places of those held out, ascending.
         source: What held them out, in words.
-        straddling: Groups (persons, videos) that have faces on both sides.
+        warning: A sentence on groups that have faces on both sides; None where none has.
     """
 
     kept: NDArray[np.int64]
     held: NDArray[np.int64]
     source: str
-    straddling: tuple[str, ...]
+    warning: str | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of the faces held out."""
         return hashlib.sha256(self.held.tobytes()).hexdigest()
-
-    @property
-    def warning(self) -> str | None:
-        """A sentence on groups that stand on both sides; None where none does."""
-        if not self.straddling:
-            return None
-        return (
-            f"{len(self.straddling)} groups stand in the training and the validation faces, such "
-            f"as {self.straddling[0]!r}; the validation figures will be too good"
-        )
 
 
 def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) -> Validation:
@@ -73,7 +63,7 @@ def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) ->
         wanted = SHARE
     if isinstance(wanted, int | float):
         kept, held = hold_out(split.group, wanted, seed)
-        return Validation(kept, held, f"{wanted:g} of the training faces", ())
+        return Validation(kept, held, f"{wanted:g} of the training faces")
     if wanted is None:
         member, source = split.validation, "as the source says"
     elif wanted in faces.subsets:
@@ -88,9 +78,24 @@ def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) ->
             f"of the {len(split)} training faces of {faces.path}; pass a share, such as "
             f"data.validation={SHARE}"
         )
-    group = np.array(split.group)
-    both = sorted((set(group[kept]) & set(group[held])) - {""})
-    return Validation(kept, held, source, tuple(map(str, both)))
+    return Validation(kept, held, source, straddling(split, member))
+
+
+def straddling(train: FaceSplit, held: NDArray[np.bool_]) -> str | None:
+    """A sentence on groups (persons, videos) with faces on both sides; None where none has.
+
+    Args:
+        train: The N training faces.
+        held: (N,) who of them is held out for validation.
+    """
+    group = np.array(train.group)
+    both = sorted((set(group[held]) & set(group[~held])) - {""})
+    if not both:
+        return None
+    return (
+        f"{len(both)} groups stand in the training and the validation faces, such as "
+        f"{str(both[0])!r}; the validation figures will be too good"
+    )
 
 
 def _listed(faces: FaceFile, split: FaceSplit, path: Path) -> NDArray[np.bool_]:

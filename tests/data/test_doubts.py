@@ -150,6 +150,22 @@ def test_groups_in_both_splits_are_named(splits: Splits) -> None:
     assert said.startswith("1 groups stand in train and test, such as 'train0'")
 
 
+def test_groups_on_both_sides_of_validation_are_named(splits: Splits) -> None:
+    held = np.isin(np.arange(60), [1, 2, 4])
+    (said,) = same_groups(changed(splits, "train", validation=held))
+    assert said.startswith("1 groups stand in the training and the validation faces, such as 'tra")
+    assert "'train2'" in said
+
+
+def test_one_split_alone_is_well(splits: Splits) -> None:
+    for name, other in (("train", "test"), ("test", "train")):
+        none = {key: array[:0] for key, array in vars(splits[other]).items()}
+        one = changed(splits, other, **none)
+        assert len(one[other]) == 0
+        assert len(one[name]) > 0
+        assert [*same_pictures(one), *same_groups(one), *fixed_landmarks(one, DOTS)] == []
+
+
 def test_a_landmark_on_one_spot_of_the_photo_is_named(splits: Splits) -> None:
     def fixed(split: FaceSplit, faces: int) -> FaceSplit:
         landmarks = split.landmarks.copy()

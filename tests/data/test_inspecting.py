@@ -72,6 +72,21 @@ def test_measures_have_a_value_a_face(dots: FaceFile, splits: Splits) -> None:
     assert found.warnings == []
 
 
+@pytest.mark.parametrize(("name", "other"), [("train", "test"), ("test", "train")])
+def test_one_split_alone_is_measured(
+    dots: FaceFile, splits: Splits, name: str, other: str
+) -> None:
+    empty = {key: array[:0] for key, array in vars(splits[other]).items()}
+    one = changed(splits, other, **empty)
+    found = inspect_faces(dots, one, Protocol(60, 20, {}, {}))
+    assert set(found.measures) == set(found.outside) == {name}
+    assert {outlier.split for outlier in found.outliers} == {name}
+    assert [count.found for count in found.counts] == [len(one["train"]), len(one["test"])]
+    content = to_json(dots, one, found)
+    assert content["faces"] == {name: len(one[name]), other: 0}
+    assert set(content["units"]) == set(MEASURES) - {"yaw"}
+
+
 def test_the_drawn_faces_have_a_yaw_and_nothing_wrong(drawn: FaceFile) -> None:
     splits = {name: drawn.read(name) for name in SPLITS}
     found = inspect_faces(drawn, splits)
