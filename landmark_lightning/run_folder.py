@@ -20,6 +20,9 @@ IGNORED = (
 )  # fmt: skip
 """Settings that may differ when a run is started again: they do not change what it learns."""
 
+LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif")
+"""Settings of a dataset that may be null: preparing finds what they are, its FaceFile knows."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -172,10 +175,17 @@ class RunFolder:
 
 
 def _ignored(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """``IGNORED``, but for streaming that reads ahead: then LPBB draws by older losses."""
+    """``IGNORED``, what one side leaves to the FaceFile, and no streaming that reads ahead.
+
+    Where it does, LPBB draws by older losses.
+    """
+    ignored = [*IGNORED]
+    for name in LEFT_TO_THE_FILE:
+        if any(settings.get("dataset", {}).get(name) is None for settings in (before, now)):
+            ignored.append(f"dataset.{name}")
     placed = [settings.get("data", {}).get("residency") for settings in (before, now)]
     ahead = now.get("data", {}).get("prefetch") != 0
     drawn = now.get("model", {}).get("balancing", {}).get("refresh") != "none"
     if "stream" in placed and placed[0] != placed[1] and ahead and drawn:
-        return tuple(name for name in IGNORED if name != "data.residency")
-    return IGNORED
+        ignored.remove("data.residency")
+    return tuple(ignored)

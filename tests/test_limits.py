@@ -5,7 +5,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from landmark_lightning.commands.entry import config_folder
+from landmark_lightning.commands.composing import config_folder
 from landmark_lightning.learning.network import LandmarkNetwork
 from landmark_lightning.learning.objective import COORDINATE_LOSSES
 from landmark_lightning.limits import (

@@ -7,7 +7,6 @@ that ``--help``, a misspelt setting and what ``checks`` knows to be wrong answer
 import importlib
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -16,20 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from landmark_lightning.commands.checks import CHECKS
+from landmark_lightning.commands.composing import config_folder, for_training
 from landmark_lightning.user_errors import USER_ERRORS, sentence
-
-
-def config_folder() -> Path:
-    """The folder of the YAML files: inside the installed package, or the checkout's.
-
-    Raises:
-        FileNotFoundError: Neither is there.
-    """
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise FileNotFoundError(f"no conf folder with train.yaml in {package} or beside it")
 
 
 def _launch(name: str) -> None:
@@ -44,6 +31,8 @@ def _launch(name: str) -> None:
             plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             if name in CHECKS:
                 CHECKS[name](plain)
+            if name == "train":
+                plain = for_training(plain, HydraConfig.get().overrides.task)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(plain)
         except USER_ERRORS as error:
             if wanted:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from hydra.core.hydra_config import HydraConfig
 from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning.commands.checks import checkpoint_of, run_of
+from landmark_lightning.commands.composing import as_prepared
 from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
@@ -47,9 +49,16 @@ def run(config: Mapping[str, Any]) -> None:
         raise ValueError(
             f"run={config['run']} does not say what made it, as landmark-train's checkpoints do"
         )
-    dataset = config["dataset"] or task.run["dataset"]
     data_dir = check_path(config["data_dir"] or task.run["data_dir"], "data_dir")
+    dataset = task.run["dataset"]
+    if config["dataset"] is not None:
+        dataset = as_prepared(config["dataset"], data_dir, HydraConfig.get().overrides.task)
     faces = open_prepared(dataset, data_dir)
+    if not faces.faces["test"]:
+        raise ValueError(
+            f"{faces.path} has no faces in split 'test', so there is nothing to test on; name a "
+            "dataset that has"
+        )
     print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
     if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it
         own = open_prepared(task.run["dataset"], Path(task.run["data_dir"]))
@@ -79,7 +88,7 @@ def write_results(
 
     Args:
         task: The trained task.
-        faces: The FaceFile.
+        faces: The FaceFile; without test faces every test figure is null.
         output: Folder to write to.
         dataset: Name of the dataset.
         model: Name of the model.
@@ -95,9 +104,11 @@ def write_results(
         task, faces, dataset=dataset, model=model, seed=seed, batch_size=batch_size
     )
     write_records(folder.predictions, records)
-    spread = np.linspace(0, len(records.photo) - 1, min(DRAWN_FACES, len(records.photo)))
-    _draw(task, faces, records, spread.round().astype(np.int64), folder.faces)
-    if records.signal is not None:
+    tested = len(records.photo)  # none where the dataset has no test split
+    if tested:
+        spread = np.linspace(0, tested - 1, min(DRAWN_FACES, tested))
+        _draw(task, faces, records, spread.round().astype(np.int64), folder.faces)
+    if tested and records.signal is not None:
         _draw(task, faces, records, _surprising(records, records.signal), folder.surprises)
     content = {
         "dataset": dataset,
@@ -152,6 +163,9 @@ def figures_line(content: Mapping[str, Any]) -> str:
     """The main test figures as one line."""
     full = content["subsets"]["full"]
     name = f"{content['dataset']} {content['model']} seed {content['seed']}"
+    if not full["faces"]:
+        nme = f"{content['validation_nme']:.2f} ({content['normalizer']})"
+        return f"{name}: no test faces; NME of the validation faces {nme}"
     counted, faces = full["faces_by"][content["normalizer"]], full["faces"]
     of = "" if counted == faces else f" of {faces}"
     line = f"{name}: test NME ({content['normalizer']}) {full['nme']:.2f} on {counted}{of} faces"

@@ -8,8 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from landmark_lightning.commands.checks import checkpoint_of, run_of
-from landmark_lightning.commands.prepare import facefile_path, open_prepared
-from landmark_lightning.data.faces import ResidentFaces
+from landmark_lightning.commands.composing import facefile_path
+from landmark_lightning.commands.prepare import open_prepared
+from landmark_lightning.data.faces import faces_from
 from landmark_lightning.learning.exporting import export
 from landmark_lightning.learning.inference import input_images
 from landmark_lightning.learning.task import LandmarkTask
@@ -37,12 +38,15 @@ def run(config: Mapping[str, Any]) -> None:
         images = _test_images(task, checkpoint, config["data_dir"])
     worst = export(task, output, images, config["batch"])
     if images is not None:
-        print(f"  ONNX Runtime and torch agree on {len(images)} test faces to {worst:.1g} pixels")
+        print(f"  ONNX Runtime and torch agree on {len(images)} faces to {worst:.1g} pixels")
     print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: object) -> Tensor:
-    """What the network sees of test faces of the run's own dataset: (N, S, S) uint8."""
+    """What the network sees of faces of the run's own dataset: (N, S, S) uint8.
+
+    They are of the test split, and where that is empty of the training faces.
+    """
     if not task.run:
         raise ValueError(
             f"{checkpoint} does not say which dataset made it, so there is nothing to check the "
@@ -52,10 +56,11 @@ def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: object) -> Tens
     path = facefile_path(dataset, folder)
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}, on whose test faces the model is to be checked, does not exist; pass the "
+            f"{path}, on whose faces the model is to be checked, does not exist; pass the "
             "data_dir that has it, or check=false"
         )
     faces = open_prepared(dataset, folder)
     task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
-    rows = np.arange(min(CHECKED_FACES, faces.faces["test"]))
-    return input_images(task, ResidentFaces(faces.read("test"), rows))
+    split = "test" if faces.faces["test"] else "train"
+    rows = np.arange(min(CHECKED_FACES, faces.faces[split]))
+    return input_images(task, faces_from(faces, split, rows))

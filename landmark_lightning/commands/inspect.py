@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from hydra.core.hydra_config import HydraConfig
 from numpy.typing import NDArray
 from PIL import Image
 
-from landmark_lightning.commands.prepare import facefile_path, summary
+from landmark_lightning.commands.composing import as_prepared, facefile_path
+from landmark_lightning.commands.prepare import open_prepared, summary
 from landmark_lightning.data.distributions import draw_distributions
 from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.facefile import FaceFile, FaceSplit
@@ -35,14 +37,16 @@ Splits = Mapping[str, FaceSplit]
 
 def run(config: Mapping[str, Any]) -> None:
     """Inspects ``dataset`` in ``data_dir``."""
-    path = facefile_path(config["dataset"], check_path(config["data_dir"], "data_dir"))
+    data_dir = check_path(config["data_dir"], "data_dir")
+    path = facefile_path(config["dataset"], data_dir)
     count = check_count(config["faces"], "faces", 1)
     output = check_path(config["output"] or path.with_name(f"{path.stem}-inspect"), "output")
     if output.exists() and not output.is_dir():
         raise ValueError(f"output={output} is no folder")
     settings = config["dataset"]["protocol"]
     protocol = None if settings is None else Protocol.from_settings(settings)
-    faces = FaceFile.open(path)
+    dataset = as_prepared(config["dataset"], data_dir, HydraConfig.get().overrides.task)
+    faces = open_prepared(dataset, data_dir)
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))

@@ -22,13 +22,17 @@ def print_plan(
     print(
         f"Training {folder.path}\n"
         f"  {faces.path}: {len(datamodule.train_faces)} faces to train, "
-        f"{len(datamodule.val_faces)} to validate, {faces.faces['test']} to test\n"
+        f"{len(datamodule.val_faces)} to validate ({datamodule.validation.source}), "
+        f"{faces.faces['test'] or 'none'} to test\n"
+        f"  {faces.describe()}\n"
         f"  {datamodule.describe()}\n"
         f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
         f"{task.network.side}\n"
         f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
         + (f"\n  goes on from {folder.last}" if resumed else "")
     )
+    if warning := datamodule.validation.warning:
+        print(f"  Warning: {warning}")
     start = getattr(datamodule.sampler, "start_epoch", 0)
     if start >= task.schedule.epochs:
         print(f"  Warning: model.balancing.start_epoch={start} never comes: all draws are even")

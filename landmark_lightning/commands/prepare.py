@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from landmark_lightning.commands.composing import facefile_path
+from landmark_lightning.commands.scheme import check_same_scheme, scheme_of
 from landmark_lightning.data.doubts import leaks, same_groups
 from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile, FaceSplit
@@ -16,11 +18,17 @@ from landmark_lightning.data.photos import Reading
 from landmark_lightning.data.preparing import Preparation, cores, prepare
 from landmark_lightning.data.protocol import Protocol
 from landmark_lightning.limits import check, check_count, check_flag
-from landmark_lightning.schemes import scheme_from
-from landmark_lightning.settings import check_kinds, check_name, check_path, first_difference
+from landmark_lightning.run_folder import LEFT_TO_THE_FILE
+from landmark_lightning.schemes import scheme_from, scheme_setting
+from landmark_lightning.settings import check_kinds, check_path, first_difference
 from landmark_lightning.targets import build
 
 SHOWN_REJECTIONS = 10
+ALONE = {
+    "train": "other runs can be tested on it, none can be trained",
+    "test": "a run on it ends with the figures of its validation faces",
+}
+"""What follows where a split has no faces."""
 UNKEPT = (
     "root", "strict", "max_rejected", "protocol", "schedule", "follow_links", "max_pixels",
 )  # fmt: skip
@@ -31,15 +39,6 @@ def run(config: Mapping[str, Any]) -> None:
     """Prepares ``dataset`` into ``data_dir``."""
     data_dir = check_path(config["data_dir"], "data_dir")
     prepare_dataset(config["dataset"], data_dir, config["allow_targets"], config["workers"])
-
-
-def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
-    """Where a dataset's FaceFile lies.
-
-    Raises:
-        ValueError: A name that can't be a file's name.
-    """
-    return data_dir / f"{check_name(dataset['name'], 'dataset.name')}.h5"
 
 
 def prepare_dataset(
@@ -64,7 +63,6 @@ def prepare_dataset(
     """
     path = facefile_path(dataset, data_dir)
     check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
-    scheme = scheme_from(dataset["scheme"])
     crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
     strict = check_flag(dataset["strict"], "dataset.strict")
     asked = dataset["protocol"]
@@ -80,13 +78,16 @@ def prepare_dataset(
     exif = check("dataset.exif", dataset["exif"])
     follow_links = check_flag(dataset["follow_links"], "dataset.follow_links")
     max_pixels = check_count(dataset["max_pixels"], "dataset.max_pixels", 1)
+    read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
+    scheme, made = scheme_of(dataset, read, root)
     print(
         f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
         f"from {root or 'drawn faces'} into {path}"
     )
+    if made:
+        print(made)
     # Pillow's of broken EXIF, which nothing here uses, and of large photos, which are refused.
     warnings.filterwarnings("ignore", module="PIL")
-    read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)
@@ -115,7 +116,12 @@ def prepare_dataset(
         strict=strict,
         max_rejected=dataset["max_rejected"],
         workers=workers,
-        settings=_content(dataset) | {"exif": exif},
+        settings=_content(dataset)
+        | {
+            "scheme": scheme_setting(scheme),
+            "normalizer": dataset["normalizer"] or next(iter(scheme.normalizers)),
+            "exif": exif,
+        },
         reading=Reading(exif == "apply", follow_links, max_pixels),
         notes=notes,
     )
@@ -164,8 +170,11 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
         ValueError: Damaged, or prepared with other settings; the first one is named.
     """
     faces = FaceFile.open(facefile_path(dataset, data_dir))
-    unsaid = [key for key in ("scheme", "exif") if dataset[key] is None]  # the file knows them
-    if found := first_difference(faces.settings, _content(dataset), unsaid):
+    asked = _content(dataset)
+    if asked["scheme"] is not None:
+        check_same_scheme(faces, scheme_from(asked["scheme"]))
+    unsaid = ["scheme", *(name for name in LEFT_TO_THE_FILE if asked.get(name) is None)]
+    if found := first_difference(faces.settings, asked, unsaid):
         key, old, new = found
         raise ValueError(
             f"{faces.path} was prepared with dataset.{key}={old}, now it is {new}; run "
@@ -183,6 +192,8 @@ def summary(faces: FaceFile) -> str:
     """A FaceFile's faces by split and subset, as an aligned table."""
     splits = {split: faces.read(split) for split in SPLITS}
     rows = [("", *SPLITS), ("faces", *(str(len(splits[split])) for split in SPLITS))]
+    if held := int(splits["train"].validation.sum()):
+        rows.append(("of them to validate", str(held), ""))
     for k, name in enumerate(faces.subsets):
         rows.append((name, *(str(splits[s].subsets[:, k].sum()) for s in SPLITS)))
     groups = {s: len({g for g in splits[s].group if g}) for s in SPLITS}
@@ -191,11 +202,10 @@ def summary(faces: FaceFile) -> str:
     width = max(len(row[0]) for row in rows)
     lines = [f"  {name:<{width}}{train:>8}{test:>8}" for name, train, test in rows]
     lines += _lacking(faces, splits)
-    crop = faces.crop
-    lines.append(
-        f"  crops of {crop.side} x {crop.side}: {crop.scale * crop.margin:g} times the "
-        f"{crop.boxes} box, normalized by {faces.normalizers[0]}"
-    )
+    lines.append(f"  {faces.describe()}")
+    for split, consequence in ALONE.items():
+        if not faces.faces[split]:
+            lines.append(f"  no faces in split {split!r}: {consequence}")
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from landmark_lightning.commands.checks import check_training
+from landmark_lightning.commands.composing import for_training
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt, read_state, write_plan
 from landmark_lightning.settings import check_path
@@ -76,6 +77,7 @@ class CellJob:
         child = os.getppid() == self.sweep_process
         attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
         with suppress(Exception), attempt:
+            settings = for_training(settings, HydraConfig.get().overrides.task)
             # Refused before it began: what lies there keeps its state.
             if settings["rerun"] is False and (clash := folder.clash(settings)) is not None:
                 raise ValueError(clash)
@@ -152,6 +154,7 @@ class Sweep(BasicSweeper):
             del composed["hydra"]
         settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         check_training(settings)
+        settings = for_training(settings, overrides)
         folder = RunFolder.of(settings)
         again = settings["rerun"] is not False
         whole = folder.metrics.is_file() and not again and folder.clash(settings) is None
@@ -205,6 +208,7 @@ def _figures(folder: RunFolder) -> tuple[str, str]:
     try:
         content = json.loads(folder.metrics.read_text(encoding="utf-8"))
         nme = content["subsets"]["full"]["nme"]
-        return f"{content['train_seconds']:.0f}", f"{nme:.2f} {content['normalizer']}"
+        shown = "-" if nme is None else f"{nme:.2f} {content['normalizer']}"
+        return f"{content['train_seconds']:.0f}", shown
     except (OSError, ValueError, LookupError, TypeError):
         return "-", "-"

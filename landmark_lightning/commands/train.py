@@ -10,10 +10,11 @@ from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
+from landmark_lightning.commands.composing import as_in_file, facefile_path
 from landmark_lightning.commands.evaluate import figures_line, write_results, written
 from landmark_lightning.commands.launching import companions
 from landmark_lightning.commands.plan import print_plan
-from landmark_lightning.commands.prepare import facefile_path, open_prepared, prepare_dataset
+from landmark_lightning.commands.prepare import open_prepared, prepare_dataset
 from landmark_lightning.commands.trainer import (
     build_trainer,
     check_last_batch,
@@ -79,6 +80,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         print(f"{folder.path} is finished already; pass rerun=true to train it again")
         return
     faces = _facefile(config)
+    dataset = config["dataset"] = as_in_file(dataset, faces.settings)
     pl.seed_everything(seed, workers=True, verbose=False)
     datamodule = FaceDataModule(
         faces,

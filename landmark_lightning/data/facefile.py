@@ -184,6 +184,14 @@ class FaceFile:
             arrays[name] = [text.decode() for text in arrays[name].tolist()]
         return FaceSplit(**arrays)
 
+    def describe(self) -> str:
+        """One line: how the crops were cut, and what errors are divided by."""
+        crop = self.crop
+        return (
+            f"crops of {crop.side} x {crop.side}: {crop.scale * crop.margin:g} times the "
+            f"{crop.boxes} box, normalized by {self.normalizers[0]}"
+        )
+
     def verify(self) -> None:
         """Compares the whole content with the digest written when it was prepared.
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from landmark_lightning.data.shapes import Shapes
 from landmark_lightning.schemes import Scheme
 
-SIDE = 9.0
+SIDE = 7.0
 """Inches of the figure's longer side."""
 
 _POINT, _PAIR = "#0072b2", "#e69f00"

@@ -74,7 +74,8 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
     """Reads the predictions of a cell's runs.
 
     Returns:
-        The curves, None where no file could be read, and a sentence for each that was not.
+        The curves, None where no file could be read or none has faces, and a sentence for each
+        file that could not.
     """
     read, unread = [], []
     first: SortedErrors | None = None
@@ -86,6 +87,8 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
                 raise ValueError(f"{path} is not on {cell.normalizer} as its metrics.json is")
         except (FileNotFoundError, ValueError) as error:
             unread.append(f"figures: {error}")
+            continue
+        if not records.photo:  # of a dataset without test faces
             continue
         first = first or sort_errors(records)
         read.append(

@@ -40,6 +40,8 @@ class RunInfo:
             None for a model without a signal.
         input_side: Pixels S of the network's input.
 
+    The landmarks' names, where they have some, are ``names``.
+
     Raises:
         ValueError: No normalizer, a name used twice, or a subset named ``full``.
     """
@@ -52,6 +54,11 @@ class RunInfo:
     subset_names: tuple[str, ...]
     distance: str | None
     input_side: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """L names of the landmarks; empty where the scheme has none."""
+        return tuple(self.scheme.get("names", ()))
 
     def __post_init__(self) -> None:
         if not self.normalizers:
@@ -67,6 +74,8 @@ class RunInfo:
 @dataclasses.dataclass(frozen=True, eq=False)
 class Records:
     """What a run predicts on N faces of L landmarks, in pixels of the network's input.
+
+    N is 0 where the dataset has no test faces.
 
     Attributes:
         prediction: (N, L, 2) float32 predicted landmarks.
@@ -99,10 +108,10 @@ class Records:
     info: RunInfo
 
     def __post_init__(self) -> None:
-        if self.prediction.dim() != 3 or self.prediction.numel() == 0:
+        if self.prediction.dim() != 3 or self.prediction.shape[1] == 0:
             raise ValueError(
                 f"prediction has shape {tuple(self.prediction.shape)}, expected (N, L, 2) with "
-                "at least one face and one landmark"
+                "at least one landmark"
             )
         faces, landmarks, _ = self.prediction.shape
         for name, shape in _shapes(faces, landmarks, self.info).items():
@@ -159,10 +168,15 @@ def write_records(path: Path, records: Records) -> None:
             tensor = getattr(records, name)
             if tensor is not None:
                 array = tensor.detach().cpu().numpy()
-                file.create_dataset(name, data=array, chunks=True, fletcher32=True)
+                file.create_dataset(name, data=array, **_stored(array))
         # HDF5 can't checksum text of variable length, so the names are padded to one length.
         names = np.array([name.encode() for name in records.photo], dtype=np.bytes_)
-        file.create_dataset("photo", data=names, chunks=True, fletcher32=True)
+        file.create_dataset("photo", data=names, **_stored(names))
+
+
+def _stored(array: NDArray[Any]) -> dict[str, bool]:
+    """How HDF5 keeps an array; it has no chunks of nothing."""
+    return {"chunks": True, "fletcher32": True} if array.size else {}
 
 
 def read_records(path: Path) -> Records:

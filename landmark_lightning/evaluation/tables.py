@@ -217,15 +217,20 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
     """The tables of one dataset's cells, which share a normalizer; the main one comes first.
 
     Args:
-        cells: Of one group of ``by_dataset``.
+        cells: Of one group of ``by_dataset``; where none has test faces, most tables would say
+            nothing and are left out.
     """
+    cost = _table(cells, "cost", "cost", COST)
+    tested = [figure for cell in cells for figure in cell.figures("subsets", "full", "faces")]
+    if all(figure == 0 for figure in tested):
+        return [main_table(cells), cost]
     return [
         main_table(cells),
         *_subset_tables(cells),
         _table(cells, "errors", "failure rate and area under the CED curve", ERRORS),
         _table(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
         _table(cells, "signal", "what the validation signal knows", SIGNAL),
-        _table(cells, "cost", "cost", COST),
+        cost,
     ]
 
 

@@ -140,25 +140,25 @@ def log_results(
         folder: The run's folder, with its test figures, predictions and ``most_drawn.png``.
         pictures: Whether the pictures are wanted.
     """
-    curves, unread = read_curves(gather([read_run(folder.metrics)])[0])
-    assert curves is not None, unread
+    (cell,) = gather([read_run(folder.metrics)])
+    curves, unread = read_curves(cell)
+    assert not unread, unread
     run, axis = logger.experiment, "discard_curve/percent"
-    run.summary["test/normalizer"] = curves.cell.normalizer
-    run.define_metric(axis)
-    for name in curves.discard:
-        run.define_metric(f"discard_curve/{name}", step_metric=axis)
-    for place, percent in enumerate(CURVE_PERCENTS):
-        points = {f"discard_curve/{name}": c[place] for name, c in curves.discard.items()}
-        run.log({axis: percent, **points})
-    if not pictures:
-        return
-    made: dict[str, Any] = {
-        "test/figure4": _figure4(curves),
-        "test/discard_curves": draw_discard_curves([curves]),
-    }
+    made: dict[str, Any] = {}
+    run.summary["test/normalizer"] = cell.normalizer
+    if curves is not None:  # else the dataset has no test faces
+        run.define_metric(axis)
+        for name in curves.discard:
+            run.define_metric(f"discard_curve/{name}", step_metric=axis)
+        for place, percent in enumerate(CURVE_PERCENTS):
+            points = {f"discard_curve/{name}": c[place] for name, c in curves.discard.items()}
+            run.log({axis: percent, **points})
+        made["test/figure4"] = _figure4(curves)
+        made["test/discard_curves"] = draw_discard_curves([curves])
     if folder.most_drawn.is_file():
         made["faces/most_drawn"] = str(folder.most_drawn)
-    run.log({name: wandb.Image(picture) for name, picture in made.items()})
+    if pictures and made:
+        run.log({name: wandb.Image(picture) for name, picture in made.items()})
 
 
 def _figure4(curves: CellCurves) -> Figure:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.commands.entry import config_folder
+from landmark_lightning.commands.composing import config_folder
 from tests.commands.conftest import Command
 
 ROOT = Path(__file__).resolve().parents[2]

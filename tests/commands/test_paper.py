@@ -9,7 +9,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from landmark_lightning.commands.entry import config_folder
+from landmark_lightning.commands.composing import config_folder
 from landmark_lightning.learning.phases import Schedule
 from tests.commands.conftest import TINY, Command
 

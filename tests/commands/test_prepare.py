@@ -61,7 +61,6 @@ def _cells(table: Path, line: int, change: dict[int, str]) -> None:
         ("nan", ", nan) lacks a coordinate; if it is not labelled, leave its cells blank"),
         ("far", "landmarks.csv line 4: landmark 1 at (99999, "),
         ("67", "landmarks.csv: the header has 67 landmarks"),
-        ("split", "dataset mine has no faces in split 'test'"),
         ("noise", "3.png is damaged or none of JPEG"),
     ],
 )
@@ -76,8 +75,6 @@ def test_bad_data_is_one_sentence_and_leaves_no_file(
         _cells(table, 4, {6: "99999"})
     elif kind == "67":
         _spoil(table, ",x67,y67", "")
-    elif kind == "split":
-        _spoil(table, ",test,", ",train,")
     else:
         (table / "3.png").write_bytes(b"no photo")
     done = command("prepare", *OWN, f"dataset.root={table}")
