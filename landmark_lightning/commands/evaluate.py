@@ -17,7 +17,7 @@ from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.data.faces import faces_from
 from landmark_lightning.evaluation.drawing import nme_caption, predicted_faces
-from landmark_lightning.evaluation.errors import normalized_mean_error
+from landmark_lightning.evaluation.errors import landmark_error, normalized_mean_error
 from landmark_lightning.evaluation.records import Records, write_records
 from landmark_lightning.evaluation.signal_quality import surprise
 from landmark_lightning.evaluation.summary import summarize
@@ -140,17 +140,27 @@ def _draw(
     path: Path,
 ) -> None:
     """Draws test faces with their predictions in the colour of the signal."""
-    primary = records.normalizer[:, 0]
-    nme = normalized_mean_error(records.prediction, records.target, primary)
     sheet = predicted_faces(
         input_images(task, faces_from(faces, "test", rows)),
         records.target[rows],
         records.prediction[rows],
         None if records.signal is None else records.signal[rows],
-        [f"{Path(records.photo[i]).name}  {nme_caption(float(nme[i]))}" for i in rows],
+        _captions(records, rows),
     )
     with replacing(path) as temporary:
         sheet.save(temporary, format="png")
+
+
+def _captions(records: Records, rows: NDArray[np.int64]) -> list[str]:
+    """Photo and NME of test faces, and by its name the landmark that is furthest off."""
+    primary, names = records.normalizer[:, 0], records.info.names
+    nme = normalized_mean_error(records.prediction, records.target, primary)
+    worst = landmark_error(records.prediction, records.target).nan_to_num(nan=-1).argmax(dim=1)
+    return [
+        f"{Path(records.photo[i]).name}  {nme_caption(float(nme[i]))}"
+        + (f", worst {names[worst[i]]}" if names else "")
+        for i in rows
+    ]
 
 
 def written(folder: RunFolder) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +57,8 @@ class CellCurves:
         pooled: As ``coverage_curves`` of all landmarks of the set.
         faces: As ``coverage_curves`` of whole faces.
         quantiles: As ``error_quantiles``.
+        by_landmark: (L,) mean error of each landmark.
+        names: L names of the landmarks; empty where the scheme has none.
         calibration: As ``calibration_curve``; empty for a model without a signal.
         sorted_errors: Of the run of the lowest seed.
     """
@@ -66,6 +69,8 @@ class CellCurves:
     pooled: Curves
     faces: Curves
     quantiles: Array
+    by_landmark: Array
+    names: tuple[str, ...]
     calibration: Curves
     sorted_errors: SortedErrors
 
@@ -79,18 +84,23 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
     """
     read, unread = [], []
     first: SortedErrors | None = None
+    scheme: dict[str, Any] | None = None
+    names: tuple[str, ...] = ()
     for run in cell.runs:
         path = run.path.with_name("predictions.h5")
         try:
             records = read_records(path)
             if records.info.normalizers[0] != cell.normalizer:
                 raise ValueError(f"{path} is not on {cell.normalizer} as its metrics.json is")
+            if scheme is not None and records.info.scheme != scheme:
+                raise ValueError(f"{path} has another scheme than the runs beside it")
         except (FileNotFoundError, ValueError) as error:
             unread.append(f"figures: {error}")
             continue
         if not records.photo:  # of a dataset without test faces
             continue
         first = first or sort_errors(records)
+        scheme, names = records.info.scheme, records.info.names
         read.append(
             {
                 "discard": {k: v.numpy() for k, v in discard_curve(records).items()},
@@ -98,13 +108,23 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
                 "faces": coverage_curves(*_by_face(records)),
                 "calibration": calibration_curve(records),
                 "quantiles": {"nme": error_quantiles(records)},
+                "by_landmark": {"nme": _errors(records).nanmean(dim=0).numpy()},
             }
         )
     if first is None:
         return None, unread
     mean = {kind: _mean([curves[kind] for curves in read]) for kind in read[0]}
-    quantiles = mean.pop("quantiles")["nme"]
-    return CellCurves(cell, len(read), quantiles=quantiles, sorted_errors=first, **mean), unread
+    quantiles, by_landmark = (mean.pop(kind)["nme"] for kind in ("quantiles", "by_landmark"))
+    curves = CellCurves(
+        cell,
+        len(read),
+        quantiles=quantiles,
+        by_landmark=by_landmark,
+        names=names,
+        sorted_errors=first,
+        **mean,
+    )
+    return curves, unread
 
 
 def _mean(curves: list[Curves]) -> Curves:

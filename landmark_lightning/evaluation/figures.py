@@ -35,6 +35,10 @@ _OTHER_COLORS = ("#d55e00", "#0072b2", "#a08a00", "#8a63d2")
 PANEL = (3.4, 2.5)
 """Width and height of a panel in inches."""
 
+NAMED = 30
+"""So many landmarks have room for their names in a panel."""
+
+_LONGEST = 18
 _INK = "#1b1c1d"
 _STYLE: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "landmark-lightning", "savefig.transparent": True,
@@ -139,6 +143,21 @@ def draw_calibration(axes: Axes, group: Sequence[CellCurves], models: Sequence[s
         axes.plot(signal, distance, ".-", color=color, label=curves.cell.model, markersize=5)
     axes.set(xlim=(0, 1.05 * far), ylim=(0, 1.05 * far))
     axes.set(xlabel="predicted distance (px)", ylabel="true distance (px)")
+
+
+def draw_landmarks(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
+    """The error of each landmark, a line for each model of a dataset; names where they fit."""
+    for curves in group:
+        color = model_color(curves.cell.model, models)
+        axes.plot(curves.by_landmark, ".-", color=color, linewidth=0.8, markersize=4)
+    names = group[0].names
+    if 0 < len(names) <= NAMED:
+        short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
+        axes.set_xticks(range(len(names)), short, rotation=90, fontsize=6)
+    else:
+        axes.set_xlabel("landmark")
+    axes.set_ylim(bottom=0)
+    axes.set(ylabel=f"NME {group[0].cell.normalizer} (%)")
 
 
 def draw_shares(

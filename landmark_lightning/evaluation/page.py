@@ -16,6 +16,7 @@ from landmark_lightning.evaluation.panels import (
     coverage_panels,
     discard_panels,
     figure4_panels,
+    landmark_panels,
     share_panels,
 )
 from landmark_lightning.evaluation.runs import Cell
@@ -185,6 +186,12 @@ SECTIONS: tuple[tuple[str, str, str, Callable[[Contents], str]], ...] = (
         "Share of the faces with an NME of at most that on the axis: higher and further left is "
         "better. The axis ends where the worst model has 95% of its faces.",
         lambda contents: ced_panels(contents.curves),
+    ),
+    (
+        "landmarks",
+        "Error by landmark",
+        "Mean error of each landmark over the test set, in the order of the scheme.",
+        lambda contents: landmark_panels(contents.curves),
     ),
     (
         "calibration",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from landmark_lightning.evaluation import figures
@@ -173,6 +174,17 @@ def ced_panels(curves: Sequence[CellCurves]) -> str:
         lambda each: f"half of the faces below an NME of {each.quantiles[50]:.2f}",
         figures.draw_ced,
     )
+
+
+def _hardest(curves: CellCurves) -> str:
+    landmark = int(np.nan_to_num(curves.by_landmark, nan=-1).argmax())
+    name = f" ({curves.names[landmark]})" if curves.names else ""
+    return f"is worst at landmark {landmark}{name}, {curves.by_landmark[landmark]:.2f}"
+
+
+def landmark_panels(curves: Sequence[CellCurves]) -> str:
+    """The error of each landmark of each dataset."""
+    return _dataset_panels(curves, "landmarks", _hardest, figures.draw_landmarks)
 
 
 def calibration_panels(curves: Sequence[CellCurves]) -> str:

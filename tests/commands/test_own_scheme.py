@@ -1,4 +1,4 @@
-"""Something that is no face, with a scheme of its own, through all commands with their defaults."""
+"""Something that is no face, with a scheme of its own, through all commands."""
 
 import json
 import re

@@ -15,6 +15,7 @@ from landmark_lightning.evaluation.curves import (
     read_curves,
     sort_errors,
 )
+from landmark_lightning.evaluation.records import write_records
 from landmark_lightning.evaluation.runs import Cell, find_runs, gather
 from landmark_lightning.evaluation.summary import discard_curve, summarize
 from tests.evaluation.conftest import MakeRecords, made_records, write_run
@@ -44,6 +45,38 @@ def test_the_ced_of_a_run(make_records: MakeRecords) -> None:
     share = np.interp(8.0, quantiles, np.arange(101))
     failed = summarize(records)["full"]["fr_0.08"]
     assert share == pytest.approx(100 - failed, abs=3)
+
+
+def test_the_error_of_each_landmark(tmp_path: Path) -> None:
+    made = [made_records(seed=seed) for seed in (0, 1)]
+    for records in made:
+        write_run(tmp_path, records)
+    curves, unread = read_curves(_cell(tmp_path))
+    assert curves is not None
+    assert unread == []
+    expected = [
+        (r.prediction - r.target).norm(dim=-1).div(r.normalizer[:, :1]).mean(dim=0) for r in made
+    ]
+    assert np.allclose(curves.by_landmark, 100 * torch.stack(expected).mean(dim=0).numpy())
+
+
+def test_runs_of_several_schemes_are_not_averaged(tmp_path: Path) -> None:
+    write_run(tmp_path, made_records(dataset="same"))
+    write_run(tmp_path, made_records(dataset="same", seed=1, scheme="ibug68"), normalizer="box")
+    path = tmp_path / "same/bb/seed1/predictions.h5"
+    records = made_records(dataset="same", seed=1, scheme="ibug68")
+    order = [2, 3, 0, 1]
+    info = replace(records.info, normalizers=tuple(records.info.normalizers[i] for i in order))
+    write_records(path, replace(records, info=info, normalizer=records.normalizer[:, order]))
+    curves, unread = read_curves(_cell(tmp_path))
+    assert curves is not None
+    assert curves.by_landmark.shape == (19,)
+    assert unread == [f"figures: {path} has another scheme than the runs beside it"]
+
+
+def test_a_run_without_test_faces_has_no_curves(tmp_path: Path) -> None:
+    write_run(tmp_path, made_records(faces=0))
+    assert read_curves(_cell(tmp_path)) == (None, [])
 
 
 def test_calibration_of_a_signal_that_is_right(make_records: MakeRecords) -> None:

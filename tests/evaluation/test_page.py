@@ -23,8 +23,8 @@ DATASETS = {
     "wflw": ("wflw98", ("pose", "blur")),
 }
 SECTIONS = {
-    "figure4": 12, "discard": 12, "coverage": 24, "ced": 3, "calibration": 3, "balancing": 6,
-    "surprises": 9,
+    "figure4": 12, "discard": 12, "coverage": 24, "ced": 3, "landmarks": 3, "calibration": 3,
+    "balancing": 6, "surprises": 9,
 }  # fmt: skip
 """Figures of each section."""
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,8 @@ from matplotlib.axes import Axes
 from landmark_lightning.evaluation import figures, panels
 from landmark_lightning.evaluation.curves import CellCurves, read_curves
 from landmark_lightning.evaluation.runs import find_runs, gather
-from tests.evaluation.conftest import MakeRecords, write_run
+from landmark_lightning.schemes import SCHEMES
+from tests.evaluation.conftest import MakeRecords, made_records, write_run
 
 
 def test_the_panels_of_a_dataset_share_their_axis(
@@ -33,3 +35,23 @@ def test_the_panels_of_a_dataset_share_their_axis(
         drawn = next(e for e in read if (e.cell.dataset, e.cell.model) == (dataset, model))
         assert low == 0
         assert high > max(float(curve.max()) for curve in drawn.discard.values())
+
+
+def test_landmarks_stand_with_their_names_or_numbers(tmp_path: Path) -> None:
+    names = tuple(f"p{i}" if i else "a very long name of one" for i in range(19))
+    for dataset, scheme in (
+        ("named", SCHEMES["aflw19"].to_dict() | {"names": list(names)}),
+        ("numbered", SCHEMES["aflw19"].to_dict()),
+    ):
+        made = made_records(dataset=dataset)
+        made.prediction[:, 7] += 40
+        write_run(tmp_path, replace(made, info=replace(made.info, scheme=scheme)))
+    read = [read_curves(cell)[0] for cell in gather(find_runs(tmp_path)[0])]
+    curves = [each for each in read if each is not None]
+    named, numbered = (panels.landmark_panels([each]) for each in curves)
+    assert ">p7</text>" in named
+    assert ">a very long name …</text>" in named
+    assert "bb is worst at landmark 7 (p7), " in named
+    assert ">landmark</text>" in numbered
+    assert "bb is worst at landmark 7, " in numbered
+    assert "p7" not in numbered

@@ -17,10 +17,15 @@ TENSORS = ("prediction", "target", "visible", "normalizer", "subsets", "to_photo
 
 @pytest.mark.parametrize("model", ["bb", "non"])
 @pytest.mark.parametrize("subset_names", [("frontal", "none"), ()])
+@pytest.mark.parametrize("faces", [40, 0])
 def test_what_is_written_is_read(
-    make_records: MakeRecords, tmp_path: Path, model: str, subset_names: tuple[str, ...]
+    make_records: MakeRecords,
+    tmp_path: Path,
+    model: str,
+    subset_names: tuple[str, ...],
+    faces: int,
 ) -> None:
-    records = make_records(model=model, subset_names=subset_names, missing=0.1)
+    records = make_records(faces, model=model, subset_names=subset_names, missing=0.1)
     write_records(tmp_path / "new" / "predictions.h5", records)
     again = read_records(tmp_path / "new" / "predictions.h5")
     for name in TENSORS:
@@ -32,6 +37,14 @@ def test_what_is_written_is_read(
         assert torch.equal(again.signal, records.signal)
     assert again.photo == records.photo
     assert again.info == records.info
+
+
+def test_the_names_of_the_landmarks_are_those_of_the_scheme(make_records: MakeRecords) -> None:
+    info = make_records().info
+    assert info.names == ()
+    names = [f"p{i}" for i in range(19)]
+    named = dataclasses.replace(info, scheme=info.scheme | {"names": names})
+    assert named.names == tuple(names)
 
 
 def test_a_second_write_replaces_and_leaves_nothing_else(
@@ -70,7 +83,7 @@ def test_a_secondary_normalizer_may_be_unusable(make_records: MakeRecords, tmp_p
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("prediction", torch.zeros(0, 19, 2), r"prediction has shape \(0, 19, 2\)"),
+        ("prediction", torch.zeros(40, 0, 2), r"prediction has shape \(40, 0, 2\)"),
         ("target", torch.zeros(40, 19), r"target has shape \(40, 19\), expected \(40, 19, 2\)"),
         ("target", torch.zeros(40, 19, 2).double(), "target is torch.float64"),
         ("prediction", torch.full((40, 19, 2), torch.nan), "prediction holds a number"),
