@@ -45,6 +45,20 @@ def test_only_streaming_that_reads_ahead_changes_what_lpbb_draws(tmp_path: Path)
     assert not clash("device", "host", "online", 2)
 
 
+def test_what_is_left_to_the_facefile_is_no_clash(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    known: dict[str, Any] = {"scheme": {"name": "hand21"}, "normalizer": "box", "boxes": "x"}
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create({"dataset": known})))
+    left = known | {"scheme": None, "normalizer": None}
+    assert folder.clash({"dataset": left}) is None
+    assert folder.clash({"dataset": known}) is None
+    said = folder.clash({"dataset": known | {"normalizer": "palm"}})
+    assert said is not None
+    assert "dataset.normalizer=box, now it is palm" in said
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create({"dataset": left})))
+    assert folder.clash({"dataset": known}) is None
+
+
 def test_clear_leaves_what_others_wrote(folder: RunFolder) -> None:
     write_json(folder.metrics, {"nme": 1.0})
     write_json(folder.evaluations / "other" / "metrics.json", {"nme": 1.0})

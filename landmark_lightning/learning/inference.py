@@ -87,6 +87,12 @@ def predict_test(
             f"{faces.path} has scheme {faces.scheme.name} ({faces.scheme.landmarks} landmarks), "
             f"the run predicts {task.scheme.name} ({task.scheme.landmarks})"
         )
+    # Either may have no names.
+    for i, (here, there) in enumerate(zip(faces.scheme.names, task.scheme.names, strict=False)):
+        if here != there:
+            raise ValueError(
+                f"{faces.path} names landmark {i} {here!r}, the run predicts {there!r} there"
+            )
     for name in ("boxes", "scale", "gray"):
         if task.crop[name] != getattr(faces.crop, name):
             raise ValueError(

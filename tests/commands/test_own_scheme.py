@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
 from landmark_lightning.evaluation.records import read_records
 from tests.commands.conftest import TINY, Command
 from tests.drawn_hands import NAMES, write_hands
@@ -39,6 +41,9 @@ def test_hands_go_through_all_commands(command: Command, tmp_path: Path) -> None
     for text in (*told, *written):
         assert OF_A_FACE.search(text) is None
 
+    page = (tmp_path / "report/index.html").read_text()
+    assert all(f">{name}</text>" in page for name in NAMES)
+
     content = json.loads((tmp_path / "runs/hands/bb/seed0/metrics.json").read_text())
     assert content["normalizer"] == "box"
     assert set(content["subsets"]["full"]["nme_by"]) == {"box", "diag", "palm"}
@@ -47,3 +52,40 @@ def test_hands_go_through_all_commands(command: Command, tmp_path: Path) -> None
     inspected = json.loads((tmp_path / "data/hands-inspect/inspect.json").read_text())
     assert inspected["names"] == list(NAMES)
     assert "yaw" not in inspected["units"]
+
+
+def test_a_scheme_that_was_given_once_need_not_be_given_again(
+    command: Command, tmp_path: Path
+) -> None:
+    """Nor anything else that the FaceFile knows; also where landmark-train itself prepared it."""
+    scheme = write_hands(tmp_path / "hands", {"train": 30, "test": 8})
+    given = (f"dataset.root={tmp_path / 'hands'}", f"dataset.scheme={scheme}")
+    crop = ("dataset.crop.side=64", "dataset.crop.scale=2.0")
+    done = command("train", *OWN, *given, *crop, *SMALL)
+    assert done.code == 0, done.err
+    config = OmegaConf.load(tmp_path / "runs/hands/nobb/seed0/config.yaml")
+    assert config.dataset.scheme.names[0] == "wrist"
+    assert config.dataset.normalizer == "box"
+    for again in (OWN, (*OWN, *given), (*OWN, *crop)):
+        done = command("train", *again, *SMALL)
+        assert "finished already" in done.out, done.err
+        done = command("train", "-m", *again, *SMALL)
+        assert "Sweep of 1 cell, finished already: 1" in done.out, done.err
+    done = command("train", "-m", *OWN, "seed=1,2", *SMALL)
+    assert done.code == 0, done.err
+    second = OmegaConf.load(tmp_path / "runs/hands/nobb/seed2/config.yaml")
+    assert second.dataset.crop == config.dataset.crop
+    wrong = command("train", *OWN, "dataset.scheme=aflw19", "seed=3", *SMALL)
+    assert wrong.code == 1
+    assert wrong.err.count("\n") == 1
+    assert (
+        "hands.h5 was prepared with dataset.scheme=hand21 (21 landmarks), now it is aflw19 (19 "
+        "landmarks); leave dataset.scheme out"
+    ) in wrong.err
+    for name in ("inspect", "evaluate"):
+        run = ("run=runs/hands/nobb/seed0",) if name == "evaluate" else ()
+        assert command(name, *run, *OWN).code == 0
+        wrong = command(name, *run, *OWN, "dataset.scheme=aflw19")
+        assert "was prepared with dataset.scheme=hand21" in wrong.err
+        wrong = command(name, *run, *OWN, "dataset.scheme=none.yaml")
+        assert wrong.err == f"landmark-{name}: scheme=none.yaml does not exist\n"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from landmark_lightning.learning.inference import (
     predict_test,
     static_prior,
 )
+from tests.conftest import DOTS
 from tests.learning.conftest import MakeTask
 
 
@@ -72,6 +74,17 @@ def test_another_scheme_is_refused(make_task: MakeTask, drawn: FaceFile) -> None
         ValueError, match=r"scheme ibug68 \(68 landmarks\), the run predicts dots5"
     ):
         predict_test(task, drawn, dataset="d", model="m", seed=0)
+
+
+def test_landmarks_of_other_names_are_refused(make_task: MakeTask, dots: FaceFile) -> None:
+    task, _ = make_task()
+    task.static_prior = torch.ones(5)
+    task.scheme = replace(DOTS, names=("a", "b", "nose", "c", "d"))
+    predict_test(task, dots, dataset="d", model="m", seed=0)  # it has no names
+    named = replace(dots, scheme=replace(DOTS, names=("a", "b", "tip", "c", "d")))
+    said = r"dots\.h5 names landmark 2 'tip', the run predicts 'nose' there"
+    with pytest.raises(ValueError, match=said):
+        predict_test(task, named, dataset="d", model="m", seed=0)
 
 
 def test_frames_a_second_of_the_network_alone(make_task: MakeTask) -> None:
