@@ -84,7 +84,7 @@ def test_one_split_alone_is_measured(
     assert [count.found for count in found.counts] == [len(one["train"]), len(one["test"])]
     content = to_json(dots, one, found)
     assert content["faces"] == {name: len(one[name]), other: 0}
-    assert set(content["units"]) == set(MEASURES) - {"yaw"}
+    assert set(content["units"]) == set(MEASURES) - {"yaw", "unlabelled"}
 
 
 def test_the_drawn_faces_have_a_yaw_and_nothing_wrong(drawn: FaceFile) -> None:

@@ -154,3 +154,9 @@ def test_a_face_without_normalizer_is_left_out() -> None:
         ),
     ):
         torch.testing.assert_close(with_it, without)
+
+
+def test_without_faces_there_is_nothing_to_discard() -> None:
+    none = torch.empty(0, 19, dtype=torch.float64)
+    assert discard_error(none, none, (0, 10, 30)).shape == (0, 3)
+    assert random_discard_error(none, (0, 10)).shape == (0, 2)
