@@ -49,8 +49,8 @@ def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) ->
 
     Raises:
         FileNotFoundError: ``wanted`` is neither a subset nor a file.
-        ValueError: There is no training face, ``wanted`` is none of these, or one side would be
-            left empty.
+        ValueError: There is no training face, ``wanted`` is none of these, one side would be left
+            empty, or no face held out has the normalizer that tables lead with.
     """
     check("data.validation", wanted)
     if not faces.faces["train"]:
@@ -61,23 +61,29 @@ def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) ->
     split = faces.read("train", images=False)
     if wanted is None and not split.validation.any():
         wanted = SHARE
+    member = np.zeros(len(split), np.bool_)
     if isinstance(wanted, int | float):
-        kept, held = hold_out(split.group, wanted, seed)
-        return Validation(kept, held, f"{wanted:g} of the training faces")
-    if wanted is None:
+        member[hold_out(split.group, wanted, seed)[1]] = True
+        source = f"{wanted:g} of the training faces"
+    elif wanted is None:
         member, source = split.validation, "as the source says"
     elif wanted in faces.subsets:
         member, source = split.subsets[:, faces.subsets.index(wanted)], f"subset {wanted}"
     else:
         member, source = _listed(faces, split, Path(wanted)), f"listed in {wanted}"
-    held, kept = np.flatnonzero(member), np.flatnonzero(~member)
-    if not len(held) or not len(kept):
-        what = "none" if not len(held) else "all"
+    chosen = f"data.validation={'null' if wanted is None else wanted} ({source})"
+    if member.all() or not member.any():
         raise ValueError(
-            f"data.validation={'null' if wanted is None else wanted} ({source}) holds out {what} "
-            f"of the {len(split)} training faces of {faces.path}; pass a share, such as "
-            f"data.validation={SHARE}"
+            f"{chosen} holds out {'all' if member.all() else 'none'} of the {len(split)} training "
+            f"faces of {faces.path}; pass a share, such as data.validation={SHARE}"
         )
+    if not (split.normalizer[member, 0] > 0).any():
+        raise ValueError(
+            f"{chosen} holds out {member.sum()} faces of which none has a usable "
+            f"{faces.normalizers[0]}, so the best checkpoint can't be chosen by them; hold out "
+            "others, or prepare with another dataset.normalizer"
+        )
+    held, kept = np.flatnonzero(member), np.flatnonzero(~member)
     return Validation(kept, held, source, straddling(split, member))
 
 

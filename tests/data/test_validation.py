@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landmark_lightning.data.face import NOT_LABELLED, VISIBLE
 from landmark_lightning.data.facefile import CropRule, FaceFile
 from landmark_lightning.data.preparing import prepare
 from landmark_lightning.data.validation import choose_validation, hold_out
@@ -143,3 +144,20 @@ def test_a_set_that_is_all_validation(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said):
         choose_validation(FaceFile.open(path), None, 0)
     assert len(choose_validation(FaceFile.open(path), 0.5, 0).held) == 2
+
+
+def test_validation_faces_that_can_t_be_measured_are_refused(tmp_path: Path) -> None:
+    faces = []
+    for i, face in enumerate(dotted_faces(8, "train")):
+        points, visible = face.landmarks.copy(), np.full(5, VISIBLE, np.uint8)
+        if i % 2 == 0:  # of subset even
+            points[0], visible[0] = np.nan, NOT_LABELLED
+        faces.append(replace(face, landmarks=points, visible=visible))
+    path = tmp_path / "blind.h5"
+    prepare(
+        faces, path, name="blind", root=None, scheme=DOTS, normalizer=None, crop=CropRule(side=16)
+    )
+    said = r"=even \(subset even\) holds out 4 faces of which none has a usable inter_ocular"
+    with pytest.raises(ValueError, match=said):
+        choose_validation(FaceFile.open(path), "even", 0)
+    assert len(choose_validation(FaceFile.open(path), "odd", 0).held) == 4
