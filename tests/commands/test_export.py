@@ -11,7 +11,7 @@ def test_a_run_becomes_a_model_that_runs_by_itself(command: Command, tmp_path: P
     run = tmp_path / "runs/synthetic/nobb/seed0"
     done = command("export", f"run={run}")
     assert done.code == 0, done.err
-    assert "agree on 8 test faces" in done.out
+    assert "agree on 8 faces" in done.out
     assert f"Wrote {run / 'model.onnx'}" in done.out
     told = {entry.key: entry.value for entry in onnx.load(run / "model.onnx").metadata_props}
     assert (told["dataset"], told["model"], told["seed"]) == ("synthetic", "nobb", "0")
