@@ -23,8 +23,8 @@ def test_it_prints_columns_and_names_every_file_it_wrote(command: Command, tmp_p
     folder = tmp_path / "data/synthetic-inspect"
     written = [line.removeprefix("Wrote ") for line in done.out.splitlines() if "Wrote" in line]
     assert [Path(name).name for name in written] == [
-        "train.png", "test.png", "subsets.png", "outliers.png", "distributions.png", "landmarks.png",
-        "inspect.json",
+        "train.png", "test.png", "subsets.png", "outliers.png", "distributions.png",
+        "landmarks.png", "inspect.json",
     ]  # fmt: skip
     assert sorted(p.name for p in folder.iterdir()) == sorted(Path(w).name for w in written)
     for picture in folder.glob("*.png"):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from landmark_lightning.data.facefile import FaceFile
 from landmark_lightning.evaluation.records import read_records
 from tests.commands.conftest import TINY, Command
+from tests.conftest import dotted_faces, photographed
 from tests.drawn_hands import NAMES, write_hands
 
 SMALL = (*(t for t in TINY if not t.startswith("dataset")), "logger.wandb=false")
@@ -89,3 +91,34 @@ def test_a_scheme_that_was_given_once_need_not_be_given_again(
         assert "was prepared with dataset.scheme=hand21" in wrong.err
         wrong = command(name, *run, *OWN, "dataset.scheme=none.yaml")
         assert wrong.err == f"landmark-{name}: scheme=none.yaml does not exist\n"
+
+
+def test_names_in_coco_make_the_scheme(command: Command, tmp_path: Path) -> None:
+    names = ["left_ear", "right_ear", "snout", "paw_L", "paw_R"]
+    root = tmp_path / "mice"
+    for split, count in (("train", 20), ("test", 6)):
+        faces = photographed(list(dotted_faces(count, split)), root)
+        content = {
+            "images": [{"id": i, "file_name": face.photo} for i, face in enumerate(faces)],
+            "categories": [{"id": 1, "name": "mouse", "keypoints": names}],
+            "annotations": [
+                {
+                    "image_id": i,
+                    "category_id": 1,
+                    "keypoints": [n for x, y in face.landmarks.tolist() for n in (x, y, 2)],
+                }
+                for i, face in enumerate(faces)
+            ],
+        }
+        (root / f"{split}.json").write_text(json.dumps(content))
+    own = ("dataset=custom", "dataset.name=mice")
+    source = (f"dataset.root={root}", "dataset.source.format=coco")
+    files = ("dataset.source.train=train.json", "dataset.source.test=test.json")
+    done = command("prepare", *own, *source, *files)
+    assert done.code == 0, done.err
+    assert "mirror pairs left_ear - right_ear, paw_L - paw_R" in " ".join(done.out.split())
+    scheme = FaceFile.open(tmp_path / "data/mice.h5").scheme
+    assert (scheme.name, scheme.names, scheme.pairs) == ("mice", tuple(names), [(0, 1), (3, 4)])
+    done = command("train", *own, "augmentation.mirror=0.5", *SMALL)
+    assert done.code == 0, done.err
+    assert command("inspect", *own).code == 0
