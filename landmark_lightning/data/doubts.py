@@ -1,12 +1,13 @@
 """Doubts about a dataset's faces: pictures and groups that repeat, landmarks that never move."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.facefile import FaceSplit, shared_groups
+from landmark_lightning.data.facefile import FaceSplit
 from landmark_lightning.data.photos import THUMBNAIL, thumbnail
 from landmark_lightning.data.validation import straddling
 from landmark_lightning.schemes import Scheme
@@ -124,3 +125,9 @@ def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
     if sentence := straddling(train, train.validation):
         said.append(sentence)
     return said
+
+
+def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:
+    """Groups (persons, videos) that stand in both splits, the most frequent first."""
+    both = Counter(g for g in train.group if g) & Counter(g for g in test.group if g)
+    return [group for group, _ in both.most_common()]

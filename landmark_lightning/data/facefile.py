@@ -11,9 +11,7 @@ text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and
 content.
 """
 
-import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,27 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.data.face import SPLITS
-from landmark_lightning.data.photos import GRAY_RULES, THUMBNAIL
+from landmark_lightning.data.facefile_arrays import (
+    LAYOUT,
+    SCHEMA,
+    check_split,
+    content_digest,
+    row_shapes,
+)
+from landmark_lightning.data.photos import GRAY_RULES
 from landmark_lightning.schemes import Scheme, scheme_from
 
-SCHEMA = 3
-ROWS_AT_ONCE = 1024
-"""Rows of an array that are read at a time to hash it."""
-
 BOX_KINDS = ("landmarks", "provided", "detector")
-LAYOUT = {
-    "images": "u1",
-    "thumbnail": "u1",
-    "landmarks": "f4",
-    "visible": "u1",
-    "normalizer": "f4",
-    "subsets": "b1",
-    "validation": "b1",
-    "to_photo": "f4",
-    "box": "f4",
-    "photo": "S",
-    "group": "S",
-}
 
 
 @dataclass(frozen=True)
@@ -157,7 +145,7 @@ class FaceFile:
             names = tuple(described["normalizers"]), tuple(described["subsets"])
             crop = CropRule(**described["crop"])
             shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
-            faces = {split: _check_split(path, file, split, shapes) for split in SPLITS}
+            faces = {split: check_split(path, file, split, shapes) for split in SPLITS}
             name, settings = str(described["name"]), dict(described["settings"])
             notes = tuple(described["notes"])
             sha256 = str(file.attrs["sha256"])
@@ -206,25 +194,6 @@ class FaceFile:
                 )
 
 
-def row_shapes(
-    scheme: Scheme, normalizers: int, subsets: int, side: int
-) -> dict[str, tuple[int, ...]]:
-    """The shape of one face in each array of a split: the array's own without N."""
-    return {
-        "images": (side, side),
-        "thumbnail": (THUMBNAIL, THUMBNAIL),
-        "landmarks": (scheme.landmarks, 2),
-        "visible": (scheme.landmarks,),
-        "normalizer": (normalizers,),
-        "subsets": (subsets,),
-        "validation": (),
-        "to_photo": (2, 3),
-        "box": (4,),
-        "photo": (),
-        "group": (),
-    }
-
-
 @dataclass(frozen=True)
 class Description:
     """What a FaceFile says of itself, apart from its faces."""
@@ -244,25 +213,6 @@ class Description:
         return json.dumps(fields, sort_keys=True)
 
 
-def content_digest(file: h5py.File) -> str:
-    """SHA-256 over the description and every array, in a fixed order."""
-    digest = hashlib.sha256(file.attrs["described"].encode())
-    for split in SPLITS:
-        for name in LAYOUT:
-            array = file[split][name]
-            digest.update(f"{split}/{name} {array.shape} {array.dtype}".encode())
-            for start in range(0, len(array), ROWS_AT_ONCE):
-                some = array[start : start + ROWS_AT_ONCE]
-                digest.update(np.ascontiguousarray(some).tobytes())
-    return digest.hexdigest()
-
-
-def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:
-    """Groups (persons, videos) that stand in both splits, the most frequent first."""
-    both = Counter(g for g in train.group if g) & Counter(g for g in test.group if g)
-    return [group for group, _ in both.most_common()]
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     try:
@@ -272,33 +222,3 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise ValueError(
             f"{path} is no FaceFile or is damaged ({error}); run landmark-prepare again"
         ) from error
-
-
-def _check_split(
-    path: Path, file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]
-) -> int:
-    """Checks a split's arrays before anything is read; returns its number of faces."""
-
-    def refuse(name: str, reason: str) -> ValueError:
-        return ValueError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
-
-    counts: set[int] = set()
-    for name, kind in LAYOUT.items():
-        link: Any = file.get(f"{split}/{name}", getlink=True)
-        if not isinstance(link, h5py.HardLink) or not isinstance(
-            file.get(split, getlink=True), h5py.HardLink
-        ):
-            raise refuse(name, "is missing or links elsewhere")
-        array = file[split][name]
-        if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
-            raise refuse(name, "is not stored in the file itself")
-        if not (array.dtype.kind == "S" if kind == "S" else array.dtype == np.dtype(kind)):
-            raise refuse(name, f"has type {array.dtype}, not {kind}")
-        if array.shape[1:] != shapes[name]:
-            raise refuse(name, f"has shape {array.shape}, not (N, {shapes[name]})")
-        if array.id.get_storage_size() < array.nbytes:
-            raise refuse(name, "is shorter than it declares")
-        counts.add(len(array))
-    if len(counts) != 1:
-        raise ValueError(f"{path}: the arrays of {split} differ in length")
-    return counts.pop()

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
 from operator import length_hint
@@ -14,30 +14,20 @@ from threading import Event
 from typing import Any
 
 import h5py
-import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from landmark_lightning.data.cropping import CroppedFaces, Cropper, Rows
+from landmark_lightning.data.cropping import CroppedFaces, Cropper
 from landmark_lightning.data.face import SPLITS, Face, Rejection
-from landmark_lightning.data.facefile import (
-    LAYOUT,
-    SCHEMA,
-    CropRule,
-    Description,
-    content_digest,
-    row_shapes,
-)
+from landmark_lightning.data.facefile import CropRule, Description
+from landmark_lightning.data.facefile_arrays import SCHEMA, content_digest, row_shapes
 from landmark_lightning.data.photos import Reading
+from landmark_lightning.data.split_writer import SplitWriter
 from landmark_lightning.files import replacing
 from landmark_lightning.limits import check_count
 from landmark_lightning.schemes import Scheme
 
 BLOCK = 32
 """Faces that a thread crops in one go."""
-
-LEAST_ROWS = 256
-"""Images of a split that room is made for at first; then there is room for twice as many."""
 
 NAMED_REJECTIONS = 3
 """How many rejections an error of too many names."""
@@ -124,7 +114,7 @@ def prepare(
     cropper = Cropper(root, scheme, crop, normalizers, reading or Reading())
     done = Preparation()
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        writers = {split: _SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
+        writers = {split: SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
         with closing(cropped_blocks(faces, cropper, workers or cores())) as blocks:
             for block in blocks:
                 done.rejections += block.rejections
@@ -252,55 +242,3 @@ def _check_counts(
 def _such(rejections: Sequence[Rejection]) -> str:
     """The first few rejections, to end a sentence with."""
     return f", such as {'; '.join(map(str, rejections[:NAMED_REJECTIONS]))}"
-
-
-class _SplitWriter:
-    """Streams a split's images into the file; keeps the small arrays until the end."""
-
-    def __init__(self, group: h5py.Group, side: int) -> None:
-        self.group = group
-        self.images = group.create_dataset(
-            "images",
-            shape=(0, side, side),
-            maxshape=(None, side, side),
-            dtype="u1",
-            chunks=(1, side, side),
-            fletcher32=True,
-        )
-        self.rows: list[Rows] = []
-        self.faces: list[Face] = []
-
-    def add(self, block: CroppedFaces, split: str) -> None:
-        """Adds those faces of a block that are of the split."""
-        chosen = [i for i, face in enumerate(block.faces) if face.split == split]
-        if not chosen:
-            return
-        rows = {name: row[chosen] for name, row in block.rows.items()}
-        images, count = rows.pop("images"), len(self.faces)
-        if count + len(images) > len(self.images):
-            self.images.resize(max(LEAST_ROWS, 2 * (count + len(images))), axis=0)
-        self.images[count : count + len(images)] = images
-        self.rows.append(rows)
-        # Without the drawn pictures, which are in the file by now.
-        self.faces += [replace(block.faces[i], image=None) for i in chosen]
-
-    def finish(self, subsets: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Writes the small arrays, when all the faces are in."""
-        self.images.resize(len(self.faces), axis=0)
-        arrays: dict[str, NDArray[Any]] = {
-            name: np.empty((0, *shapes[name]), "S1" if kind == "S" else kind)
-            for name, kind in LAYOUT.items()
-            if name != "images"
-        }
-        if self.faces:
-            arrays |= {name: np.concatenate([r[name] for r in self.rows]) for name in self.rows[0]}
-            arrays["subsets"] = np.array(
-                [[name in face.subsets for name in subsets] for face in self.faces], dtype=bool
-            ).reshape(len(self.faces), len(subsets))
-            arrays["validation"] = np.array([face.validation for face in self.faces])
-            arrays["photo"] = np.array([face.photo.encode() for face in self.faces])
-            groups = np.array([face.group.encode() for face in self.faces])
-            arrays["group"] = groups.astype("S1") if groups.dtype.itemsize == 0 else groups
-        for name, array in arrays.items():
-            stored = {"fletcher32": True} if array.size else {}
-            self.group.create_dataset(name, data=array, **stored)

@@ -5,7 +5,7 @@ One more column is one more line of ``MAIN``, ``ERRORS``, ``SIGNAL`` or ``COST``
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from landmark_lightning.evaluation.discarding import DISCARD_PERCENTS
 from landmark_lightning.evaluation.runs import Cell
@@ -217,15 +217,14 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
     """The tables of one dataset's cells, which share a normalizer; the main one comes first.
 
     Args:
-        cells: Of one group of ``by_dataset``; where none has test faces, most tables would say
-            nothing and are left out.
+        cells: Of one group of ``by_dataset``; where none has test faces, tables on them are left
+            out.
     """
-    cost = _table(cells, "cost", "cost", COST)
-    tested = [figure for cell in cells for figure in cell.figures("subsets", "full", "faces")]
-    if all(figure == 0 for figure in tested):
-        return [main_table(cells), cost]
+    main, cost = main_table(cells), _table(cells, "cost", "cost", COST)
+    if all(n == 0 for cell in cells for n in cell.figures("subsets", "full", "faces")):
+        return [main, cost]
     return [
-        main_table(cells),
+        main,
         *_subset_tables(cells),
         _table(cells, "errors", "failure rate and area under the CED curve", ERRORS),
         _table(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
@@ -277,11 +276,7 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
                 for subset, count in faces.items()
             )
             table = _table(cells, f"{key}-{name}", "by subset (faces)", columns)
-            tables.append(
-                Table(
-                    table.name, table.title, table.headings, table.rows, f"NME {name}{words} (%)"
-                )
-            )
+            tables.append(replace(table, metric=f"NME {name}{words} (%)"))
     return tables
 
 

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from landmark_lightning.data import doubts
-from landmark_lightning.data.doubts import fixed_landmarks, leaks, same_groups, same_pictures
+from landmark_lightning.data.doubts import (
+    fixed_landmarks,
+    leaks,
+    same_groups,
+    same_pictures,
+    shared_groups,
+)
 from landmark_lightning.data.face import SPLITS, Face
 from landmark_lightning.data.facefile import CropRule, FaceFile, FaceSplit
 from landmark_lightning.data.preparing import prepare
@@ -180,3 +186,10 @@ def test_a_landmark_on_one_spot_of_the_photo_is_named(splits: Splits) -> None:
     assert fixed_landmarks(few, DOTS) == []
     named = replace(DOTS, names=("a", "b", "nose", "c", "d"))
     assert fixed_landmarks(most, named)[0].startswith("landmark 2 (nose) lies at (47, 46)")
+
+
+def test_groups_in_both_splits_are_found(splits: Splits) -> None:
+    train, test = splits["train"], splits["test"]
+    assert shared_groups(train, test) == []
+    test.group[1] = train.group[1]
+    assert shared_groups(train, test) == [train.group[1]]

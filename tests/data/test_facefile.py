@@ -5,8 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from landmark_lightning.data import facefile
-from landmark_lightning.data.facefile import FaceFile, shared_groups
+from landmark_lightning.data import facefile_arrays
+from landmark_lightning.data.facefile import FaceFile
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_flipped_bit_is_found(copy: Path) -> None:
 def test_a_change_is_found_in_every_portion(
     copy: Path, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    monkeypatch.setattr(facefile, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(facefile_arrays, "ROWS_AT_ONCE", 7)
     FaceFile.open(copy).verify()
     with h5py.File(copy, "r+") as file:
         file["train/images"][place, 30, 30] ^= 1
@@ -103,10 +103,3 @@ def test_another_shape_is_refused(copy: Path) -> None:
         file["train/landmarks"] = np.zeros((faces, 4, 2), np.float32)
     with pytest.raises(ValueError, match="train/landmarks has shape"):
         FaceFile.open(copy)
-
-
-def test_groups_in_both_splits_are_found(dots: FaceFile) -> None:
-    train, test = dots.read("train"), dots.read("test")
-    assert shared_groups(train, test) == []
-    test.group[1] = train.group[1]
-    assert shared_groups(train, test) == [train.group[1]]

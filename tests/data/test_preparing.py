@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from landmark_lightning.data import preparing
+from landmark_lightning.data import split_writer
 from landmark_lightning.data.cropping import Cropper
 from landmark_lightning.data.face import Face, Rejection
 from landmark_lightning.data.facefile import CropRule, FaceFile
@@ -89,7 +89,7 @@ def test_a_split_outgrows_the_room_made_at_first(
 ) -> None:
     faces = [*dotted_faces(4 * BLOCK + 5, "train"), *dotted_faces(3, "test")]
     _prepare(faces, tmp_path / "at-once.h5")
-    monkeypatch.setattr(preparing, "LEAST_ROWS", least)
+    monkeypatch.setattr(split_writer, "LEAST_ROWS", least)
     _prepare(faces, tmp_path / "grown.h5")
     whole, grown = (FaceFile.open(tmp_path / f"{name}.h5") for name in ("at-once", "grown"))
     assert grown.faces == {"train": 4 * BLOCK + 5, "test": 3}
