@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from landmark_lightning.data.cropping import FAR_OUTSIDE
 from landmark_lightning.data.face import Face, Rejection
@@ -62,7 +63,8 @@ def find_orientation(
         return _fitting(root, photo, np.concatenate(landmarks[photo]))
 
     with ThreadPoolExecutor(workers, "orientation") as pool:
-        found = dict(zip(landmarks, pool.map(fitting, landmarks), strict=True))
+        shown = tqdm(landmarks, "looking for EXIF turns", unit="photo", mininterval=1.0, delay=1.0)
+        found = dict(zip(shown, pool.map(fitting, landmarks), strict=True))
     return _decided({photo: fits for photo, fits in found.items() if fits})
 
 
