@@ -1,8 +1,9 @@
 """Files that appear only when they are whole."""
 
+import errno
 import json
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,24 +35,32 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             if time.time() - left_over.stat().st_mtime > STALE_SECONDS:
                 left_over.unlink()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    # With the rights that the umask leaves, as any program's new file.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
         with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
+            _to_the_disk(written.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_the_disk(handle: int) -> None:
+    """Waits until a file is on the disk; some mounts know no such thing."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM):
+            raise
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keeps other processes out of the same block for the same path, until it ends or is killed.
 
-    Where the system knows no file locks, it keeps nobody out.
+    Where the file system knows no locks, it keeps nobody out.
 
     Args:
         path: The file that the block is about; the lock is a hidden file beside it.
@@ -59,7 +68,8 @@ def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(OSError):  # a mount without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -95,6 +95,11 @@ class RunFolder:
         return self.path / "state.json"
 
     @property
+    def lock(self) -> Path:
+        """What a process that trains the run keeps locked (``run_lock.py``)."""
+        return self.path / ".lock"
+
+    @property
     def error(self) -> Path:
         """The traceback of a run that failed."""
         return self.path / "error.txt"

@@ -2,14 +2,14 @@
 
 A run is its dataset, model and seed; its folder says which: ``<dataset>/<model>/seed<k>``.
 ``state.json`` holds ``state`` (running, done, cut or failed), ``error`` (one sentence, or null),
-``time`` (when the state was reached) and the process: ``host``, ``pid`` and ``process_start``.
+``time`` (when the state was reached), ``lock`` (how a running one keeps others out, as of
+``run_lock.py``) and the process, as ``processes.py`` describes it.
 A plan holds ``cells``: the folders that a sweep was started with, relative to the plan's own.
 """
 
 import hashlib
 import json
 import os
-import socket
 import threading
 import time
 import traceback
@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from landmark_lightning import processes, run_lock
 from landmark_lightning.files import write_json, write_text
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.user_errors import sentence
@@ -33,7 +34,9 @@ BEAT_SECONDS = 30.0
 """A running attempt touches its state.json so often."""
 
 SILENT_SECONDS = 300.0
-"""An attempt on another machine that has not touched its state.json for so long is cut."""
+"""An attempt of which only its state.json tells is cut when it has not touched it for so long."""
+
+_said = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def read_state(path: Path) -> CellState:
         raise ValueError(f"{path} is no run's folder: its name must be seed<number>")
     record = _read(folder.state)
     error = None
-    if record.get("state") == "running" and _alive(record, folder.state):
+    if record.get("state") == "running" and _alive(record, folder):
         state = "running"
     elif folder.metrics.is_file():
         state = "done"
@@ -125,7 +128,8 @@ class Attempt:
 
     The state becomes done, cut (Ctrl-C) or failed, with the traceback in ``error.txt``; an error
     goes on to the caller. What kills the process leaves ``running`` behind, and a reader sees by
-    the process, or on another machine by a file that nobody touches any more, that it was cut.
+    the lock that the process held, or on another machine by a file that nobody touches any more,
+    that it was cut.
     Within another attempt of this process at the same run, it does nothing.
 
     Args:
@@ -138,6 +142,7 @@ class Attempt:
         self.parent = parent
         self.error: str | None = None
         self._begun = False
+        self._lock: str | None = None
         self._ended = threading.Event()
 
     def begin(self) -> None:
@@ -146,17 +151,24 @@ class Attempt:
         Raises:
             ValueError: Another process trains it.
         """
+        if run_lock.holds(self.folder.lock):
+            return
         record = _read(self.folder.state)
-        if record.get("state") == "running" and _alive(record, self.folder.state):
-            if _process(os.getpid()) == {key: record.get(key) for key in _process(os.getpid())}:
-                return
-            raise ValueError(
-                f"{self.folder.path} is trained by process {record.get('pid')} on "
-                f"{record.get('host')} already; wait for it or end it"
-            )
+        taken = f"{self.folder.path} is trained by process {record.get('pid')} on "
+        taken += f"{record.get('host')} already; wait for it or end it"
+        try:
+            self._lock = run_lock.acquire(self.folder.lock)
+        except BlockingIOError as error:
+            raise ValueError(taken) from error
+        # Of another machine, the file alone may tell.
+        if record.get("state") == "running" and _alive(record, self.folder, locked=False):
+            run_lock.release(self.folder.lock)
+            raise ValueError(taken)
+        if self._lock == run_lock.LEASE:
+            _say_lease(self.folder.path)
+        self._begun = True
         self.folder.error.unlink(missing_ok=True)
         self._write("running")
-        self._begun = True
         threading.Thread(target=self._beat, daemon=True).start()
 
     def __enter__(self) -> "Attempt":
@@ -173,21 +185,25 @@ class Attempt:
             self.error = sentence(error)
         if not self._begun:
             return
-        if error is None:
-            self._write("done")
-        elif isinstance(error, Exception):
-            lines = traceback.format_exception(kind, error, trace)
-            write_text(self.folder.error, "".join(lines))
-            self._write("failed")
-        else:
-            self._write("cut")
+        try:
+            if error is None:
+                self._write("done")
+            elif isinstance(error, Exception):
+                lines = traceback.format_exception(kind, error, trace)
+                write_text(self.folder.error, "".join(lines))
+                self._write("failed")
+            else:
+                self._write("cut")
+        finally:
+            run_lock.release(self.folder.lock)
 
     def _write(self, state: str) -> None:
         content = {
             "state": state,
             "error": self.error if state == "failed" else None,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            **_process(os.getpid()),
+            "lock": self._lock,
+            **processes.describe(os.getpid()),
         }
         write_json(self.folder.state, content)
 
@@ -201,6 +217,17 @@ class Attempt:
                 touched = time.monotonic()
                 with suppress(FileNotFoundError):  # somebody removed the run
                     os.utime(self.folder.state)
+
+
+def _say_lease(folder: Path) -> None:
+    """Says, once in a process, that a folder has no lock."""
+    global _said
+    if not _said:
+        _said = True
+        print(
+            f"{folder} lies on a file system without locks: its state.json, touched every "
+            f"{BEAT_SECONDS:.0f} s, keeps others out, for {SILENT_SECONDS:.0f} s after a crash"
+        )
 
 
 def _seed(path: Path) -> int | None:
@@ -230,27 +257,18 @@ def _planned(plan: Path) -> list[Path]:
     return [path for path in paths if _seed(path) is not None]
 
 
-def _process(pid: int) -> dict[str, Any]:
-    """What tells a process from all others: the machine, its number and when it began."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        start = None if fields[0] in "ZX" else fields[19]  # Z and X: it has ended
-    except OSError:  # ended, or a system without /proc
-        start = None
-    return {"host": socket.gethostname(), "pid": pid, "process_start": start}
+def _alive(record: dict[str, Any], folder: RunFolder, locked: bool | None = None) -> bool:
+    """Whether the process that wrote a record still runs.
 
-
-def _alive(record: dict[str, Any], path: Path) -> bool:
-    """Whether the process that wrote a record still runs."""
-    pid = record.get("pid")
-    if record.get("host") != socket.gethostname():
-        return time.time() - path.stat().st_mtime < SILENT_SECONDS
-    if not isinstance(pid, int) or pid < 1:
+    Args:
+        record: The content of state.json.
+        folder: The run's folder.
+        locked: Whether another process holds the folder's lock; None: that is looked up.
+    """
+    if record.get("lock") == run_lock.KERNEL and processes.of_this_boot(record):
+        return run_lock.is_held(folder.lock) if locked is None else locked
+    if processes.of_an_earlier_start(record):
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, so it is there
-        pass
-    return _process(pid)["process_start"] == record.get("process_start")
+    if not processes.of_this_machine(record):
+        return time.time() - folder.state.stat().st_mtime < SILENT_SECONDS
+    return processes.is_running(record)

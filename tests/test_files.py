@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -51,10 +53,31 @@ def test_two_writers_of_one_file_do_not_harm_each_other(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_the_folder_is_made_and_others_may_read(tmp_path: Path) -> None:
-    with replacing(tmp_path / "new" / "a.bin") as temporary:
-        temporary.write_bytes(b"1")
-    assert (tmp_path / "new" / "a.bin").stat().st_mode & 0o777 == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_folder_is_made_and_the_umask_says_who_may_read(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        with replacing(tmp_path / "new" / "a.bin") as temporary:
+            assert temporary.stat().st_mode & 0o777 == mode
+            temporary.write_bytes(b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new" / "a.bin").stat().st_mode & 0o777 == mode
+
+
+def test_a_mount_without_chmod_fsync_and_locks_is_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    for module, name in ((os, "chmod"), (os, "fchmod"), (os, "fsync"), (fcntl, "flock")):
+        monkeypatch.setattr(module, name, refused)
+    with locked(tmp_path / "a.txt"):
+        write_text(tmp_path / "a.txt", "whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
 
 
 def test_a_locked_path_keeps_other_processes_waiting(tmp_path: Path) -> None:

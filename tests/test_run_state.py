@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from landmark_lightning import run_lock, run_state
+from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import (
     SILENT_SECONDS,
     Attempt,
@@ -134,6 +138,109 @@ def test_another_machine_s_attempt_runs_while_its_file_is_touched(tmp_path: Path
     silent = time.time() - SILENT_SECONDS - 1
     os.utime(state, (silent, silent))
     assert read_state(folder).state == "cut"
+
+
+def _unseen(state: Path, **changed: str) -> None:
+    """Makes a running attempt look like one whose process number means nothing here."""
+    record = json.loads(state.read_text())
+    state.write_text(json.dumps(record | changed))
+
+
+def test_two_containers_of_one_host_name_never_train_one_folder(tmp_path: Path) -> None:
+    """A killed one frees the folder at once, though nobody here sees its process."""
+    folder = tmp_path / "d/m/seed0"
+    process = _begun_elsewhere(folder)
+    try:
+        _unseen(folder / "state.json", space="pid:[1]", process_start="another")
+        assert read_state(folder).state == "running"
+        with pytest.raises(ValueError, match=r"is trained by process .* already"):
+            Attempt(folder).begin()
+    finally:
+        process.kill()
+        process.communicate()
+    assert read_state(folder).state == "cut"
+    with Attempt(folder) as again:
+        again.begin()
+    assert read_state(folder).state == "cut"  # it has no metrics.json
+
+
+def test_a_process_of_the_same_number_is_not_the_one_that_began(tmp_path: Path) -> None:
+    folder = tmp_path / "d/m/seed0"
+    process = _begun_elsewhere(folder)
+    process.kill()
+    process.communicate()
+    _unseen(folder / "state.json", pid=os.getpid())  # type: ignore[arg-type]
+    assert read_state(folder).state == "cut"
+    with Attempt(folder) as again:
+        again.begin()
+
+
+def test_a_forked_child_does_not_keep_the_folder(tmp_path: Path) -> None:
+    forks = ATTEMPT.replace(
+        'print("begun", flush=True)',
+        'import os; os.fork() or time.sleep(60); print("begun", flush=True)',
+    )
+    folder = tmp_path / "d/m/seed0"
+    process = subprocess.Popen(
+        [sys.executable, "-c", forks, str(folder)], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"begun\n"
+        assert read_state(folder).state == "running"
+        process.kill()
+        process.wait()
+        assert read_state(folder).state == "cut"
+        with Attempt(folder) as again:
+            again.begin()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+
+
+@pytest.fixture
+def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(run_state, "_said", False)
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_without_locks_a_lease_keeps_the_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, other = tmp_path / "d/m/seed0", tmp_path / "d/m/seed1"
+    with Attempt(folder) as attempt, Attempt(other) as beside:
+        attempt.begin()
+        beside.begin()
+        said = capsys.readouterr().out
+        assert said.count("without locks") == 1
+        assert read_state(folder).state == "running"
+        run_lock.release(attempt.folder.lock)  # as another process sees it
+        _unseen(folder / "state.json", space="pid:[1]")
+        with pytest.raises(ValueError, match="is trained by process"):
+            Attempt(folder).begin()
+        silent = time.time() - SILENT_SECONDS - 1
+        os.utime(folder / "state.json", (silent, silent))
+        Attempt(folder).begin()
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_a_job_that_slurm_starts_again_takes_its_folder_back_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "d/m/seed0"
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    Attempt(folder).begin()
+    run_lock.release(RunFolder(folder).lock)
+    _unseen(folder / "state.json", host="another-node")
+    with pytest.raises(ValueError, match="on another-node already"):
+        Attempt(folder).begin()
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    Attempt(folder).begin()
+    run_lock.release(RunFolder(folder).lock)
 
 
 def test_a_plan_is_the_same_file_for_the_same_cells(tmp_path: Path) -> None:
