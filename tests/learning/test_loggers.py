@@ -90,6 +90,7 @@ def test_a_project_that_wandb_refuses_is_named(tmp_path: Path, project: object) 
 def test_summary_figures_are_flat_and_without_nulls() -> None:
     content = {
         "epochs": 2,
+        "epochs_trained": 1.5,
         "train_seconds": 1.5,
         "rescore_seconds": None,
         "validation_nme": 6.5,
@@ -99,6 +100,7 @@ def test_summary_figures_are_flat_and_without_nulls() -> None:
     assert summary_figures(content) == {
         "validation_nme": 6.5,
         "test/epochs": 2,
+        "test/epochs_trained": 1.5,
         "test/train_seconds": 1.5,
         "test/fps_batch_1": 90.5,
         "test/full/nme": 6.0,
