@@ -149,6 +149,12 @@ def test_photos_without_contrast_are_like_no_other(splits: Splits) -> None:
         assert [s.split()[0] for s in said] == ([str(count)] if count else [])
 
 
+@pytest.mark.parametrize("empty", SPLITS)
+def test_a_split_without_faces_has_no_leaks(splits: Splits, empty: str) -> None:
+    none = {name: value[:0] for name, value in vars(splits[empty]).items()}
+    assert leaks(changed(splits, empty, **none)) == []
+
+
 def test_groups_in_both_splits_are_named(splits: Splits) -> None:
     group = list(splits["test"].group)
     group[4] = group[5] = splits["train"].group[1]
