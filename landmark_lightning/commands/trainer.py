@@ -100,8 +100,9 @@ def own_callbacks(
     for given, callback in zip(config["callbacks"], callbacks, strict=True):
         if not isinstance(callback, Callback):
             raise ValueError(f"callbacks: {given['_target_']} is no Callback of Lightning")
-        if reason := REFUSED.get(type(callback)):
-            raise ValueError(f"callbacks: {type(callback).__name__} can't be used: {reason}")
+        for kind, reason in REFUSED.items():
+            if isinstance(callback, kind):
+                raise ValueError(f"callbacks: {kind.__name__} can't be used: {reason}")
     _check_monitors(callbacks, task, datamodule)
     return callbacks
 
