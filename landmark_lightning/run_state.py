@@ -24,6 +24,7 @@ from typing import Any
 from landmark_lightning import processes, run_lock
 from landmark_lightning.files import write_json, write_text
 from landmark_lightning.run_folder import RunFolder
+from landmark_lightning.run_search import folders_below
 from landmark_lightning.user_errors import sentence
 
 STATES = ("done", "running", "cut", "failed", "missing")
@@ -63,17 +64,20 @@ class CellState:
 def read_states(runs: Path) -> list[CellState]:
     """The state of every run below a folder and of every run that a plan there names.
 
+    Links to folders are followed; what several of them lead to is one run.
+
     Args:
         runs: Folder with runs at any depth, such as ``runs_dir``.
 
     Returns:
         One state a run, sorted by dataset, model, seed and folder.
     """
-    folders = {path for path in (runs, *runs.rglob("seed*")) if _seed(path) is not None}
-    begun = {path for path in folders if _begun(RunFolder(path))}
-    for plan in runs.rglob("plan-*.json"):
-        begun |= set(_planned(plan))
-    states = [read_state(path) for path in begun]
+    folders = folders_below(runs).folders
+    begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
+    for plan in (plan for folder in folders for plan in folder.glob("plan-*.json")):
+        begun += _planned(plan)
+    once = {path.resolve(): path for path in reversed(begun)}
+    states = [read_state(path) for path in once.values()]
     return sorted(states, key=lambda s: (s.dataset, s.model, s.seed, s.folder))
 
 

@@ -19,7 +19,7 @@ def first_difference(
     Returns:
         Its dotted name and its two values (None where it is missing), or None: all are the same.
     """
-    old, new = dict(_leaves(before)), dict(_leaves(now))
+    old, new = dict(leaves(before)), dict(leaves(now))
     for key in sorted(old.keys() | new.keys()):
         passed = any(key == name or key.startswith(f"{name}.") for name in ignored)
         if not passed and old.get(key) != new.get(key):
@@ -84,12 +84,12 @@ def check_kinds(
                 raise ValueError(f"{name}={value!r} must be {word}")
 
 
-def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """Every setting that holds no others, with its dotted name; items of lists by their place."""
     if isinstance(settings, list) and settings:
         settings = dict(enumerate(settings))
     if isinstance(settings, Mapping) and settings:
         for key, value in settings.items():
-            yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+            yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, settings

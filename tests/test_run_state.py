@@ -254,3 +254,18 @@ def test_a_plan_is_the_same_file_for_the_same_cells(tmp_path: Path) -> None:
 def test_a_folder_of_another_name_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="its name must be seed<number>"):
         read_state(tmp_path)
+
+
+def test_links_to_runs_are_followed_and_count_once(tmp_path: Path) -> None:
+    runs, elsewhere = tmp_path / "runs", tmp_path / "elsewhere/bb/seed0"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "config.yaml").write_text("")
+    (runs / "300w").mkdir(parents=True)
+    (runs / "300w/bb").symlink_to(elsewhere.parent)
+    (runs / "again").symlink_to(runs)
+    write_plan(runs, ["300w/bb/seed0", "300w/bb/seed1"])
+    write_plan(elsewhere.parent.parent, ["bb/seed0"])
+    assert [(s.dataset, s.model, s.seed, s.state) for s in read_states(runs)] == [
+        ("300w", "bb", 0, "cut"),
+        ("300w", "bb", 1, "missing"),
+    ]

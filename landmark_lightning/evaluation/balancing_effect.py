@@ -79,7 +79,7 @@ def effect_table(effects: Sequence[BalancingEffect]) -> Table:
     rows: list[list[str | Entry]] = []
     for effect in effects:
         cell = effect.cell
-        row: list[str | Entry] = [cell.model, cell.dataset, Entry(_effective(cell), digits=1)]
+        row: list[str | Entry] = [cell.name, cell.dataset, Entry(_effective(cell), digits=1)]
         row += [_percent(cell.figures(f"top_{n}_percent")) for n in (1, 10)]
         row += [
             Entry(cell.figures(key, q), digits=digits)

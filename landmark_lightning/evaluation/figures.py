@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from landmark_lightning.evaluation.curves import CED_SHARES, COVERAGES, CellCurves, Curves
-from landmark_lightning.evaluation.runs import Cell, model_rank
+from landmark_lightning.evaluation.runs import Cell, names_in_order
 from landmark_lightning.evaluation.summary import CURVE_PERCENTS
 
 SCORES = {
@@ -30,7 +31,9 @@ FACES_COLOR, DRAWS_COLOR = "#7f7f7f", "#0072b2"
 MODEL_COLORS = {
     "non": "#7f7f7f", "nobb": "#e69f00", "bbo": "#56b4e9", "bb": "#009e73", "bbs": "#cc79a7",
 }  # fmt: skip
-_OTHER_COLORS = ("#d55e00", "#0072b2", "#a08a00", "#8a63d2")
+_OTHER_COLORS = (
+    "#d55e00", "#0072b2", "#a08a00", "#8a63d2", "#7a4a1f", "#17becf", "#c2185b", "#4b6b20",
+)  # fmt: skip
 
 PANEL = (3.4, 2.5)
 """Width and height of a panel in inches."""
@@ -50,7 +53,7 @@ _STYLE: Any = {
 
 
 def model_color(model: str, models: Sequence[str]) -> str:
-    """The colour of a model among all models that are drawn."""
+    """The colour of a model, or of a cell by its name, among all that are drawn."""
     others = [name for name in models if name not in MODEL_COLORS]
     if model in MODEL_COLORS:
         return MODEL_COLORS[model]
@@ -123,8 +126,8 @@ def _draw_scores(axes: Axes, x: Sequence[int], curves: Curves) -> None:
 def draw_ced(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
     """The share of faces below each NME, a line for each model of a dataset."""
     for curves in group:
-        color = model_color(curves.cell.model, models)
-        axes.plot(curves.quantiles, CED_SHARES, color=color, label=curves.cell.model)
+        color = model_color(curves.cell.name, models)
+        axes.plot(curves.quantiles, CED_SHARES, color=color, label=curves.cell.name)
     # Beyond the worst twentieth of the worst model there is nothing but outliers.
     far = max(float(curves.quantiles[95]) for curves in group)
     if np.isfinite(far) and far > 0:
@@ -138,9 +141,9 @@ def draw_calibration(axes: Axes, group: Sequence[CellCurves], models: Sequence[s
     far = max(float(values.max()) for curves in drawn for values in curves.calibration.values())
     axes.axline((0, 0), slope=1, color="#7f7f7f", linestyle=":")
     for curves in drawn:
-        color = model_color(curves.cell.model, models)
+        color = model_color(curves.cell.name, models)
         signal, distance = curves.calibration["signal"], curves.calibration["distance"]
-        axes.plot(signal, distance, ".-", color=color, label=curves.cell.model, markersize=5)
+        axes.plot(signal, distance, ".-", color=color, label=curves.cell.name, markersize=5)
     axes.set(xlim=(0, 1.05 * far), ylim=(0, 1.05 * far))
     axes.set(xlabel="predicted distance (px)", ylabel="true distance (px)")
 
@@ -175,20 +178,21 @@ def draw_shares(
 
 
 def draw_discard_curves(curves: Sequence[CellCurves]) -> Figure:
-    """All discard curves as one picture: a row a dataset, a column a model."""
+    """All discard curves as one picture: a row a dataset, a column a model or variant of it."""
     rows = list(dict.fromkeys(_dataset(each.cell) for each in curves))
-    models = sorted({each.cell.model for each in curves}, key=model_rank)
+    models = names_in_order(each.cell for each in curves)
     figure = Figure(figsize=(1.2 + 3.1 * len(models), 1.1 + 2.7 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), len(models), sharex=True, sharey="row", squeeze=False)
     for axes in grid.flat:
         axes.set_visible(False)
     for each in curves:
         cell = each.cell
-        axes = grid[rows.index(_dataset(cell)), models.index(cell.model)]
+        axes = grid[rows.index(_dataset(cell)), models.index(cell.name)]
         axes.set_visible(True)
         _draw_scores(axes, CURVE_PERCENTS, each.discard)
         seeds = f" ({each.seeds} seeds)" if each.seeds > 1 else ""
-        axes.set_title(f"{cell.dataset}, {cell.model}{seeds}", fontsize=11)
+        lines = [f"{cell.dataset}, {cell.model}{seeds}", *wrap(cell.variant, 42)]
+        axes.set_title("\n".join(lines), fontsize=11)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     for row, (_, normalizer) in enumerate(rows):

@@ -125,7 +125,7 @@ def _sheets(kind: str, title: str, sheets: Sequence[tuple[Cell, int, bytes]]) ->
     """Pictures of faces, one a cell."""
     return "".join(
         picture(
-            f"{kind}-{cell.dataset}-{cell.normalizer}-{cell.model}",
+            f"{kind}-{cell.dataset}-{cell.normalizer}-{cell.name}",
             f"{cell_name(cell)}, seed {seed}",
             f"{title} of {cell_name(cell)}: annotated and predicted landmarks",
             jpeg,
@@ -141,7 +141,7 @@ SECTIONS: tuple[tuple[str, str, str, Callable[[Contents], str]], ...] = (
         "A cut run goes on and a failed one is tried again when the sweep is started again.",
         _state,
     ),
-    ("left-out", "Left out", "These files could not be used.", _left_out),
+    ("left-out", "Left out", "What could not be used, or not in full.", _left_out),
     (
         "paper",
         "The paper's tables",

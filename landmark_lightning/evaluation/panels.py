@@ -11,13 +11,13 @@ from landmark_lightning.evaluation.balancing_effect import BalancingEffect
 from landmark_lightning.evaluation.curves import COVERAGES, CellCurves, Curves
 from landmark_lightning.evaluation.figures import SCORES, model_color, panel
 from landmark_lightning.evaluation.markup import Panel, legend, panels_html
-from landmark_lightning.evaluation.runs import Cell, model_rank
+from landmark_lightning.evaluation.runs import Cell, names_in_order
 from landmark_lightning.evaluation.summary import CURVE_PERCENTS
 
 
 def cell_name(cell: Cell) -> str:
-    """Dataset and model of a cell."""
-    return f"{cell.dataset}, {cell.model}"
+    """Dataset, model and, where there are several, variant of a cell."""
+    return f"{cell.dataset}, {cell.name}"
 
 
 def _cell_panels(
@@ -50,7 +50,7 @@ def _cell_panels(
                 axes.set_ylim(0, 1.05 * limit)
 
         made = Panel(
-            name="-".join((kind, cell.dataset, cell.normalizer, cell.model)),
+            name="-".join((kind, cell.dataset, cell.normalizer, cell.name)),
             caption=caption(each),
             alt=f"{cell_name(cell)}: {told(each)}",
             svg=panel(drawn),
@@ -150,14 +150,12 @@ def _dataset_panels(
     groups: dict[tuple[str, str], list[CellCurves]] = {}
     for each in curves:
         groups.setdefault((each.cell.dataset, each.cell.normalizer), []).append(each)
-    models = sorted(
-        {each.cell.model for group in groups.values() for each in group}, key=model_rank
-    )
+    models = names_in_order(each.cell for group in groups.values() for each in group)
     made = [
         Panel(
             name=f"{kind}-{dataset}-{normalizer}",
             caption=f"{dataset}, {normalizer}",
-            alt=f"{dataset}: {'; '.join(f'{each.cell.model} {told(each)}' for each in group)}",
+            alt=f"{dataset}: {'; '.join(f'{each.cell.name} {told(each)}' for each in group)}",
             svg=panel(draw, group, models),
         )
         for (dataset, normalizer), group in groups.items()
@@ -208,7 +206,7 @@ def share_panels(effects: Sequence[BalancingEffect]) -> str:
             for name, share, drawn in zip(effect.subsets, faces, draws, strict=True)
         )
         svg = panel(figures.draw_shares, effect.subsets, faces, draws)
-        name = f"balancing-{cell.dataset}-{cell.normalizer}-{cell.model}"
+        name = f"balancing-{cell.dataset}-{cell.normalizer}-{cell.name}"
         made.append(Panel(name, cell_name(cell), told, svg))
     colors = (("training faces", figures.FACES_COLOR), ("draws", figures.DRAWS_COLOR))
     key = legend([(label, color, "-") for label, color in colors])

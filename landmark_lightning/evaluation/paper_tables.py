@@ -48,27 +48,31 @@ def paper_tables(cells: Sequence[Cell]) -> tuple[list[Table], list[str]]:
 
 
 class _Found:
-    """The runs on the paper's datasets."""
+    """The cells on the paper's datasets, by dataset and name."""
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
-        self._runs: dict[tuple[str, str], dict[int, Run]] = {}
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._cells: dict[tuple[str, str], Cell] = {}
+        on_paper_s = {(c.dataset, c.model) for c in cells if _on_paper_s(c)}
         for cell in cells:
-            for run in cell.runs:
-                of_cell = self._runs.setdefault((run.dataset, run.model), {})
-                # Of two evaluations of a seed, the one on the paper's normalizer.
-                if run.seed not in of_cell or run.normalizer == normalizer_of(run.dataset):
-                    of_cell[run.seed] = run
+            if _on_paper_s(cell) or (cell.dataset, cell.model) not in on_paper_s:
+                self._cells.setdefault((cell.dataset, cell.name), cell)
 
-    def runs(self, dataset: str, model: str | None = None) -> list[Run]:
+    def runs(self, dataset: str, name: str | None = None) -> list[Run]:
+        """The runs of a cell; of a model that stands in several, none under its plain name."""
         return [
             run
-            for key, of_cell in self._runs.items()
-            if key[0] == dataset and model in (None, key[1])
-            for _, run in sorted(of_cell.items())
+            for key, cell in self._cells.items()
+            if key[0] == dataset and name in (None, key[1])
+            for run in cell.runs
         ]
 
-    def models(self, dataset: str) -> list[str]:
-        return sorted({run.model for run in self.runs(dataset)}, key=model_rank)
+    def cells(self, dataset: str) -> list[Cell]:
+        of_dataset = [cell for key, cell in self._cells.items() if key[0] == dataset]
+        return sorted(of_dataset, key=lambda cell: model_rank(cell.model))
+
+
+def _on_paper_s(cell: Cell) -> bool:
+    return cell.normalizer == normalizer_of(cell.dataset)
 
 
 def normalizer_of(dataset: str) -> str | None:
@@ -110,7 +114,7 @@ def _table(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> 
 
 
 def _with_other_models(facts: Mapping[str, Any], found: _Found) -> list[dict[str, Any]]:
-    """The rows, those of models that the paper does not have below the paper's last one."""
+    """The rows, those of models and variants that the paper does not have below its last one."""
     rows: list[dict[str, Any]] = []
     of_paper = _named(facts["rows"], "model")
     for row, following in zip(facts["rows"], [*facts["rows"][1:], {}], strict=True):
@@ -121,14 +125,21 @@ def _with_other_models(facts: Mapping[str, Any], found: _Found) -> list[dict[str
         if "model" in row and last:
             rows += [
                 {
-                    "labels": [*row["labels"][:-1], f"{model.upper()} (not in the paper)"],
-                    "model": model,
+                    "labels": [*row["labels"][:-1], _label(cell, of_paper)],
+                    "model": cell.name,
                     **{key: row[key] for key in ("discard",) if key in row},
                 }
-                for model in found.models(facts["dataset"])
-                if model not in of_paper
+                for cell in found.cells(facts["dataset"])
+                if cell.name not in of_paper
             ]
     return rows
+
+
+def _label(cell: Cell, of_paper: Sequence[str]) -> str:
+    """What the row of a cell is called for which the paper has none."""
+    variant = f" ({cell.variant})" if cell.variant else ""
+    own = "" if cell.model in of_paper else " (not in the paper)"
+    return f"{cell.model.upper()}{variant}{own}"
 
 
 def _entry(
@@ -176,8 +187,15 @@ def _notes(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> 
         notes.append(
             f"Ours are means ± standard deviation over the seeds of {', '.join(several)}."
         )
-    if absent := [cell for cell, count in seeds.items() if not count]:
+    varied = {f"{c.model} on {dataset}" for dataset in datasets for c in found.cells(dataset)}
+    absent = [cell for cell, count in seeds.items() if not count and cell not in varied]
+    if absent:
         notes.append(f"Blank, since there is no finished run of {', '.join(absent)}.")
+    if several_kinds := [cell for cell, count in seeds.items() if not count and cell in varied]:
+        notes.append(
+            f"Blank, since the runs of {', '.join(several_kinds)} differ in more than their seed: "
+            "each kind has a row in the table of all models."
+        )
     for dataset in datasets:
         notes += _differences(dataset, _subsets_of(facts, dataset), facts, found)
     if _named(facts["rows"], "figure"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from landmark_lightning.evaluation.discarding import DISCARD_PERCENTS
-from landmark_lightning.evaluation.runs import Cell
+from landmark_lightning.evaluation.runs import Cell, differences
 
 NO_FIGURE = "-"
 """Stands where a figure can't be computed."""
@@ -146,7 +146,7 @@ def _rescoring_share(cell: Cell) -> Entry:
 
 
 NME = "NME {normalizer}"
-MODEL: Columns = (("model", lambda cell: cell.model),)
+MODEL: Columns = (("model", lambda cell: cell.name),)
 
 MAIN: Columns = (
     *MODEL,
@@ -234,8 +234,9 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
 
 
 def main_table(cells: Sequence[Cell]) -> Table:
-    """The main table of one dataset's cells."""
-    return _table(cells, "main", "all models", MAIN[1:])
+    """The main table of one dataset's cells, with notes on what they differ in."""
+    table = _table(cells, "main", "all models", MAIN[1:])
+    return replace(table, notes=differences(cells))
 
 
 def _table(

@@ -1,12 +1,13 @@
 """Made-up runs, as landmark-train leaves them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from landmark_lightning.evaluation.records import Records, RunInfo, write_records
 from landmark_lightning.evaluation.summary import summarize
@@ -69,10 +70,34 @@ def make_records() -> MakeRecords:
     return made_records
 
 
-def write_run(runs: Path, records: Records, **content: Any) -> Path:  # noqa: ANN401
-    """Writes predictions.h5 and metrics.json to the run's folder; gives the folder."""
+CONFIG: dict[str, Any] = {
+    "batch_size": 10,
+    "network": {"width": 8, "side": 64},
+    "data": {"residency": "auto", "prefetch": 2},
+    "phases": {"name": "practical", "list": [{"loss": "l2", "epochs": 3}]},
+}
+"""Settings of a made-up run."""
+
+
+def write_run(
+    runs: Path,
+    records: Records,
+    config: Mapping[str, Any] | None = None,
+    **content: Any,  # noqa: ANN401
+) -> Path:
+    """Writes predictions.h5, metrics.json and config.yaml to the run's folder; gives the folder.
+
+    Args:
+        runs: The ``runs_dir``.
+        records: The predictions.
+        config: Settings that are not those of ``CONFIG``.
+        content: What metrics.json says besides or instead.
+    """
     info = records.info
     folder = runs / info.dataset / info.model / f"seed{info.seed}"
+    folder.mkdir(parents=True)
+    settings = CONFIG | {"seed": info.seed, "runs_dir": str(runs)} | dict(config or {})
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     write_records(folder / "predictions.h5", records)
     whole = {
         "dataset": info.dataset,

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +170,53 @@ def test_a_metrics_json_from_before_is_read(make_records: MakeRecords, tmp_path:
     metrics.write_text(json.dumps(content))
     tables = write_report(tmp_path, tmp_path / "report")[1].read_text()
     assert _rows(tables, "aflw: cost")["bb"]["faces a second, batch 1"] == "-"
+
+
+def test_runs_of_several_settings_have_rows_and_figures_of_their_own(
+    make_records: MakeRecords, tmp_path: Path
+) -> None:
+    """Seeds of other widths would make a mean of 5 and 50 out of good runs and bad ones."""
+    for seed, width in enumerate((8, 8, 16)):
+        config = {"network": {"width": width, "side": 64}, "batch_size": width}
+        folder = write_run(tmp_path / f"w{width}", make_records(seed=seed), config)
+        effect = {"subsets": {"frontal": {"faces": 0.2, "draws": 0.4}}}
+        (folder / "balancing.json").write_text(json.dumps(effect))
+        Image.new("RGB", (8, 8)).save(folder / "surprises.png")
+    write_run(tmp_path, make_records(model="non", seed=9))
+    page, markdown, _, table_file, picture = write_report(tmp_path, tmp_path / "report")
+    names = [f"bb (batch_size={width}, network.width={width})" for width in (8, 16)]
+    tables = markdown.read_text()
+    for title in ("all models", "by subset", "landmarks discarded", "cost"):
+        assert list(_rows(tables, f"aflw: {title}")) == ["non", *names]
+    assert [_rows(tables, "aflw: all models")[name]["seeds"] for name in names] == ["2", "1"]
+    of_paper = _rows(tables, "Table 3: AFLW")
+    assert of_paper["BB"]["Full"] == "(1.56)"
+    assert "±" in of_paper[names[0].replace("bb", "BB")]["Full"]
+    assert "the runs of bb on aflw differ in more than their seed" in tables
+    html = page.read_text()
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+    for section in ("figure4", "discard", "balancing", "surprises"):
+        (found,) = re.findall(rf'<section id="{section}">(.*?)</section>', html, re.DOTALL)
+        assert all(f"<figcaption>aflw, {name}" in found for name in names)
+    with table_file.open(newline="") as file:
+        seeds = {row["row"]: row["seeds"] for row in csv.DictReader(file) if row["row"] in names}
+    assert seeds == {names[0]: "2", names[1]: "1"}
+    alone = write_report(tmp_path / "w8", tmp_path / "alone")[-1]
+    with Image.open(picture) as several, Image.open(alone) as one:
+        assert several.width > 2 * one.width
+
+
+def test_the_states_of_one_model_in_two_folders_are_two_rows(
+    make_records: MakeRecords, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "a", make_records())
+    cut = tmp_path / "b/aflw/bb/seed0"
+    cut.mkdir(parents=True)
+    (cut / "config.yaml").write_text("seed: 0")
+    tables = write_report(tmp_path, tmp_path / "report")[1].read_text()
+    lines = [line for line in tables.splitlines() if line.startswith("| aflw | bb")]
+    assert lines == [
+        f"| aflw | bb ({tmp_path / 'a'}) | done |",
+        f"| aflw | bb ({tmp_path / 'b'}) | cut |",
+    ]
