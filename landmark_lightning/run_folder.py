@@ -30,6 +30,12 @@ IGNORED = (
 LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif")
 """Settings of a dataset that may be null: preparing finds what they are, its FaceFile knows."""
 
+MARKS = {
+    "content": "other faces",
+    "sets": "faces of other subsets or groups, or with another validation set",
+}
+"""Among the settings of the dataset: digests of the FaceFile, and what another one means."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -160,13 +166,15 @@ class RunFolder:
         return content
 
     def clear(self) -> None:
-        """Removes what a run writes, so that it starts anew."""
+        """Removes what a run writes, so that it starts anew.
+
+        Its settings go last, so that what a killed process leaves is known to be theirs.
+        """
         for path in (
-            self.config,
-            self.best,
-            self.last,
-            self.curves,
             self.metrics,
+            self.last,
+            self.best,
+            self.curves,
             self.predictions,
             self.faces,
             self.error,
@@ -178,6 +186,7 @@ class RunFolder:
         ):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)
+        self.config.unlink(missing_ok=True)
 
     def clash(self, config: Mapping[str, Any]) -> str | None:
         """Why a run of these settings can neither go on nor be skipped here, or None: it can.
@@ -189,31 +198,44 @@ class RunFolder:
             A sentence that names the first setting in which the run that lies here differs.
         """
         if not self.config.is_file():
-            return None
+            if not self.last.is_file() or self.metrics.is_file():
+                return None
+            return (
+                f"{self.last} has no {self.config.name} that says how it was made; put that back "
+                "or pass rerun=true to train anew"
+            )
         try:
             before = self.read_config()
         except ValueError as error:
             return f"{error}; pass rerun=true to train anew"
-        found = first_difference(before, config, _ignored(before, config))
-        if found is None:
-            return None
-        key, old, new = found
-        return (
-            f"{self.path} holds a run with {key}={old}, now it is {new}; pass rerun=true to "
-            "replace it or runs_dir=... to keep both"
-        )
+        remedy = "pass rerun=true to replace it or runs_dir=... to keep both"
+        if found := first_difference(before, config, _ignored(before, config)):
+            key, old, new = found
+            return f"{self.path} holds a run with {key}={old}, now it is {new}; {remedy}"
+        # A run that is not yet tested goes on with other subsets; the validation set is looked
+        # after by the checkpoint.
+        marks = [*MARKS] if self.metrics.is_file() else ["content"]
+        for mark in marks:
+            old, new = (dict(leaves(c)).get(f"dataset.{mark}") for c in (before, config))
+            if None not in (old, new) and old != new:
+                return (
+                    f"{self.path} holds a run on {MARKS[mark]} ({mark} {old:.6}) than "
+                    f"{config['data_dir']}/{config['dataset']['name']}.h5 has now ({new:.6}); "
+                    + remedy
+                )
+        return None
 
 
 def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that agree for seeds of one experiment, by dotted name.
 
     All but the seed, the names that the run's folder has, and ``IGNORED``; streaming that reads
-    ahead counts where LPBB then draws by older losses.
+    ahead counts where LPBB then draws by older losses. Which faces there were, metrics.json says.
     """
     flat = dict(leaves(config))
     ahead = flat.get("data.residency") == "stream" and flat.get("data.prefetch") != 0
     older = ahead and flat.get("model.balancing.refresh") != "none"
-    passed = ("seed", "dataset.name", "model.name", *IGNORED)
+    passed = ("seed", "dataset.name", "model.name", "dataset.content", *IGNORED)
     return {
         key: value
         for key, value in flat.items()
@@ -227,7 +249,7 @@ def _ignored(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ..
 
     Where it does, LPBB draws by older losses.
     """
-    ignored = [*IGNORED]
+    ignored = [*IGNORED, *(f"dataset.{mark}" for mark in MARKS)]
     for name in LEFT_TO_THE_FILE:
         if any(settings.get("dataset", {}).get(name) is None for settings in (before, now)):
             ignored.append(f"dataset.{name}")

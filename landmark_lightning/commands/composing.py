@@ -1,6 +1,7 @@
 """What a command's settings are: where their YAML files lie, and what a FaceFile adds to them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
 def for_training(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The settings of landmark-train, those of its dataset completed by ``as_prepared``.
 
-    Drawn faces are what their settings say: a file of others is not theirs.
+    Drawn faces are what their settings say: a file of others is not theirs. What is not set but
+    found, ``dataset.content`` and ``dataset.sets``, are the digests of the FaceFile that is there.
 
     Args:
         config: Settings that ``check_training`` has passed.
@@ -47,9 +49,13 @@ def for_training(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
         FileNotFoundError: The scheme is a file that does not exist.
         ValueError: A scheme that can't be used.
     """
-    dataset = with_scheme(config["dataset"])
+    from landmark_lightning.data.facefile import FaceFile
+
+    dataset, data_dir = with_scheme(config["dataset"]), Path(str(config["data_dir"]))
     if not dataset["drawn"]:
-        dataset = as_prepared(dataset, Path(str(config["data_dir"])), overrides)
+        dataset = as_prepared(dataset, data_dir, overrides)
+    with suppress(FileNotFoundError, ValueError):  # prepared later, or said by who needs it
+        dataset |= FaceFile.open(facefile_path(dataset, data_dir)).marks
     return dict(config) | {"dataset": dataset}
 
 

@@ -1,6 +1,6 @@
 """landmark-evaluate: tests a trained run, on its own dataset or on another of the same scheme."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.commands.composing import as_prepared
+from landmark_lightning.commands.origins import changed_origin
 from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.facefile import FaceFile
@@ -60,8 +61,11 @@ def run(config: Mapping[str, Any]) -> None:
             "dataset that has"
         )
     print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
+    _warn_of_others(faces, config["dataset"], task, config["allow_targets"])
     if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it
         own = open_prepared(task.run["dataset"], Path(task.run["data_dir"]))
+        if own.path != faces.path:
+            _warn_of_others(own, None, task, config["allow_targets"])
         trained = FaceDataModule(own, **task.run["data"])
         task.static_prior = static_prior(task, trained.train_faces, trained.eval_batch_size)
     beside = run_of(config["run"]).evaluations / str(dataset["name"])
@@ -71,6 +75,30 @@ def run(config: Mapping[str, Any]) -> None:
     )
     print(figures_line(content))
     print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
+
+
+def _warn_of_others(
+    faces: FaceFile,
+    asked: Mapping[str, Any] | None,
+    task: LandmarkTask,
+    allow_targets: Iterable[str],
+) -> None:
+    """Warns where a FaceFile is not of today's files, or the run's own not as it was trained on.
+
+    Args:
+        faces: The FaceFile.
+        asked: The ``dataset`` group that was asked for; None: the run's own.
+        task: The trained task.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+    """
+    if changed := changed_origin(faces, asked or {"root": None}, allow_targets):
+        print(f"  Warning: {changed}")
+    own, trained = task.run["dataset"]["name"], task.run["dataset"].get("content")
+    if (asked or {"name": own})["name"] == own and trained not in (None, faces.content):
+        print(
+            f"  Warning: {faces.path} holds other faces (content {faces.content:.6}) than those "
+            f"that the run was trained on ({trained:.6})"
+        )
 
 
 def write_results(
@@ -116,6 +144,7 @@ def write_results(
         "seed": seed,
         "scheme": faces.scheme.name,
         "normalizer": faces.normalizers[0],
+        "data": faces.content,
         **{name: (training or {}).get(name) for name in OF_TRAINING},
         "fps": frames_per_second(task),
         "torch": torch.__version__,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from landmark_lightning.commands.composing import as_prepared, facefile_path
+from landmark_lightning.commands.origins import changed_origin
 from landmark_lightning.commands.prepare import open_prepared, summary
 from landmark_lightning.data.distributions import draw_distributions
 from landmark_lightning.data.face import SPLITS
@@ -50,6 +51,8 @@ def run(config: Mapping[str, Any]) -> None:
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
+    if changed := changed_origin(faces, config["dataset"]):
+        print(f"  Warning: {changed}")
     for note in faces.notes:
         print(f"  {note}")
     splits = {name: faces.read(name) for name in SPLITS}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from landmark_lightning.commands.composing import facefile_path
+from landmark_lightning.commands.origins import origin_of
 from landmark_lightning.commands.scheme import check_same_scheme, scheme_of
 from landmark_lightning.data.doubts import leaks, same_groups
 from landmark_lightning.data.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
@@ -31,6 +32,7 @@ ALONE = {
 """What follows where a split has no faces."""
 UNKEPT = (
     "root", "strict", "max_rejected", "protocol", "schedule", "follow_links", "max_pixels",
+    "content", "sets",
 )  # fmt: skip
 """Settings of a dataset that do not decide what a face looks like in its FaceFile."""
 
@@ -88,6 +90,7 @@ def prepare_dataset(
         print(made)
     # Pillow's of broken EXIF, and of photos that are large but allowed by dataset.max_pixels.
     warnings.filterwarnings("ignore", module="PIL")
+    origin = origin_of(read, root)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)
@@ -124,6 +127,7 @@ def prepare_dataset(
         },
         reading=Reading(exif == "apply", follow_links, max_pixels),
         notes=notes,
+        origin=origin,
     )
     seconds = time.monotonic() - started
     faces = FaceFile.open(path)

@@ -101,6 +101,7 @@ class Sweep(BasicSweeper):
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
         super().__init__(max_batch_size=None, params=params)
+        self.checked: set[str] = set()
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -155,10 +156,18 @@ class Sweep(BasicSweeper):
         settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         check_training(settings)
         settings = for_training(settings, overrides)
+        self._check_origin(settings)
         folder = RunFolder.of(settings)
         again = settings["rerun"] is not False
         whole = folder.metrics.is_file() and not again and folder.clash(settings) is None
         return Cell(list(overrides), check_path(settings["runs_dir"], "runs_dir"), folder, whole)
+
+    def _check_origin(self, settings: dict[str, Any]) -> None:
+        """Says once a dataset, before the first run starts, that it must be prepared again."""
+        key = json.dumps([settings["dataset"], settings["data_dir"]], default=str)
+        if key not in self.checked:
+            importlib.import_module("landmark_lightning.commands.origins").check_origin(settings)
+            self.checked.add(key)
 
     def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:
         """Starts runs; gives the errors that they ended with, by folder."""

@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import Logger
 from landmark_lightning.commands.composing import as_in_file, facefile_path
 from landmark_lightning.commands.evaluate import figures_line, write_results, written
 from landmark_lightning.commands.launching import companions
+from landmark_lightning.commands.origins import check_origin
 from landmark_lightning.commands.plan import print_plan
 from landmark_lightning.commands.prepare import open_prepared, prepare_dataset
 from landmark_lightning.commands.trainer import (
@@ -77,10 +78,13 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     cell = f"{dataset_name}/{model_name}/seed{seed}"
     clash = None if rerun else folder.clash(config)
     if folder.metrics.is_file() and not rerun and clash is None:
+        check_origin(config, photos=False)
         print(f"{folder.path} is finished already; pass rerun=true to train it again")
         return
     faces = _facefile(config)
-    dataset = config["dataset"] = as_in_file(dataset, faces.settings)
+    dataset = config["dataset"] = as_in_file(dataset, faces.settings) | faces.marks
+    if not rerun:  # once more, now that it is known on which faces
+        clash = folder.clash(config)
     pl.seed_everything(seed, workers=True, verbose=False)
     datamodule = FaceDataModule(
         faces,
@@ -172,6 +176,7 @@ def _facefile(config: Mapping[str, Any]) -> FaceFile:
     dataset, data_dir = config["dataset"], check_path(config["data_dir"], "data_dir")
     path = facefile_path(dataset, data_dir)
     if path.is_file():
+        check_origin(config)
         return open_prepared(dataset, data_dir)
     if dataset["drawn"] or dataset["root"] is not None:
         with locked(path):  # of a sweep's parallel cells, one prepares and the others wait

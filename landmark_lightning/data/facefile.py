@@ -7,8 +7,7 @@ photo, ``landmarks`` float32 (N,L,2) in crop pixels, NaN where not labelled, ``v
 NaN where the face has none, ``subsets`` bool (N,K), ``validation`` bool (N), who is of the
 source's own validation set (of train; none of test), ``to_photo`` float32 (N,2,3) crop -> photo,
 ``box`` float32 (N,4) the box in the photo that the crop was cut around, ``photo`` and ``group``
-text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and ``sha256`` of the
-content.
+text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and the ``Digests``.
 """
 
 import json
@@ -22,14 +21,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning.data.digests import Digests, digests
 from landmark_lightning.data.face import SPLITS
-from landmark_lightning.data.facefile_arrays import (
-    LAYOUT,
-    SCHEMA,
-    check_split,
-    content_digest,
-    row_shapes,
-)
+from landmark_lightning.data.facefile_arrays import LAYOUT, SCHEMA, check_split, row_shapes
+from landmark_lightning.data.origin import Origin
 from landmark_lightning.data.photos import GRAY_RULES
 from landmark_lightning.schemes import Scheme, scheme_from
 
@@ -109,7 +104,10 @@ class FaceFile:
         settings: The dataset's settings that it was prepared with.
         notes: What preparing found out about the photos, a sentence each.
         faces: Number of faces by split.
-        sha256: Digest of the content, as stored.
+        origin: What it was prepared from.
+        sha256: Digest of the whole file, as stored; this and the next two as of ``Digests``.
+        content: Digest of the faces alone, by which runs know on which they were made.
+        sets: Digest of their subsets, groups and validation set.
     """
 
     path: Path
@@ -121,7 +119,10 @@ class FaceFile:
     settings: dict[str, Any]
     notes: tuple[str, ...]
     faces: dict[str, int]
+    origin: Origin
     sha256: str
+    content: str
+    sets: str
 
     @classmethod
     def open(cls, path: Path) -> "FaceFile":
@@ -147,9 +148,9 @@ class FaceFile:
             shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
             faces = {split: check_split(path, file, split, shapes) for split in SPLITS}
             name, settings = str(described["name"]), dict(described["settings"])
-            notes = tuple(described["notes"])
-            sha256 = str(file.attrs["sha256"])
-        return cls(path, name, scheme, *names, crop, settings, notes, faces, sha256)
+            notes, origin = tuple(described["notes"]), Origin(**described["origin"])
+            stored = [str(file.attrs[digest]) for digest in Digests._fields]
+        return cls(path, name, scheme, *names, crop, settings, notes, faces, origin, *stored)
 
     def read(self, split: str, images: bool = True) -> FaceSplit:
         """Loads one split into memory.
@@ -159,11 +160,12 @@ class FaceFile:
             images: False leaves them in the file: the split's ``images`` have no rows.
 
         Raises:
-            ValueError: An unknown split, or content that fails its checksum.
+            ValueError: An unknown split, content that fails its checksum, or another file by now.
         """
         if split not in SPLITS:
             raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
         with _opened(self.path) as file:
+            self.check_same(file)
             arrays = {
                 name: file[split][name][() if images or name != "images" else slice(0)]
                 for name in LAYOUT
@@ -171,6 +173,11 @@ class FaceFile:
         for name in ("photo", "group"):
             arrays[name] = [text.decode() for text in arrays[name].tolist()]
         return FaceSplit(**arrays)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """``content`` and ``sets``, as they stand among the settings of a run's dataset."""
+        return {"content": self.content, "sets": self.sets}
 
     def describe(self) -> str:
         """One line: how the crops were cut, and what errors are divided by."""
@@ -180,6 +187,18 @@ class FaceFile:
             f"{crop.boxes} box, normalized by {self.normalizers[0]}"
         )
 
+    def check_same(self, file: h5py.File) -> None:
+        """Checks that what is opened under the FaceFile's name still is what was opened before.
+
+        Raises:
+            ValueError: It was replaced.
+        """
+        if file.attrs.get("sha256") != self.sha256:
+            raise ValueError(
+                f"{self.path} was replaced by another file while this one was in use; start the "
+                "same command again"
+            )
+
     def verify(self) -> None:
         """Compares the whole content with the digest written when it was prepared.
 
@@ -187,7 +206,8 @@ class FaceFile:
             ValueError: It differs.
         """
         with _opened(self.path) as file:
-            if content_digest(file) != self.sha256:
+            self.check_same(file)
+            if digests(file) != (self.sha256, self.content, self.sets):
                 raise ValueError(
                     f"{self.path} has changed since it was written (its SHA-256 differs); "
                     "run landmark-prepare again"
@@ -205,6 +225,7 @@ class Description:
     crop: CropRule
     settings: Mapping[str, Any]
     notes: tuple[str, ...]
+    origin: Origin
     library: str
 
     def to_json(self) -> str:

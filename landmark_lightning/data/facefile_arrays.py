@@ -1,22 +1,18 @@
-"""The arrays of a FaceFile: their types and shapes, the checks before a reading, their digest.
+"""The arrays of a FaceFile: their types and shapes, and the checks before a reading.
 
 ``facefile`` says what they are.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.photos import THUMBNAIL
 from landmark_lightning.schemes import Scheme
 
 SCHEMA = 3
-ROWS_AT_ONCE = 1024
-"""Rows of an array that are read at a time to hash it."""
 
 LAYOUT = {
     "images": "u1",
@@ -94,16 +90,3 @@ def check_split(
     if len(counts) != 1:
         raise ValueError(f"{path}: the arrays of {split} differ in length")
     return counts.pop()
-
-
-def content_digest(file: h5py.File) -> str:
-    """SHA-256 over the description and every array, in a fixed order."""
-    digest = hashlib.sha256(file.attrs["described"].encode())
-    for split in SPLITS:
-        for name in LAYOUT:
-            array = file[split][name]
-            digest.update(f"{split}/{name} {array.shape} {array.dtype}".encode())
-            for start in range(0, len(array), ROWS_AT_ONCE):
-                some = array[start : start + ROWS_AT_ONCE]
-                digest.update(np.ascontiguousarray(some).tobytes())
-    return digest.hexdigest()

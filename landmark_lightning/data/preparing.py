@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
 from operator import length_hint
@@ -17,9 +17,11 @@ import h5py
 from tqdm import tqdm
 
 from landmark_lightning.data.cropping import CroppedFaces, Cropper
+from landmark_lightning.data.digests import digests
 from landmark_lightning.data.face import SPLITS, Face, Rejection
 from landmark_lightning.data.facefile import CropRule, Description
-from landmark_lightning.data.facefile_arrays import SCHEMA, content_digest, row_shapes
+from landmark_lightning.data.facefile_arrays import SCHEMA, row_shapes
+from landmark_lightning.data.origin import Origin, photos_digest
 from landmark_lightning.data.photos import Reading
 from landmark_lightning.data.split_writer import SplitWriter
 from landmark_lightning.files import replacing
@@ -71,6 +73,7 @@ def prepare(
     settings: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
     notes: Sequence[str] = (),
+    origin: Origin | None = None,
 ) -> Preparation:
     """Crops faces and writes them to a FaceFile, which appears only when it is whole.
 
@@ -91,6 +94,7 @@ def prepare(
         settings: The dataset's settings, kept in the file for comparison.
         reading: How the photos are read; None: as stored, none outside the root.
         notes: What was found out about the photos already, kept in the file.
+        origin: What the faces were read from, kept in the file; its ``photos`` are found here.
 
     Returns:
         What was found.
@@ -141,6 +145,9 @@ def prepare(
         shapes = row_shapes(scheme, len(normalizers), len(names), crop.side)
         for writer in writers.values():
             writer.finish(names, shapes)
+        photos = None
+        if root is not None:
+            photos = photos_digest(root, (f.photo for w in writers.values() for f in w.faces))
         described = Description(
             name,
             scheme,
@@ -149,11 +156,12 @@ def prepare(
             crop,
             settings or {},
             (*notes, *_scaled(done.deep)),
+            replace(origin or Origin(), photos=photos),
             version("landmark-lightning"),
         )
         file.attrs["schema"] = SCHEMA
         file.attrs["described"] = described.to_json()
-        file.attrs["sha256"] = content_digest(file)
+        file.attrs.update(digests(file)._asdict())
     return done
 
 

@@ -50,7 +50,7 @@ class StoredImages:
             (B, C, C).
 
         Raises:
-            ValueError: The file is damaged; one sentence.
+            ValueError: The file is damaged, or another one by now; one sentence.
         """
         images = self._empty(len(index))
         with self._lock:
@@ -65,7 +65,7 @@ class StoredImages:
             (N, C, C).
 
         Raises:
-            ValueError: The file is damaged; one sentence.
+            ValueError: The file is damaged, or another one by now; one sentence.
         """
         images = self._empty(len(self.rows))
         portion = self._empty(ROWS_AT_ONCE)
@@ -87,7 +87,9 @@ class StoredImages:
     def _read(self, rows: slice, out: NDArray[np.uint8]) -> None:
         try:
             if self._opened is None:
-                self._opened = h5py.File(self.file.path, "r")[self.split]["images"]
+                opened = h5py.File(self.file.path, "r")
+                self.file.check_same(opened)
+                self._opened = opened[self.split]["images"]
             self._opened.read_direct(out, rows)
         except (OSError, KeyError, TypeError) as error:
             raise ValueError(

@@ -92,6 +92,8 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
             records = read_records(path)
             if records.info.normalizers[0] != cell.normalizer:
                 raise ValueError(f"{path} is not on {cell.normalizer} as its metrics.json is")
+            if records.info.data != run.word("data"):
+                raise ValueError(f"{path} is not on the faces that its metrics.json is on")
             if scheme is not None and records.info.scheme != scheme:
                 raise ValueError(f"{path} has another scheme than the runs beside it")
         except (FileNotFoundError, ValueError) as error:

@@ -39,6 +39,7 @@ class RunInfo:
         distance: What the signal was trained to predict, such as ``manhattan`` or ``euclidean``;
             None for a model without a signal.
         input_side: Pixels S of the network's input.
+        data: ``FaceFile.content`` of the faces; None: nobody knows, as of an old file.
 
     The landmarks' names, where they have some, are ``names``.
 
@@ -54,6 +55,7 @@ class RunInfo:
     subset_names: tuple[str, ...]
     distance: str | None
     input_side: int
+    data: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -129,6 +129,7 @@ def predict_test(
             subset_names=faces.subsets,
             distance=task.distance,
             input_side=side,
+            data=faces.content,
         ),
     )
 

@@ -40,7 +40,8 @@ def test_what_nobody_gave_is_the_facefile_s(hands: Path) -> None:
     assert dataset["strict"] is True
     file = open_prepared(dataset, hands)
     assert file.normalizers == ("palm", "box", "diag")
-    assert for_training(_config(*OWN, f"data_dir={hands}"), OWN)["dataset"] == dataset
+    training = for_training(_config(*OWN, f"data_dir={hands}"), OWN)["dataset"]
+    assert training == dataset | file.marks
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ def read(
     return iter(faces)
 
 
+def annotations(root: Path, *, train: int | None = None) -> list[str]:
+    """Names under the root of the files that decide which faces there are, and their landmarks."""
+    return [ANNOTATION]
+
+
 def _check(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Checks the shapes; returns the faces' order (N,), counted from 0."""
     names = arrays["nameList"]

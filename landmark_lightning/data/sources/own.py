@@ -4,6 +4,7 @@ The rows of a table say which faces are for training. The other formats don't: `
 ``validation`` and ``test`` name a file each, or for pts a folder; so they may for tables.
 """
 
+import os
 import posixpath
 import warnings
 from collections import Counter
@@ -76,6 +77,25 @@ def read(
         for listing in listings:
             faces += NAMELESS[format].read_listing(listing, scheme)
     return iter(_grouped(faces, format, groups))
+
+
+def annotations(
+    root: Path,
+    *,
+    format: str = "table",
+    table: str = "landmarks.csv",
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
+    groups: str | None = None,
+) -> list[str]:
+    """Names under the root of the files that decide which faces there are, and their landmarks."""
+    named = [str(name) for name in (train, validation, test) if name is not None] or [str(table)]
+    if format != "pts":
+        return named
+    files = (path for name in named for path in pts.point_files(root / name))
+    return [Path(os.path.relpath(path, root)).as_posix() for path in files]
 
 
 def landmark_names(

@@ -44,14 +44,8 @@ def read_listing(listing: Listing, scheme: Scheme) -> Listed:
     faces: Listed = []
     unused: list[str] = []
     photos = Photos(listing.root, ["."])
-    seen: set[str] = set()
-    for folder, folders, files in os.walk(listing.path, followlinks=True):
-        real = os.path.realpath(folder)
-        folders[:] = sorted(folders) if real not in seen else []
-        if real in seen:  # by a link to a folder further up
-            continue
-        seen.add(real)
-        faces += _read_folder(listing, scheme, Path(folder), sorted(files), photos, unused)
+    for folder, names in _folders(listing.path):
+        faces += _read_folder(listing, scheme, folder, names, photos, unused)
     if unused:
         warnings.warn(
             f"{listing.path} holds {len(unused)} photos without a .pts, such as {unused[0]}; they "
@@ -61,17 +55,33 @@ def read_listing(listing: Listing, scheme: Scheme) -> Listed:
     return faces
 
 
+def point_files(top: Path) -> Iterator[Path]:
+    """The ``.pts`` files in a folder and the folders in it."""
+    for folder, names in _folders(top):
+        yield from (folder / name for name in names if name.suffix.lower() == ".pts")
+
+
+def _folders(top: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """A folder and those in it, links followed, each once, with the names of their files."""
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        folders[:] = sorted(folders) if real not in seen else []
+        if real not in seen:  # by a link to a folder further up
+            seen.add(real)
+            yield Path(folder), [Path(n) for n in sorted(files) if not n.startswith(".")]
+
+
 def _read_folder(
     listing: Listing,
     scheme: Scheme,
     folder: Path,
-    files: list[str],
+    paths: list[Path],
     photos: Photos,
     unused: list[str],
 ) -> Iterator[Face | Rejection]:
     """The faces of one folder by name; photos that have none are added to ``unused``."""
     beside: dict[str, list[str]] = {}
-    paths = [Path(name) for name in files if not name.startswith(".")]
     for path in paths:
         if path.suffix.lower() in SUFFIXES:
             beside.setdefault(path.stem, []).append(path.name)

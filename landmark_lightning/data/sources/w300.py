@@ -78,6 +78,25 @@ def read(
     )
 
 
+def annotations(root: Path, *, one_based: bool = True) -> list[str]:
+    """Names under the root of the files that decide which faces there are, and their landmarks."""
+    present = [folder for folder in FOLDERS if (root / folder).is_dir()]
+    points = [
+        f"{folder}/{name}"
+        for folder in present
+        for name in _names(root / folder)
+        if name.suffix.lower() == ".pts"
+    ]
+    boxes = _box_files(root, present).values()
+    return points + [name for name in boxes if (root / name).is_file()]
+
+
+def _names(folder: Path) -> list[Path]:
+    """Names of the files in a folder, without those that other people's scripts leave behind."""
+    names = [Path(name) for name in sorted(path.name for path in folder.iterdir())]
+    return [n for n in names if not n.name.startswith(".") and not n.stem.endswith("_mirror")]
+
+
 def _plain(name: str) -> str:
     """A photo's name without what copies of the dataset change: suffix, case and blanks."""
     return Path(name).stem.replace(" ", "").lower()
@@ -87,8 +106,7 @@ def _read_folder(
     root: Path, folder: str, boxes: Boxes, scheme: Scheme, shift: float
 ) -> Iterator[Face | Rejection]:
     """The faces of one folder by name."""
-    names = [Path(name) for name in sorted(path.name for path in (root / folder).iterdir())]
-    names = [n for n in names if not n.name.startswith(".") and not n.stem.endswith("_mirror")]
+    names = _names(root / folder)
     photos = [name for name in names if name.suffix.lower() in SUFFIXES]
     exact = {name.stem: name for name in reversed(photos)}
     alike = {_plain(name.name): name for name in reversed(photos)}
@@ -134,14 +152,23 @@ def _read_folder(
         )
 
 
-def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes]:
-    """The boxes by folder and name; empty where there is no folder of box files."""
+def _box_files(root: Path, folders: list[str]) -> dict[str, str]:
+    """Names under the root of the box files, by folder; none where their own is missing."""
     found = sorted(
         path.name
         for path in root.iterdir()
         if path.is_dir() and path.name.lower().replace(" ", "_") == "bounding_boxes"
     )
-    if not found:
+    return {
+        folder: f"{found[0]}/bounding_boxes_{folder.replace('/', '_')}.mat"
+        for folder in (folders if found else ())
+    }
+
+
+def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes]:
+    """The boxes by folder and name; empty where there is no folder of box files."""
+    named = _box_files(root, folders)
+    if not named:
         warnings.warn(
             f"{root} has no folder Bounding_Boxes (bounding_boxes.zip): its faces have no box but "
             "that of their landmarks",
@@ -149,12 +176,11 @@ def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes
         )
         return {}
     files = {}
-    for folder in folders:
-        path = root / found[0] / f"bounding_boxes_{folder.replace('/', '_')}.mat"
-        if path.is_file():
-            files[folder] = photo_path(root, str(path.relative_to(root)), "file")
+    for folder, name in named.items():
+        if (root / name).is_file():
+            files[folder] = photo_path(root, name, "file")
         else:
-            warnings.warn(f"{path} does not exist: its faces have no boxes", stacklevel=2)
+            warnings.warn(f"{root / name} does not exist: its faces have no boxes", stacklevel=2)
     names = ["bounding_boxes.imgName", *(f"bounding_boxes.{kind}" for kind in KINDS)]
     arrays = read_arrays(list(files.values()), names)
     boxes = {}

@@ -50,11 +50,10 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
         ValueError: No list of faces, or no folder of photos.
     """
     root = given_root(root, scheme, "WFLW", LANDMARKS)
-    lists = _folder(root, "WFLW_annotations", LISTS)
+    lists = annotations(root)
     images = _folder(root, "WFLW_images")
     faces = []
-    for split in SPLITS:
-        name = f"{lists}/list_98pt_rect_attr_{split}.txt"
+    for split, name in zip(SPLITS, lists, strict=True):
         path = root / name
         if not path.is_file():
             raise ValueError(f"{path} does not exist; unpack WFLW_annotations again")
@@ -63,6 +62,12 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
             if cells := line.split():
                 faces.append(_face(root, images, f"{path} line {count}", cells, split))
     return iter(faces)
+
+
+def annotations(root: Path) -> list[str]:
+    """Names under the root of the files that decide which faces there are, and their landmarks."""
+    lists = _folder(root, "WFLW_annotations", LISTS)
+    return [f"{lists}/list_98pt_rect_attr_{split}.txt" for split in SPLITS]
 
 
 def _folder(root: Path, name: str, inner: str = "") -> str:

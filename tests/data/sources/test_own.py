@@ -43,6 +43,7 @@ def test_every_format_reads_the_same_landmarks(tmp_path: Path, form: str) -> Non
 
 def test_fifty_faces_have_the_same_content_in_every_format(tmp_path: Path) -> None:
     stored: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    contents = set()
     for form, write in FORMS.items():
         root = tmp_path / form
         settings = write(root, written.faces(40, 10))
@@ -56,6 +57,7 @@ def test_fifty_faces_have_the_same_content_in_every_format(tmp_path: Path) -> No
             crop=CropRule(side=32),
         )
         file = FaceFile.open(root / "faces.h5")
+        contents.add(file.content)
         stored[form] = {
             f"{split}/{name}": getattr(file.read(split), name)
             for split in ("train", "test")
@@ -65,6 +67,17 @@ def test_fifty_faces_have_the_same_content_in_every_format(tmp_path: Path) -> No
     for form, arrays in stored.items():
         for name, array in arrays.items():
             np.testing.assert_array_equal(array, stored["table"][name], f"{form} {name}")
+    assert len(contents) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_files_that_decide_are_named(tmp_path: Path, form: str) -> None:
+    settings = FORMS[form](tmp_path, written.faces())
+    names = own.annotations(tmp_path, format=form, **settings)
+    assert len(names) == len(set(names))
+    photos = {face.photo for face in written.faces()}
+    files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert set(names) == files - photos
 
 
 @pytest.mark.parametrize("form", FORMS)
