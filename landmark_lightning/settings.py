@@ -1,7 +1,9 @@
 """Settings: checks of single ones, and what a file was made with against what is asked now."""
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,21 @@ def first_difference(
     return None
 
 
+def no_setting(key: str, known: Collection[str]) -> str:
+    """One sentence on a setting that is not there: it names the nearest one that is, if any.
+
+    Args:
+        key: Its dotted name.
+        known: Dotted names of the settings that there are.
+    """
+    room, _, last = key.rpartition(".")
+    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == room}
+    near = [beside[name] for name in get_close_matches(last, beside, 1)]
+    near += [name for name in known if name.rpartition(".")[2] == last and name != key]
+    hint = f"did you mean {near[0]}" if near else "--cfg job lists all of them"
+    return f"there is no setting {key!r}; {hint}"
+
+
 def check_name(value: object, name: str) -> str:
     """A setting that names files and folders: letters, digits, -, _ and dots between them.
 
@@ -40,14 +57,16 @@ def check_name(value: object, name: str) -> str:
 
 
 def check_path(value: object, name: str) -> Path:
-    """A setting that is a path; a command line makes a number of a folder named 2024.
+    """A setting that is a path, ``~`` being the home folder; YAML makes a number of 2024.
 
     Raises:
-        ValueError: It is null or anything else.
+        ValueError: It is null or anything else, or holds a line break, which no message could.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Path)) or value == "":
         raise ValueError(f"{name}={value!r} must be a path")
-    return Path(str(value))
+    if len(str(value).splitlines()) > 1:
+        raise ValueError(f"{name}={value!r} must be a path without line breaks")
+    return Path(os.path.expanduser(value if isinstance(value, Path) else str(value)))  # noqa: PTH111
 
 
 def check_folder(value: object, name: str) -> Path:

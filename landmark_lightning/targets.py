@@ -4,7 +4,8 @@ A config or a checkpoint may come from somebody else, and ``_target_`` can name 
 package. What is not listed here is refused unless the command line allows it by name.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -49,6 +50,23 @@ def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kw
         if cause is not None:
             raise ValueError(f"{config['_target_'].rpartition('.')[2]}: {cause}") from error
         raise ValueError(" ".join(str(error).split())) from error
+
+
+def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room: str) -> None:
+    """Checks that a function or class takes the settings that a room of the config holds.
+
+    Args:
+        function: What they are arguments of.
+        given: The settings.
+        room: Dotted name of the room.
+
+    Raises:
+        ValueError: It takes no such argument.
+    """
+    try:
+        inspect.signature(function).bind_partial(**given)
+    except TypeError as error:
+        raise ValueError(f"{room} {error}") from error
 
 
 def _check(target: str, allow: tuple[str, ...]) -> None:

@@ -3,8 +3,16 @@
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from landmark_lightning.settings import no_setting
+
 USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
 """What a user can mend: said in one sentence, without a trace."""
+
+
+def unknown_key(error: BaseException) -> str | None:
+    """Name of the setting that Hydra does not know, where this is the error."""
+    text = str(error)
+    return text.split("'")[1] if text.startswith("Could not override") else None
 
 
 def sentence(error: BaseException) -> str:
@@ -12,8 +20,8 @@ def sentence(error: BaseException) -> str:
     text, _, key = " ".join(str(error).split()).partition(" full_key: ")
     if not isinstance(error, USER_ERRORS):
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
-    if text.startswith("Could not override"):
-        return f"there is no setting {text.split(chr(39))[1]!r}; --cfg job lists all of them"
+    if (unknown := unknown_key(error)) is not None:
+        return no_setting(unknown, ())
     if text.startswith("Missing mandatory value"):
         return f"{key.split()[0]} is not given; add {key.split()[0]}=<value>"
     for plugin, extra in (("joblib", "joblib"), ("submitit", "slurm")):

@@ -16,49 +16,81 @@ from omegaconf import DictConfig, OmegaConf
 
 from landmark_lightning.commands.checks import CHECKS
 from landmark_lightning.commands.composing import config_folder, for_training
-from landmark_lightning.user_errors import USER_ERRORS, sentence
+from landmark_lightning.commands.known_settings import check_added, known_names
+from landmark_lightning.commands.typed_paths import quoted_paths, readable
+from landmark_lightning.ending import Ended, ended_by_signals
+from landmark_lightning.settings import no_setting
+from landmark_lightning.terminal import steady_output
+from landmark_lightning.user_errors import USER_ERRORS, sentence, unknown_key
 
 
 def _launch(name: str) -> None:
-    """Composes a command's config and runs it; ends the process with 1 after a user's error."""
+    """Runs a command; ends the process with 1 after an error, or as signals are counted."""
+    goes_on = ""
+    if name == "train":
+        again = " without rerun=true" if "rerun=true" in sys.argv else ""
+        goes_on = f"; start the same command again{again} to go on"
+    with steady_output():
+        try:
+            with ended_by_signals():
+                failed = _compose_and_run(name)
+        except KeyboardInterrupt:
+            _say(name, f"interrupted{goes_on}")
+            sys.exit(130)
+        except Ended as end:
+            _say(name, f"{end}{goes_on}")
+            sys.exit(end.code)
+    if failed:
+        sys.exit(1)
+
+
+def _compose_and_run(name: str) -> bool:
+    """Composes a command's config and runs it; says a user's error.
+
+    Returns:
+        Whether there was one.
+    """
     wanted = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines
-    failed = 0
+    failed = False
 
     def job(config: DictConfig) -> None:
         nonlocal failed
+        overrides = HydraConfig.get().overrides.task
         try:
             plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            check_added(name, plain, overrides)
             if name in CHECKS:
                 CHECKS[name](plain)
             if name == "train":
-                plain = for_training(plain, HydraConfig.get().overrides.task)
+                plain = for_training(plain, overrides)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(plain)
         except USER_ERRORS as error:
             if wanted:
                 raise
-            failed += 1  # in a multirun the other runs still take their turn
-            overrides = " ".join(HydraConfig.get().overrides.task)
-            where = f" ({overrides})" if HydraConfig.get().mode == RunMode.MULTIRUN else ""
-            print(f"landmark-{name}{where}: {sentence(error)}", file=sys.stderr)
+            failed = True  # in a multirun the other runs still take their turn
+            multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            _say(name, sentence(error), f" ({' '.join(overrides)})" if multirun else "")
 
     try:
+        sys.argv[1:] = quoted_paths(readable(sys.argv[1:]))
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=name)(job)()
     except USER_ERRORS as error:
         if wanted:
             raise
-        print(f"landmark-{name}: {sentence(error)}", file=sys.stderr)
-        failed += 1
-    except KeyboardInterrupt:
-        again = " without rerun=true" if "rerun=true" in sys.argv else ""
-        goes_on = f"; start the same command again{again} to go on" if name == "train" else ""
-        print(f"landmark-{name}: interrupted{goes_on}", file=sys.stderr)
-        sys.exit(130)
+        said = sentence(error)
+        if (key := unknown_key(error)) is not None:
+            said = no_setting(key, known_names(name, config_folder(), sys.argv[1:]))
+        _say(name, said)
+        failed = True
     finally:
         if wanted is None:
             del os.environ["HYDRA_FULL_ERROR"]
-    if failed:
-        sys.exit(1)
+    return failed
+
+
+def _say(name: str, said: str, where: str = "") -> None:
+    print(f"landmark-{name}{where}: {said}", file=sys.stderr)
 
 
 def prepare() -> None:

@@ -22,7 +22,7 @@ from landmark_lightning.limits import check, check_count, check_flag
 from landmark_lightning.run_folder import LEFT_TO_THE_FILE
 from landmark_lightning.schemes import scheme_from, scheme_setting
 from landmark_lightning.settings import check_kinds, check_path, first_difference
-from landmark_lightning.targets import build
+from landmark_lightning.targets import build, check_arguments
 
 SHOWN_REJECTIONS = 10
 ALONE = {
@@ -65,6 +65,7 @@ def prepare_dataset(
     """
     path = facefile_path(dataset, data_dir)
     check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
+    check_arguments(CropRule, dataset["crop"], "dataset.crop")
     crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
     strict = check_flag(dataset["strict"], "dataset.strict")
     asked = dataset["protocol"]
@@ -81,6 +82,7 @@ def prepare_dataset(
     follow_links = check_flag(dataset["follow_links"], "dataset.follow_links")
     max_pixels = check_count(dataset["max_pixels"], "dataset.max_pixels", 1)
     read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
+    check_arguments(read.func, read.keywords, "dataset.source")
     scheme, made = scheme_of(dataset, read, root)
     print(
         f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from landmark_lightning.commands.checks import check_training
 from landmark_lightning.commands.composing import for_training
+from landmark_lightning.commands.known_settings import check_added
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt, read_state, write_plan
 from landmark_lightning.settings import check_path
@@ -154,6 +155,7 @@ class Sweep(BasicSweeper):
         with open_dict(composed):
             del composed["hydra"]
         settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        check_added("train", settings, overrides)
         check_training(settings)
         settings = for_training(settings, overrides)
         self._check_origin(settings)

@@ -51,6 +51,7 @@ from landmark_lightning.learning.trained import load_task, read_checkpoint
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt
 from landmark_lightning.settings import check_path
+from landmark_lightning.targets import check_arguments
 
 
 def run(config: dict[str, Any]) -> None:
@@ -86,6 +87,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     if not rerun:  # once more, now that it is known on which faces
         clash = folder.clash(config)
     pl.seed_everything(seed, workers=True, verbose=False)
+    check_arguments(FaceDataModule, config["data"], "data")
     datamodule = FaceDataModule(
         faces,
         batch_size=config["batch_size"],

@@ -27,7 +27,7 @@ from landmark_lightning.learning.phases import Schedule
 from landmark_lightning.learning.ranks import Part
 from landmark_lightning.limits import check
 from landmark_lightning.schemes import scheme_from
-from landmark_lightning.targets import build
+from landmark_lightning.targets import build, check_arguments
 
 DIVERGED = (
     "the network's predictions are not finite: the training diverged; start it again with a lower "
@@ -80,6 +80,7 @@ class LandmarkTask(pl.LightningModule):
             network, landmarks=self.scheme.landmarks, outputs=outputs, allow=allow_targets
         )
         self.network.to(memory_format=torch.channels_last)  # a quarter faster on a CPU
+        check_arguments(Augmentation, augmentation, "augmentation")
         self.augmentation = Augmentation(
             self.scheme,
             crop["side"],

@@ -1,0 +1,100 @@
+"""How a process ends that a signal asks to.
+
+SIGTERM comes from a scheduler, ``kill`` or a container that is stopped, SIGHUP from a terminal
+that is closed.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP
+"""What asks a process to end."""
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class Ended(SystemExit):
+    """A signal asked the process to end; its code is what a shell reports: 128 + the number.
+
+    It is no Exception: what catches those lets it pass.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+
+    def __str__(self) -> str:
+        return f"ended by {self.name}"
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within the block a signal that asks to end raises Ended in the main thread.
+
+    Later ones are ignored, so that what is said and written last is whole. A signal that has a
+    handler or is ignored, as under ``nohup``, keeps that. In another thread it does nothing.
+    """
+    asked = False
+
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            raise Ended(number)
+
+    free = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    with _handled(free, end):
+        yield
+
+
+@contextmanager
+def sigterm_held_back() -> Iterator[None]:
+    """Within the block SIGTERM is noted only; at its end the process takes it as it would have.
+
+    For steps that several processes take together: one that leaves from wherever it is lets the
+    others wait for it. Who can leave between two steps does so when he is told.
+    """
+    noted = False
+
+    def note(*_: object) -> None:
+        nonlocal noted
+        noted = True
+
+    handler = signal.getsignal(signal.SIGTERM)
+    held = [signal.SIGTERM] if callable(handler) else []
+    try:
+        with _handled(held, note):
+            yield
+    finally:
+        if noted and callable(handler):
+            handler(signal.SIGTERM, None)
+
+
+def left_to_another() -> None:
+    """Lets signals that ask to end pass, Ctrl-C too: who started this process ends it.
+
+    Not by ignoring them, which every process that this one starts would do as well.
+    """
+    for number in (*SIGNALS, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+@contextmanager
+def _handled(numbers: list[signal.Signals], handler: Handler) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # Python takes signals in the main thread alone
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
