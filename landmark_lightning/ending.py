@@ -79,13 +79,9 @@ def sigterm_held_back() -> Iterator[None]:
             handler(signal.SIGTERM, None)
 
 
-def left_to_another() -> None:
-    """Lets signals that ask to end pass, Ctrl-C too: who started this process ends it.
-
-    Not by ignoring them, which every process that this one starts would do as well.
-    """
-    for number in (*SIGNALS, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+def leave_signals_to_parent() -> None:
+    """Lets signals that ask to end pass, Ctrl-C too: who started this process ends it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (*SIGNALS, signal.SIGINT))
 
 
 @contextmanager

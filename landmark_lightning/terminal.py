@@ -12,7 +12,7 @@ class _Steady:
 
     def __init__(self, stream: Any) -> None:  # noqa: ANN401
         self._stream = stream
-        if hasattr(stream, "reconfigure"):
+        with suppress(AttributeError, OSError, ValueError):  # not a text file; gone; closed
             stream.reconfigure(errors="backslashreplace")  # \xb1 where there is no plus-minus
 
     def write(self, text: str) -> int:

@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import distributed
 
+from landmark_lightning.ending import sigterm_held_back
 from landmark_lightning.user_errors import USER_ERRORS
 
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
@@ -60,8 +61,17 @@ def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]
     Raises:
         ChildProcessError: One of the others failed.
     """
-    if trainer.world_size > 1:
-        _take_sigterm_between_steps(trainer)
+    if trainer.world_size == 1:
+        yield
+        return
+    _take_sigterm_between_steps(trainer)
+    with sigterm_held_back(), _others(config, trainer):
+        yield
+
+
+@contextmanager
+def _others(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]:
+    """Starts the other processes on this machine, if they are ours to start, and ends them."""
     environment = getattr(trainer.strategy, "cluster_environment", None)
     alone = environment is None or environment.creates_processes_externally
     count = 1 if alone else trainer.num_devices

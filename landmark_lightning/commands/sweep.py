@@ -20,9 +20,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from landmark_lightning.commands.checks import check_training
 from landmark_lightning.commands.composing import for_training
 from landmark_lightning.commands.known_settings import check_added
+from landmark_lightning.commands.requeueing import queued_again
+from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.run_state import Attempt, read_state, write_plan
 from landmark_lightning.settings import check_path
+from landmark_lightning.terminal import steady_output
 from landmark_lightning.user_errors import sentence
 
 
@@ -63,13 +66,21 @@ class CellJob:
         self.numbers = numbers
         self.total = total
         self.sweep_process = os.getpid()
+        self.replaced: dict[int, float | None] = {}
 
     def __call__(self, config: DictConfig) -> str | None:
         """Trains and tests a run.
 
         Returns:
             Why it failed, or None.
+
+        Raises:
+            Ended: A signal asks the process to end, unless the sweep goes on without it.
         """
+        with steady_output(), ended_by_signals(), queued_again():
+            return self._run(config)
+
+    def _run(self, config: DictConfig) -> str | None:
         settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         folder = RunFolder.of(settings)
         number = self.numbers[HydraConfig.get().job.num]
@@ -77,6 +88,29 @@ class CellJob:
         # A process that the sweep's own has started, as joblib does, ends with it.
         child = os.getppid() == self.sweep_process
         attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
+        if self._began_anew(number, folder):
+            settings["rerun"] = False
+        try:
+            self._attempt(attempt, folder, settings)
+        except Ended as end:
+            if not child:
+                raise
+            print(f"landmark-train ({folder.path}): {end}", file=sys.stderr, flush=True)
+            return None
+        if attempt.error is not None:
+            print(f"landmark-train ({folder.path}): {attempt.error}", file=sys.stderr, flush=True)
+        return attempt.error
+
+    def _began_anew(self, number: int, folder: RunFolder) -> bool:
+        """Whether a cell in a job that was queued again has replaced the old run: it goes on."""
+        with suppress(FileNotFoundError):
+            written = folder.config.stat().st_mtime
+            return self.replaced.setdefault(number, written) != written
+        self.replaced.setdefault(number, None)
+        return False
+
+    @staticmethod
+    def _attempt(attempt: Attempt, folder: RunFolder, settings: dict[str, Any]) -> None:
         with suppress(Exception), attempt:
             settings = for_training(settings, HydraConfig.get().overrides.task)
             # Refused before it began: what lies there keeps its state.
@@ -84,9 +118,6 @@ class CellJob:
                 raise ValueError(clash)
             attempt.begin()
             importlib.import_module("landmark_lightning.commands.train").run(settings)
-        if attempt.error is not None:
-            print(f"landmark-train ({folder.path}): {attempt.error}", file=sys.stderr, flush=True)
-        return attempt.error
 
 
 KEPT = ("running", "failed")

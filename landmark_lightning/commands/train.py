@@ -1,5 +1,6 @@
 """landmark-train: one cell of an experiment, from the FaceFile to its test figures."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from landmark_lightning.commands.composing import as_in_file, facefile_path
 from landmark_lightning.commands.evaluate import figures_line, write_results, written
@@ -28,6 +30,7 @@ from landmark_lightning.data.balancing import LossBalancer
 from landmark_lightning.data.datamodule import FaceDataModule
 from landmark_lightning.data.draw_counts import summarize_draws
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.ending import Ended
 from landmark_lightning.files import locked, replacing, write_json, write_text
 from landmark_lightning.learning.callbacks import (
     TrainingCurves,
@@ -64,6 +67,8 @@ def run(config: dict[str, Any]) -> None:
     with Attempt(folder.path) as attempt:
         try:
             _train(config, folder, attempt)
+        except SIGTERMException as end:  # Lightning's, between two steps
+            raise Ended(signal.SIGTERM) from end
         except SystemExit as end:
             if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes an exit of it
                 raise KeyboardInterrupt from end

@@ -31,6 +31,7 @@ from landmark_lightning.learning.callbacks import OnlineBalancing, Rescoring
 from landmark_lightning.learning.checkpoints import DurableCheckpointIO
 from landmark_lightning.learning.ranks import GlobalBatchNorms
 from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.targets import build
 
 _OF_PHASES = (
@@ -165,7 +166,9 @@ def build_trainer(
             "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
         )
     allow = tuple(config["allow_targets"])
-    trainer: pl.Trainer = build(config["trainer"], allow=allow, **own)
+    # Else a checkpoint that Lightning once left here for Slurm would start any new run.
+    settings = {"default_root_dir": str(RunFolder.of(config).path)} | config["trainer"]
+    trainer: pl.Trainer = build(settings, allow=allow, **own)
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch

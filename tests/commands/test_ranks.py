@@ -132,6 +132,8 @@ def test_sigterm_cuts_a_run_of_two(tmp_path: Path) -> None:
         run.terminate()
         _, said = run.communicate(timeout=90)
         assert "Traceback" not in said
+        assert run.returncode == 143
+        assert said.splitlines()[-1].startswith("landmark-train: ended by SIGTERM; start the same")
         _all_end(others)
         state = json.loads((folder / "runs/synthetic/bbo/seed0/state.json").read_text())
         assert state["state"] == "cut"

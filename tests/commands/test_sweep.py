@@ -149,7 +149,7 @@ def never_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("place", PLACES)
 def test_an_interrupted_grid_goes_on_to_the_samefigures(
     command: Command, tmp_path: Path, never_cut: Path, place: str, signal_name: str
@@ -159,6 +159,10 @@ def test_an_interrupted_grid_goes_on_to_the_samefigures(
     if signal_name == "SIGINT":
         assert stopped.returncode == 130, err
         assert err.splitlines()[-1].startswith("landmark-train: interrupted; start the same")
+        assert "Traceback" not in err
+    elif signal_name == "SIGTERM":
+        assert stopped.returncode == 143, err
+        assert err.splitlines()[-1].startswith("landmark-train: ended by SIGTERM; start the same")
         assert "Traceback" not in err
     else:
         assert stopped.returncode == -signal.SIGKILL, err
@@ -200,7 +204,7 @@ def test_parallel_cells_share_the_cores_and_show_no_bars(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_parallel_cells_end_with_their_sweep(
     command: Command, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -212,8 +216,8 @@ def test_parallel_cells_end_with_their_sweep(
         time.sleep(0.2)
     sweep.send_signal(number)
     _, err = sweep.communicate(timeout=60)
-    if number == signal.SIGINT:
-        assert sweep.returncode == 130
+    if number != signal.SIGKILL:
+        assert sweep.returncode == 128 + number
         assert "Traceback" not in err
     while "running" in states(tmp_path / "runs").values():
         assert time.monotonic() < deadline + 60

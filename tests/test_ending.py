@@ -1,0 +1,56 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from landmark_lightning.ending import Ended, ended_by_signals, sigterm_held_back
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_block_once(number: signal.Signals, code: int) -> None:
+    def work() -> None:
+        with ended_by_signals():
+            try:
+                os.kill(os.getpid(), number)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)  # while it ends: ignored
+
+    with pytest.raises(Ended, match=f"ended by {number.name}") as caught:
+        work()
+    assert caught.value.code == code
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    """As nohup asks for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_sigterm_is_held_back_to_the_end_of_the_block() -> None:
+    steps = []
+
+    def work() -> None:
+        with ended_by_signals(), sigterm_held_back():
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("taken whole")
+
+    with pytest.raises(Ended):
+        work()
+    assert steps
+
+
+def test_a_signal_left_to_the_parent_does_nothing() -> None:
+    program = (
+        "import os, signal\nfrom landmark_lightning.ending import leave_signals_to_parent\n"
+        "leave_signals_to_parent()\n"
+        "for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):\n"
+        "    os.kill(os.getpid(), number)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
