@@ -99,7 +99,7 @@ def as_prepared(
     dataset = with_scheme(dataset)
     try:
         known = FaceFile.open(facefile_path(dataset, data_dir)).settings
-    except (FileNotFoundError, ValueError):  # said by who needs it
+    except (OSError, ValueError):  # said by who needs it
         return dataset
     own = config_folder() / "dataset" / f"{dataset['choice']}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(own)) if own.is_file() else {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning.commands.checks import checkpoint_of, run_of
-from landmark_lightning.commands.composing import as_prepared
+from landmark_lightning.commands.composing import as_prepared, facefile_path
 from landmark_lightning.commands.origins import changed_origin
 from landmark_lightning.commands.prepare import open_prepared
 from landmark_lightning.data.datamodule import FaceDataModule
@@ -63,7 +63,7 @@ def run(config: Mapping[str, Any]) -> None:
     print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
     _warn_of_others(faces, config["dataset"], task, config["allow_targets"])
     if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it
-        own = open_prepared(task.run["dataset"], Path(task.run["data_dir"]))
+        own = open_prepared(task.run["dataset"], _own_folder(task.run, data_dir))
         if own.path != faces.path:
             _warn_of_others(own, None, task, config["allow_targets"])
         trained = FaceDataModule(own, **task.run["data"])
@@ -99,6 +99,11 @@ def _warn_of_others(
             f"  Warning: {faces.path} holds other faces (content {faces.content:.6}) than those "
             f"that the run was trained on ({trained:.6})"
         )
+
+
+def _own_folder(run: Mapping[str, Any], data_dir: Path) -> Path:
+    """Where the FaceFile that a run was trained on lies: in ``data_dir``, or where it was."""
+    return data_dir if facefile_path(run["dataset"], data_dir).is_file() else Path(run["data_dir"])
 
 
 def write_results(

@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning import hdf5
 from landmark_lightning.data.digests import Digests, digests
 from landmark_lightning.data.face import SPLITS
 from landmark_lightning.data.facefile_arrays import LAYOUT, SCHEMA, check_split, row_shapes
@@ -237,9 +238,18 @@ class Description:
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     try:
-        with h5py.File(path, "r") as file:
+        file = hdf5.opened(path)
+    except ValueError as error:
+        raise damaged(path, error) from error
+    try:
+        with file:
             yield file
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} is no FaceFile or is damaged ({error}); run landmark-prepare again"
-        ) from error
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, reason: Exception) -> ValueError:
+    """What a file that is no FaceFile, or a broken one, is as an error."""
+    return ValueError(
+        f"{path} is no FaceFile or is damaged ({reason}); run landmark-prepare again"
+    )

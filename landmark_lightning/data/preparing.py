@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import h5py
 from tqdm import tqdm
 
+from landmark_lightning import hdf5
 from landmark_lightning.data.cropping import CroppedFaces, Cropper
 from landmark_lightning.data.digests import digests
 from landmark_lightning.data.face import SPLITS, Face, Rejection
@@ -117,7 +117,8 @@ def prepare(
     normalizers = (normalizer, *(n for n in scheme.normalizers if n != normalizer))
     cropper = Cropper(root, scheme, crop, normalizers, reading or Reading())
     done = Preparation()
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, hdf5.created(temporary, path) as file:
+        hdf5.check_room(path, length_hint(faces) * crop.side**2)
         writers = {split: SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
         with closing(cropped_blocks(faces, cropper, workers or cores())) as blocks:
             for block in blocks:

@@ -3,11 +3,11 @@
 import threading
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning import hdf5
+from landmark_lightning.data.facefile import FaceFile, damaged
 
 ROWS_AT_ONCE = 1024
 """Rows of the file that ``load`` reads at a time."""
@@ -85,14 +85,15 @@ class StoredImages:
         return np.empty((count, side, side), dtype=np.uint8)
 
     def _read(self, rows: slice, out: NDArray[np.uint8]) -> None:
+        if self._opened is None:
+            try:
+                file = hdf5.opened(self.file.path)
+            except ValueError as error:
+                raise damaged(self.file.path, error) from error
         try:
             if self._opened is None:
-                opened = h5py.File(self.file.path, "r")
-                self.file.check_same(opened)
-                self._opened = opened[self.split]["images"]
+                self.file.check_same(file)
+                self._opened = file[self.split]["images"]
             self._opened.read_direct(out, rows)
         except (OSError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{self.file.path} is no FaceFile or is damaged ({error}); run landmark-prepare "
-                "again"
-            ) from error
+            raise damaged(self.file.path, error) from error

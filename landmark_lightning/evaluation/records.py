@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landmark_lightning import hdf5
 from landmark_lightning.files import replacing
 
 FORMAT = "landmark-lightning predictions"
@@ -161,7 +162,7 @@ def write_records(path: Path, records: Records) -> None:
         path: The file; its folder is made where it is missing.
         records: What to write.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, hdf5.created(temporary, path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         file.attrs["info"] = json.dumps(dataclasses.asdict(records.info))
@@ -197,7 +198,7 @@ def read_records(path: Path) -> Records:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; landmark-evaluate writes it")
     try:
-        with h5py.File(path, "r") as file:
+        with hdf5.opened(path) as file:
             return _read(file)
     except KeyError as error:
         raise ValueError(f"{path} lacks {error.args[0]}") from error

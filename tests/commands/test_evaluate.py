@@ -112,3 +112,13 @@ def test_a_test_split_of_several_portions_is_drawn_face_by_face(
     assert sorted(rows[1]) == rows[0] != rows[1]
     for (images, _), shown in zip(drawn, rows, strict=True):
         assert torch.equal(images, everyone[shown])
+
+
+def test_data_dir_is_where_the_faces_have_moved_to(command: Command, tmp_path: Path) -> None:
+    """Those of the training, too: last.ckpt has no static prior of its own."""
+    assert command("train", "model=nobb", *QUIET).code == 0
+    (tmp_path / "data").rename(tmp_path / "moved")
+    last = "run=runs/synthetic/nobb/seed0/checkpoints/last.ckpt"
+    done = command("evaluate", last, "data_dir=moved")
+    assert done.code == 0, done.err
+    assert "data/synthetic.h5 does not exist" in command("evaluate", last).err

@@ -1,0 +1,87 @@
+"""HDF5 files: opened on any mount, and what goes wrong with them in words."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import h5py
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def opened(path: Path) -> h5py.File:
+    """Opens a file to read it; on a mount without locks, without one.
+
+    Raises:
+        OSError: It can't be opened, though it may be sound, such as PermissionError or, where
+            another program writes it, BlockingIOError: one sentence.
+        ValueError: It is no HDF5 file or is damaged: the reason alone.
+    """
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return h5py.File(path, "r", locking=False)
+        if error.errno is None:
+            raise ValueError(str(error)) from error
+        reason = os.strerror(error.errno)
+        if isinstance(error, BlockingIOError):
+            reason = "another program has it open to write; close it there and start again"
+        raise type(error)(f"{path} can't be read now: {reason}") from error
+
+
+@contextmanager
+def created(path: Path, shown: Path) -> Iterator[h5py.File]:
+    """A new file to write, which nobody else knows yet.
+
+    Args:
+        path: The file.
+        shown: What to call it in an error.
+
+    Raises:
+        OSError: The disk is full: one sentence.
+    """
+    file = h5py.File(path, "w", locking=False)
+    handle = file.id.get_vfd_handle()
+    try:
+        yield file
+        file.flush()
+    except BaseException as error:
+        # What is still to be written goes to the memory: the library kills the process where it
+        # can't close a file.
+        if hasattr(os, "memfd_create"):
+            memory = os.memfd_create("given up")
+            os.dup2(memory, handle)
+            os.close(memory)
+        with suppress(Exception):
+            file.close()
+        for number in _FULL:
+            if getattr(error, "errno", None) == number or f"errno = {number}" in str(error):
+                raise no_room(number, shown) from error
+        raise
+    file.close()
+
+
+def no_room(number: int, path: Path) -> OSError:
+    """What a full disk, or a user's full share of it, is as an error: one sentence."""
+    return OSError(
+        f"{path} can't be written: {os.strerror(number)}; make room or choose another folder"
+    )
+
+
+def check_room(path: Path, size: int) -> None:
+    """Checks that a file of about ``size`` bytes has room on its disk.
+
+    Raises:
+        OSError: It has not.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise OSError(
+            f"{path} needs about {size / 1e6:.1f} MB, {free / 1e6:.1f} MB are free; make room or "
+            "choose another folder"
+        )
