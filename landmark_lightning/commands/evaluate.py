@@ -33,6 +33,7 @@ from landmark_lightning.learning.task import LandmarkTask
 from landmark_lightning.learning.trained import load_task
 from landmark_lightning.run_folder import RunFolder
 from landmark_lightning.settings import check_path
+from landmark_lightning.terminal import shown
 
 OF_TRAINING = (
     "epochs", "epochs_trained", "steps", "planned_steps", "phases_reached", "train_seconds",
@@ -191,7 +192,7 @@ def _captions(records: Records, rows: NDArray[np.int64]) -> list[str]:
     nme = normalized_mean_error(records.prediction, records.target, primary)
     worst = landmark_error(records.prediction, records.target).nan_to_num(nan=-1).argmax(dim=1)
     return [
-        f"{Path(records.photo[i]).name}  {nme_caption(float(nme[i]))}"
+        f"{shown(Path(records.photo[i]).name)}  {nme_caption(float(nme[i]))}"
         + (f", worst {names[worst[i]]}" if names else "")
         for i in rows
     ]

@@ -30,6 +30,7 @@ from landmark_lightning.evaluation.drawing import contact_sheet, stacked
 from landmark_lightning.files import replacing, write_json
 from landmark_lightning.limits import check_count
 from landmark_lightning.settings import check_path
+from landmark_lightning.terminal import shown
 
 IN_A_ROW = 6
 
@@ -59,7 +60,7 @@ def run(config: Mapping[str, Any]) -> None:
     found = inspect_faces(faces, splits, protocol)
     print(_tables(found))
     for warning in found.warnings:
-        print(f"  Warning: {warning}")
+        print(f"  Warning: {shown(warning)}")
     _write(output, faces, splits, found, count)
 
 
@@ -89,7 +90,7 @@ def _tables(found: Inspection) -> str:
         lines.append(f"  landmarks of {split}: {of_photo}, {of_crop}")
     lines.append("  Farthest from the mean shape:")
     rows = [
-        [f"  {o.photo}", f"{o.split} {o.index}", f"{o.shape_distance:.1f}%"]
+        [f"  {shown(o.photo)}", f"{o.split} {o.index}", f"{o.shape_distance:.1f}%"]
         for o in found.outliers
     ]
     return "\n".join(lines + _aligned(rows, left=2))
@@ -121,7 +122,7 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
         torch.stack(
             [torch.from_numpy(splits[o.split].landmarks[o.index]) for o in found.outliers]
         ),
-        [f"{o.shape_distance:.1f}% {o.split} {Path(o.photo).name}" for o in found.outliers],
+        [f"{o.shape_distance:.1f}% {o.split} {shown(Path(o.photo).name)}" for o in found.outliers],
         columns=5,
     )
     for name, picture in pictures.items():
@@ -147,7 +148,7 @@ def _spread(faces: FaceFile, split: FaceSplit, rows: NDArray[np.int64], count: i
         subsets = [
             n for n, member in zip(faces.subsets, split.subsets[face], strict=True) if member
         ]
-        captions.append(f"{Path(split.photo[face]).name} {' '.join(subsets)}".strip())
+        captions.append(f"{shown(Path(split.photo[face]).name)} {' '.join(subsets)}".strip())
     return contact_sheet(
         torch.from_numpy(split.images[chosen]),
         torch.from_numpy(split.landmarks[chosen]),

@@ -23,6 +23,7 @@ from landmark_lightning.run_folder import LEFT_TO_THE_FILE
 from landmark_lightning.schemes import scheme_from, scheme_setting
 from landmark_lightning.settings import check_kinds, check_path, first_difference
 from landmark_lightning.targets import build, check_arguments
+from landmark_lightning.terminal import shown
 
 SHOWN_REJECTIONS = 10
 ALONE = {
@@ -97,7 +98,7 @@ def prepare_dataset(
         warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)
     for message in told:
-        print(f"  Warning: {message.message}")
+        print(f"  Warning: {shown(message.message)}")
     if protocol is not None:
         source = list(source)
         tolerant = dataset["max_rejected"] is not None
@@ -138,7 +139,7 @@ def prepare_dataset(
         print(f"  {note}")
     splits = {split: faces.read(split) for split in SPLITS}
     for warning in (*leaks(splits), *same_groups(splits)):
-        print(f"  Warning: {warning}")
+        print(f"  Warning: {shown(warning)}")
     _print_rejections(done)
     count = sum(faces.faces.values())
     print(
@@ -163,9 +164,9 @@ def _check_protocol(
                 f"{said}; mend it, or pass dataset.protocol=null to prepare a part on purpose, or "
                 "dataset.strict=false to prepare what is there"
             )
-        print(f"  Warning: {said}")
+        print(f"  Warning: {shown(said)}")
     for remark in protocol.remarks(listed):
-        print(f"  Warning: {remark}")
+        print(f"  Warning: {shown(remark)}")
 
 
 def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
@@ -236,6 +237,6 @@ def _print_rejections(done: Preparation) -> None:
         return
     print(f"  Left out {len(done.rejections)} faces:")
     for rejection in done.rejections[:SHOWN_REJECTIONS]:
-        print(f"    {rejection}")
+        print(f"    {shown(rejection)}")
     if len(done.rejections) > SHOWN_REJECTIONS:
         print(f"    and {len(done.rejections) - SHOWN_REJECTIONS} more")

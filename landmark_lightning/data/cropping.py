@@ -27,6 +27,7 @@ from landmark_lightning.data.photos import (
     thumbnail,
 )
 from landmark_lightning.schemes import Scheme
+from landmark_lightning.terminal import shown
 
 FAR_OUTSIDE = 0.5
 """A landmark further outside its photo than this share of the photo's longer side is an error."""
@@ -201,6 +202,10 @@ class Cropper:
         """A face's crop and what belongs to it, or why there is none."""
         if square.flaw is not None:
             return Rejection(face.where, square.flaw)
+        try:
+            (face.photo + face.group).encode()
+        except UnicodeEncodeError:
+            return Rejection(face.where, f"the name {shown(face.photo)} is no UTF-8; rename it")
         try:
             photo = read(face.photo) if face.image is None else Photo(face.image)
         except ValueError as error:

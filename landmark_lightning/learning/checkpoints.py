@@ -1,7 +1,9 @@
 """Checkpoints that survive a crash, and the state that makes a run go on exactly."""
 
+import errno
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from landmark_lightning.files import replacing
+from landmark_lightning.hdf5 import no_room
 from landmark_lightning.run_folder import RunFolder
 
 
@@ -30,9 +33,18 @@ class DurableCheckpointIO(TorchCheckpointIO):
         path: str | os.PathLike[str],
         storage_options: Any | None = None,  # noqa: ANN401
     ) -> None:
-        """Saves a checkpoint."""
+        """Saves a checkpoint.
+
+        Raises:
+            OSError: The disk is full.
+        """
         with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # which says nothing of the disk
+                if shutil.disk_usage(temporary.parent).free < temporary.stat().st_blksize:
+                    raise no_room(errno.ENOSPC, Path(path)) from error
+                raise
 
 
 class BestAndLast(ModelCheckpoint):

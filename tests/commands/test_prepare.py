@@ -10,7 +10,10 @@ import h5py
 import pytest
 from PIL import Image
 
+from landmark_lightning.commands.prepare import _print_rejections
+from landmark_lightning.data.face import Rejection
 from landmark_lightning.data.facefile import FaceFile
+from landmark_lightning.data.preparing import Preparation
 from tests.commands.conftest import Command
 
 OWN = ("dataset=custom", "dataset.name=mine", "dataset.scheme=ibug68", "dataset.crop.side=64")
@@ -215,3 +218,8 @@ def test_a_scheme_of_one_s_own_from_the_command_line(command: Command, tmp_path:
     wrong = scheme.replace("[[0,1]]", "[[0,2]]")
     refused = command("prepare", *own[:2], f"dataset.scheme={wrong}", f"dataset.root={root}")
     assert "mirror pair [0, 2] must be two landmarks of 0..1" in refused.err
+
+
+def test_a_line_break_in_a_name_leaves_a_line_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _print_rejections(Preparation(rejections=[Rejection("photo a\nb.png", "it is torn")]))
+    assert capsys.readouterr().out == "  Left out 1 faces:\n    photo a\\nb.png: it is torn\n"

@@ -312,3 +312,10 @@ def test_a_face_without_a_normalizer_is_kept_without_it(gap: str) -> None:
     inter_ocular, box = _crop(face).rows["normalizer"][0]
     assert np.isnan(inter_ocular)
     assert box > 0
+
+
+def test_a_name_that_is_no_utf_8_is_a_rejection() -> None:
+    cropped = _crop(dataclasses.replace(FACES[0], photo="J\udcfcrgen.png", where="line 2"))
+    assert [str(rejection) for rejection in cropped.rejections] == [
+        "line 2: the name J\\udcfcrgen.png is no UTF-8; rename it"
+    ]

@@ -181,3 +181,12 @@ def test_the_last_checkpoint_is_of_the_last_epoch(make_task: MakeTask, tmp_path:
         trainer.fit(task, datamodule=module)
     saved = {p.stem: torch.load(p, weights_only=True)["epoch"] for p in (folder.best, folder.last)}
     assert saved == {"best": 0, "last": 1}
+
+
+def test_a_full_disk_is_said_and_the_old_checkpoint_stays(tiny_disk: Path) -> None:
+    path = tiny_disk / "last.ckpt"
+    DurableCheckpointIO().save_checkpoint({"weights": torch.zeros(1000)}, path)
+    with pytest.raises(OSError, match=r"last.ckpt can't be written: No space left on device"):
+        DurableCheckpointIO().save_checkpoint({"weights": torch.zeros(1_000_000)}, path)
+    assert torch.load(path, weights_only=True)["weights"].shape == (1000,)
+    assert [p.name for p in tiny_disk.iterdir()] == ["last.ckpt"]
