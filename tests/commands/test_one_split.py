@@ -124,3 +124,18 @@ def test_a_wrong_validation_set_is_one_sentence(
     assert done.err.startswith(f"landmark-train: {said}")
     assert done.err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_does_not_go_on_with_other_validation_faces(
+    command: Command, tmp_path: Path
+) -> None:
+    own = _prepare(command, "mine", {"train": 24, "test": 4}, tmp_path)
+    listed = (*own, "data.validation=val.txt", *SMALL)
+    (tmp_path / "val.txt").write_text("train3.png\ntrain5.png\n")
+    assert command("train", *listed).code == 0
+    (tmp_path / "runs/mine/nobb/seed0/metrics.json").unlink()
+    (tmp_path / "val.txt").write_text("train3.png\ntrain6.png\n")
+    done = command("train", *listed)
+    assert done.code == 1
+    last = done.err.strip().splitlines()[-1]
+    assert "the validation faces (listed in val.txt) are not those that the run began with" in last

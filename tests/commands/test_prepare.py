@@ -188,6 +188,17 @@ def test_synthetic_faces_are_the_same_for_the_same_seed(command: Command, tmp_pa
     assert (tmp_path / "c" / "synthetic.h5").read_bytes() != first
 
 
+@pytest.mark.parametrize(("scheme", "leading"), [("aflw19", "box"), ("wflw98", "inter_ocular")])
+def test_the_normalizer_is_the_scheme_s_first(
+    command: Command, tmp_path: Path, scheme: str, leading: str
+) -> None:
+    small = ("dataset.source.train=3", "dataset.source.test=2", f"dataset.scheme={scheme}")
+    done = command("prepare", *small)
+    assert done.code == 0, done.err
+    assert f"normalized by {leading}" in done.out
+    assert FaceFile.open(tmp_path / "data/synthetic.h5").normalizers[0] == leading
+
+
 def test_inspect_finds_a_changed_file(command: Command, table: Path, tmp_path: Path) -> None:
     assert command("prepare", *OWN, f"dataset.root={table}").code == 0
     path = tmp_path / "data/mine.h5"
