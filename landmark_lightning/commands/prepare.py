@@ -172,6 +172,8 @@ def _check_protocol(
 def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
     """Opens a dataset's FaceFile, which must have been prepared with the same settings.
 
+    One that was prepared by a call from Python says none.
+
     Raises:
         FileNotFoundError: It was not prepared.
         ValueError: Damaged, or prepared with other settings; the first one is named.
@@ -181,7 +183,7 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
     if asked["scheme"] is not None:
         check_same_scheme(faces, scheme_from(asked["scheme"]))
     unsaid = ["scheme", *(name for name in LEFT_TO_THE_FILE if asked.get(name) is None)]
-    if found := first_difference(faces.settings, asked, unsaid):
+    if faces.settings and (found := first_difference(faces.settings, asked, unsaid)):
         key, old, new = found
         raise ValueError(
             f"{faces.path} was prepared with dataset.{key}={old}, now it is {new}; run "

@@ -1,9 +1,11 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from landmark_lightning.data.facefile import FaceFile
 from tests.commands.conftest import Command
 
 DRAWN = ("dataset.source.train=30", "dataset.source.test=8", "dataset.crop.side=64")
@@ -82,3 +84,15 @@ def test_an_output_that_is_a_file_is_named(command: Command, tmp_path: Path) -> 
     assert done.code == 1
     assert done.err == "landmark-inspect: output=taken is no folder\n"
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_file_made_from_python_says_no_settings_and_is_inspected(
+    command: Command, tmp_path: Path, gappy: FaceFile
+) -> None:
+    (tmp_path / "data").mkdir()
+    shutil.copy(gappy.path, tmp_path / "data" / "mine.h5")
+    done = command("inspect", *OWN)
+    assert done.code == 0, done.err
+    assert "landmarks not labelled" in done.out
+    assert "unlabelled (% of the landmarks)" in done.out
+    assert "without a usable inter_ocular, left out of its figures" in done.out

@@ -151,7 +151,7 @@ def never_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
 @pytest.mark.parametrize("place", PLACES)
-def test_an_interrupted_grid_goes_on_to_the_samefigures(
+def test_an_interrupted_grid_goes_on_to_the_same_figures(
     command: Command, tmp_path: Path, never_cut: Path, place: str, signal_name: str
 ) -> None:
     stopped = start("tests.commands.stopped", place, signal_name, *GRID, "runs_dir=cut")
