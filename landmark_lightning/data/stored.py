@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,15 +86,19 @@ class StoredImages:
         return np.empty((count, side, side), dtype=np.uint8)
 
     def _read(self, rows: slice, out: NDArray[np.uint8]) -> None:
-        if self._opened is None:
-            try:
-                file = hdf5.opened(self.file.path)
-            except ValueError as error:
-                raise damaged(self.file.path, error) from error
+        file = self._file() if self._opened is None else None
         try:
-            if self._opened is None:
-                self.file.check_same(file)
+            if file is not None:
                 self._opened = file[self.split]["images"]
             self._opened.read_direct(out, rows)
         except (OSError, KeyError, TypeError) as error:
             raise damaged(self.file.path, error) from error
+
+    def _file(self) -> h5py.File:
+        """The opened file, which must be the one that it was."""
+        try:
+            file = hdf5.opened(self.file.path)
+        except ValueError as error:
+            raise damaged(self.file.path, error) from error
+        self.file.check_same(file)
+        return file
