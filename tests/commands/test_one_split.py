@@ -21,6 +21,7 @@ def _prepare(command: Command, name: str, splits: dict[str, int], root: Path) ->
     return own
 
 
+@pytest.mark.slow
 def test_a_set_to_train_on_alone(command: Command, tmp_path: Path) -> None:
     own = _prepare(command, "mine", {"train": 30}, tmp_path)
     assert FaceFile.open(tmp_path / "data/mine.h5").faces == {"train": 30, "test": 0}

@@ -82,6 +82,7 @@ def test_a_photo_that_was_replaced_is_noticed_by_its_size(command: Command, tabl
     assert f"the photos under {table} have changed since" in _said(command("train", *RUN))
 
 
+@pytest.mark.slow
 def test_photos_that_are_gone_are_not_missed(command: Command, table: Path) -> None:
     _prepare(command, table)
     shutil.rmtree(table)
@@ -144,6 +145,7 @@ def test_a_finished_run_on_other_faces_is_not_finished(
     assert content != json.loads(before)["data"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_knows_its_faces_subsets(command: Command, table: Path) -> None:
     _prepare(command, table)
     assert command("train", *RUN).code == 0
@@ -170,6 +172,7 @@ def test_a_cut_run_does_not_go_on_over_other_faces(command: Command, table: Path
     assert "goes on from" in done.out
 
 
+@pytest.mark.slow
 def test_a_cut_run_whose_settings_are_gone_does_not_go_on(command: Command, table: Path) -> None:
     _prepare(command, table)
     _cut(command)
@@ -180,6 +183,7 @@ def test_a_cut_run_whose_settings_are_gone_does_not_go_on(command: Command, tabl
     assert command("train", *RUN, "phases.scale=0.1").code == 0
 
 
+@pytest.mark.slow
 def test_a_cut_run_goes_on_with_other_subsets(command: Command, table: Path) -> None:
     _prepare(command, table)
     _cut(command)
@@ -241,6 +245,7 @@ def test_all_that_a_run_leaves_says_on_which_faces(
     assert task.run["dataset"]["content"] == faces.content
 
 
+@pytest.mark.slow
 def test_drawn_faces_are_known_too(command: Command, tmp_path: Path) -> None:
     tiny = (*TINY, "model=nobb", "logger.wandb=false")
     assert command("train", *tiny).code == 0

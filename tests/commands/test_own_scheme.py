@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from omegaconf import OmegaConf
 
 from landmark_lightning.data.facefile import FaceFile
@@ -18,6 +19,7 @@ OF_A_FACE = re.compile(r"\b(eyes?|yaw|ocular|inter_\w+|pupils?|nose|mouth|brows?
 MODELS = ("non", "nobb", "bbo", "bb", "bbs")
 
 
+@pytest.mark.slow
 def test_hands_go_through_all_commands(command: Command, tmp_path: Path) -> None:
     scheme = write_hands(tmp_path / "hands", {"train": 40, "test": 12})
     told = []
@@ -56,6 +58,7 @@ def test_hands_go_through_all_commands(command: Command, tmp_path: Path) -> None
     assert "yaw" not in inspected["units"]
 
 
+@pytest.mark.slow
 def test_a_scheme_that_was_given_once_need_not_be_given_again(
     command: Command, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_what_breaks_the_phases_is_one_sentence(
         ["network.side=16", "batch_size=9"],
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_what_changes_nothing_of_the_phases_is_allowed(
     command: Command, quiet: tuple[str, ...], tmp_path: Path, arguments: list[str]
 ) -> None:
