@@ -178,7 +178,14 @@ def draw_shares(
 
 
 def draw_discard_curves(curves: Sequence[CellCurves]) -> Figure:
-    """All discard curves as one picture: a row a dataset, a column a model or variant of it."""
+    """All discard curves as one picture: a row a dataset, a column a model or variant of it.
+
+    Of no curves, such as those of runs without test faces, the picture says that there are none.
+    """
+    if not curves:
+        figure = Figure(figsize=PANEL)
+        figure.text(0.5, 0.5, "no test faces, so no curves", ha="center", va="center")
+        return figure
     rows = list(dict.fromkeys(_dataset(each.cell) for each in curves))
     models = names_in_order(each.cell for each in curves)
     figure = Figure(figsize=(1.2 + 3.1 * len(models), 1.1 + 2.7 * len(rows)), layout="constrained")

@@ -59,3 +59,8 @@ def test_names_are_no_formulas(tmp_path: Path) -> None:
     root = ElementTree.fromstring(svg)
     words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
     assert set(names) <= set(words)
+
+
+def test_without_curves_the_picture_says_so() -> None:
+    (text,) = figures.draw_discard_curves([]).texts
+    assert text.get_text() == "no test faces, so no curves"
