@@ -29,7 +29,7 @@ PHASES = {
     "optimizer": {"_target_": "torch.optim.AdamW", "weight_decay": 5e-4, "fused": True},
 }
 PAPER_NETWORK = {
-    "_target_": "landmark_lightning.learning.network.LandmarkNetwork",
+    "_target_": "landmark_lightning.LandmarkNetwork",
     "side": 64,
     "width": 64,
     "hidden": 512,

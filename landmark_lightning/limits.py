@@ -120,7 +120,7 @@ LIMITS: dict[str, Limit] = {
 """By a setting's dotted name."""
 
 OF_RESCORING = ("every", "fraction", "precision")
-NETWORK = "landmark_lightning.learning.network.LandmarkNetwork"
+NETWORK = "landmark_lightning.LandmarkNetwork"
 
 OF_A_PHASE: dict[str, Limit] = {
     "loss": _choice("l2", "l1", "wing"),

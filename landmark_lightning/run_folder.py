@@ -15,6 +15,7 @@ from landmark_lightning.settings import (
     first_difference,
     leaves,
 )
+from landmark_lightning.targets import modern
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
@@ -163,7 +164,7 @@ class RunFolder:
             raise ValueError(f"{self.config} is damaged ({said})") from error
         if not isinstance(content, dict):
             raise ValueError(f"{self.config} is damaged (it holds no settings)")
-        return content
+        return modern(content)
 
     def clear(self) -> None:
         """Removes what a run writes, so that it starts anew.

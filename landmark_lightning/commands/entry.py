@@ -7,6 +7,7 @@ that ``--help``, a misspelt setting and what ``checks`` knows to be wrong answer
 import importlib
 import os
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import hydra
@@ -26,6 +27,9 @@ from landmark_lightning.user_errors import USER_ERRORS, sentence, unknown_key
 
 def _launch(name: str) -> None:
     """Runs a command; ends the process with 1 after an error, or as signals are counted."""
+    if "--version" in sys.argv[1:]:
+        print(f"landmark-lightning {version('landmark-lightning')}")
+        return
     goes_on = ""
     if name == "train":
         again = " without rerun=true" if "rerun=true" in sys.argv else ""
@@ -121,3 +125,6 @@ def report() -> None:
 def export() -> None:
     """landmark-export: a trained run as an ONNX model."""
     _launch("export")
+
+
+COMMANDS = (prepare, inspect, train, evaluate, report, export)

@@ -28,6 +28,7 @@ from landmark_lightning.data.facefile_arrays import LAYOUT, SCHEMA, check_split,
 from landmark_lightning.data.origin import Origin
 from landmark_lightning.data.photos import GRAY_RULES
 from landmark_lightning.schemes import Scheme, scheme_from
+from landmark_lightning.targets import modern
 
 BOX_KINDS = ("landmarks", "provided", "detector")
 
@@ -148,7 +149,7 @@ class FaceFile:
             crop = CropRule(**described["crop"])
             shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
             faces = {split: check_split(path, file, split, shapes) for split in SPLITS}
-            name, settings = str(described["name"]), dict(described["settings"])
+            name, settings = str(described["name"]), modern(described["settings"])
             notes, origin = tuple(described["notes"]), Origin(**described["origin"])
             stored = [str(file.attrs[digest]) for digest in Digests._fields]
         return cls(path, name, scheme, *names, crop, settings, notes, faces, origin, *stored)

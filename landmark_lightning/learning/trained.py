@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.targets import modern
 
 
 def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
@@ -24,7 +25,9 @@ def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
     """
     checkpoint = read_checkpoint(path)
     try:
-        arguments = checkpoint["hyper_parameters"] | {"allow_targets": tuple(allow_targets)}
+        arguments = modern(checkpoint["hyper_parameters"]) | {
+            "allow_targets": tuple(allow_targets)
+        }
         task = LandmarkTask(**arguments)
         task.load_state_dict(checkpoint["state_dict"])
     except (LookupError, RuntimeError, TypeError) as error:

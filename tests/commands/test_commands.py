@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,8 @@ def test_a_wheel_brings_its_configs(tmp_path: Path) -> None:
     )
     assert str(site) in done.stderr
     assert "landmark-train trains" in done.stdout
+
+
+def test_the_version_is_ours_not_hydras(command: Command) -> None:
+    done = command("train", "--version")
+    assert (done.code, done.out) == (0, f"landmark-lightning {version('landmark-lightning')}\n")

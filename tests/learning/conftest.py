@@ -43,7 +43,7 @@ def task_arguments(faces: FaceFile, steps_per_epoch: int) -> dict[str, Any]:
         },
         "crop": asdict(faces.crop),
         "network": {
-            "_target_": "landmark_lightning.learning.network.LandmarkNetwork",
+            "_target_": "landmark_lightning.LandmarkNetwork",
             "side": 32,
             "width": 4,
             "hidden": 16,
