@@ -23,7 +23,7 @@ demo: $(READY) ## four models on drawn faces, compared in .demo/report (minutes)
 rehearsal: $(READY) ## the paper's grid on drawn copies of 300W, AFLW and WFLW, compared in .rehearsal/report (minutes)
 	rm -rf .rehearsal
 	for dataset in 300w aflw wflw; do \
-	  $(BIN)/python -m landmark_lightning.data.synthetic .rehearsal/$$dataset $$dataset --faces 200 && \
+	  $(BIN)/python -m landmark_lightning.datasets.synthetic .rehearsal/$$dataset $$dataset --faces 200 && \
 	  $(BIN)/landmark-prepare dataset=$$dataset dataset.root=.rehearsal/$$dataset dataset.protocol=null data_dir=.rehearsal/data \
 	    || exit 1; \
 	done

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.kornia_container import kornia_container
 from benchmarks.timing import Row, interleaved
-from landmark_lightning.learning.augmentation import Augmentation
+from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.schemes import SCHEMES
 
 TIMES = 10

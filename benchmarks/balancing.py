@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.timing import Row, interleaved
-from landmark_lightning.data.balancing import LossBalancer
+from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 FACES = 1_000_000
 BATCHES = 100

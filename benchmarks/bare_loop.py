@@ -7,8 +7,8 @@ clip, step. What a framework adds to this is its price.
 import torch
 from torch import Tensor, nn
 
-from landmark_lightning.learning.augmentation import Augmentation
-from landmark_lightning.learning.objective import Objective
+from landmark_lightning.model.augmentation import Augmentation
+from landmark_lightning.model.losses import Objective
 
 
 class BareLoop:

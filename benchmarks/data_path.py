@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from benchmarks.faces import random_faces
 from benchmarks.timing import Row, interleaved
-from landmark_lightning.data.datamodule import FaceDataModule
+from landmark_lightning.loading.datamodule import FaceDataModule
 
 FACES = 3000
 BATCHES = 100

@@ -9,8 +9,8 @@ import torch
 from benchmarks.faces import random_faces
 from benchmarks.running import make_task
 from benchmarks.timing import Row, interleaved
-from landmark_lightning.data.datamodule import FaceDataModule
-from landmark_lightning.learning.exporting import export, session
+from landmark_lightning.inference.export import export, session
+from landmark_lightning.loading.datamodule import FaceDataModule
 
 TIMES = 100
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landmark_lightning.data.face import Face
-from landmark_lightning.data.facefile import CropRule, FaceFile
-from landmark_lightning.data.preparing import prepare
+from landmark_lightning.datasets.face import Face
+from landmark_lightning.datasets.facefile import CropRule, FaceFile
+from landmark_lightning.datasets.preparation.prepare import prepare
 from landmark_lightning.schemes import SCHEMES
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.kornia_container import kornia_container
-from landmark_lightning.learning.objective import Objective
+from landmark_lightning.model.losses import Objective
 
 
 class NaiveTask(pl.LightningModule):

@@ -10,10 +10,10 @@ import torch
 from benchmarks.faces import random_faces
 from benchmarks.running import make_task
 from benchmarks.timing import Row, interleaved
-from landmark_lightning.data.datamodule import FaceDataModule
-from landmark_lightning.learning.evaluation_copy import has_bf16
-from landmark_lightning.learning.scoring import score_faces
-from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.model.folded import has_bf16
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.training.balancing import score_faces
 
 FACES = 960  # a small training set: a copy of the network is made once for all
 

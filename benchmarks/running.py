@@ -12,11 +12,12 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 
-from landmark_lightning.data.datamodule import FaceDataModule
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.learning.callbacks import OnlineBalancing, Rescoring, TrainingCurves
-from landmark_lightning.learning.checkpoints import RunState
-from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.training.balancing import OnlineBalancing, Rescoring
+from landmark_lightning.training.checkpoints import RunState
+from landmark_lightning.training.curves import TrainingCurves
 
 PHASES = {
     "list": [{"loss": "wing", "lr": 1e-3, "epochs": 1000}],

@@ -15,11 +15,11 @@ from benchmarks.faces import random_faces
 from benchmarks.naive import NaiveTask
 from benchmarks.running import STUB_NETWORK, Steps, StubNetwork, lean, make_task, trainer
 from benchmarks.timing import Row, interleaved, medians, timed_rounds
-from landmark_lightning.data.datamodule import FaceDataModule
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.data.faces import ResidentFaces
-from landmark_lightning.learning.compiling import GraphedTask
-from landmark_lightning.learning.evaluation_copy import has_bf16
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.loading.faces import ResidentFaces
+from landmark_lightning.model.folded import has_bf16
+from landmark_lightning.training.graphs import GraphedTask
 
 FACES = 3000  # 2,700 to train: an epoch of 270 steps
 TENTH = 27  # steps of a tenth of an epoch, the time between two rescorings

@@ -8,64 +8,64 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from landmark_lightning.data.balancing import LossBalancer as LossBalancer
-    from landmark_lightning.data.datamodule import FaceDataModule as FaceDataModule
-    from landmark_lightning.data.face import Face as Face
-    from landmark_lightning.data.facefile import CropRule as CropRule
-    from landmark_lightning.data.facefile import FaceFile as FaceFile
-    from landmark_lightning.data.preparing import prepare as prepare
-    from landmark_lightning.data.sampling import BatchSampler as BatchSampler
-    from landmark_lightning.data.sources.aflw import read as read_aflw
-    from landmark_lightning.data.sources.own import read as read_own
-    from landmark_lightning.data.sources.synthetic import read as read_synthetic
-    from landmark_lightning.data.sources.w300 import read as read_300w
-    from landmark_lightning.data.sources.wflw import read as read_wflw
-    from landmark_lightning.evaluation.metrics import DiscardError as DiscardError
-    from landmark_lightning.evaluation.metrics import NormalizedMeanError as NormalizedMeanError
-    from landmark_lightning.evaluation.metrics import SignalQuality as SignalQuality
-    from landmark_lightning.evaluation.report import write_report as write_report
-    from landmark_lightning.evaluation.runs import Run as Run
-    from landmark_lightning.evaluation.runs import find_runs as find_runs
-    from landmark_lightning.learning.augmentation import Augmentation as Augmentation
-    from landmark_lightning.learning.callbacks import OnlineBalancing as OnlineBalancing
-    from landmark_lightning.learning.callbacks import Rescoring as Rescoring
-    from landmark_lightning.learning.exporting import export as export_onnx
-    from landmark_lightning.learning.network import LandmarkNetwork as LandmarkNetwork
-    from landmark_lightning.learning.objective import Objective as Objective
-    from landmark_lightning.learning.task import LandmarkTask as LandmarkTask
+    from landmark_lightning.datasets.face import Face as Face
+    from landmark_lightning.datasets.facefile import CropRule as CropRule
+    from landmark_lightning.datasets.facefile import FaceFile as FaceFile
+    from landmark_lightning.datasets.preparation.prepare import prepare as prepare
+    from landmark_lightning.datasets.sources.aflw import read as read_aflw
+    from landmark_lightning.datasets.sources.own import read as read_own
+    from landmark_lightning.datasets.sources.w300 import read as read_300w
+    from landmark_lightning.datasets.sources.wflw import read as read_wflw
+    from landmark_lightning.datasets.synthetic.faces import read as read_synthetic
+    from landmark_lightning.inference.export import export as export_onnx
+    from landmark_lightning.loading.datamodule import FaceDataModule as FaceDataModule
+    from landmark_lightning.metrics.validation import DiscardError as DiscardError
+    from landmark_lightning.metrics.validation import NormalizedMeanError as NormalizedMeanError
+    from landmark_lightning.metrics.validation import SignalQuality as SignalQuality
+    from landmark_lightning.model.augmentation import Augmentation as Augmentation
+    from landmark_lightning.model.losses import Objective as Objective
+    from landmark_lightning.model.network import LandmarkNetwork as LandmarkNetwork
+    from landmark_lightning.model.task import LandmarkTask as LandmarkTask
+    from landmark_lightning.report.write import write_report as write_report
+    from landmark_lightning.runs.results import Run as Run
+    from landmark_lightning.runs.results import find_runs as find_runs
+    from landmark_lightning.samplers.batch_sampler import BatchSampler as BatchSampler
+    from landmark_lightning.samplers.loss_balancer import LossBalancer as LossBalancer
     from landmark_lightning.schemes import SCHEMES as SCHEMES
     from landmark_lightning.schemes import Scheme as Scheme
     from landmark_lightning.schemes import scheme_from as scheme_from
+    from landmark_lightning.training.balancing import OnlineBalancing as OnlineBalancing
+    from landmark_lightning.training.balancing import Rescoring as Rescoring
 
 _HOMES = {
-    "Augmentation": "learning.augmentation:Augmentation",
-    "BatchSampler": "data.sampling:BatchSampler",
-    "CropRule": "data.facefile:CropRule",
-    "DiscardError": "evaluation.metrics:DiscardError",
-    "Face": "data.face:Face",
-    "FaceDataModule": "data.datamodule:FaceDataModule",
-    "FaceFile": "data.facefile:FaceFile",
-    "LandmarkNetwork": "learning.network:LandmarkNetwork",
-    "LandmarkTask": "learning.task:LandmarkTask",
-    "LossBalancer": "data.balancing:LossBalancer",
-    "NormalizedMeanError": "evaluation.metrics:NormalizedMeanError",
-    "Objective": "learning.objective:Objective",
-    "OnlineBalancing": "learning.callbacks:OnlineBalancing",
-    "Rescoring": "learning.callbacks:Rescoring",
-    "Run": "evaluation.runs:Run",
+    "Augmentation": "model.augmentation:Augmentation",
+    "BatchSampler": "samplers.batch_sampler:BatchSampler",
+    "CropRule": "datasets.facefile:CropRule",
+    "DiscardError": "metrics.validation:DiscardError",
+    "Face": "datasets.face:Face",
+    "FaceDataModule": "loading.datamodule:FaceDataModule",
+    "FaceFile": "datasets.facefile:FaceFile",
+    "LandmarkNetwork": "model.network:LandmarkNetwork",
+    "LandmarkTask": "model.task:LandmarkTask",
+    "LossBalancer": "samplers.loss_balancer:LossBalancer",
+    "NormalizedMeanError": "metrics.validation:NormalizedMeanError",
+    "Objective": "model.losses:Objective",
+    "OnlineBalancing": "training.balancing:OnlineBalancing",
+    "Rescoring": "training.balancing:Rescoring",
+    "Run": "runs.results:Run",
     "SCHEMES": "schemes:SCHEMES",
     "Scheme": "schemes:Scheme",
-    "SignalQuality": "evaluation.metrics:SignalQuality",
-    "export_onnx": "learning.exporting:export",
-    "find_runs": "evaluation.runs:find_runs",
-    "prepare": "data.preparing:prepare",
-    "read_300w": "data.sources.w300:read",
-    "read_aflw": "data.sources.aflw:read",
-    "read_own": "data.sources.own:read",
-    "read_synthetic": "data.sources.synthetic:read",
-    "read_wflw": "data.sources.wflw:read",
+    "SignalQuality": "metrics.validation:SignalQuality",
+    "export_onnx": "inference.export:export",
+    "find_runs": "runs.results:find_runs",
+    "prepare": "datasets.preparation.prepare:prepare",
+    "read_300w": "datasets.sources.w300:read",
+    "read_aflw": "datasets.sources.aflw:read",
+    "read_own": "datasets.sources.own:read",
+    "read_synthetic": "datasets.synthetic.faces:read",
+    "read_wflw": "datasets.sources.wflw:read",
     "scheme_from": "schemes:scheme_from",
-    "write_report": "evaluation.report:write_report",
+    "write_report": "report.write:write_report",
 }
 """Public name -> where it lives: room, colon, name there."""
 

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landmark_lightning.data.face import NOT_LABELLED, Face, visibility
-from landmark_lightning.data.facefile import CropRule, FaceFile
-from landmark_lightning.data.preparing import prepare
-from landmark_lightning.data.sources import synthetic
+from landmark_lightning.datasets.face import NOT_LABELLED, Face, visibility
+from landmark_lightning.datasets.facefile import CropRule, FaceFile
+from landmark_lightning.datasets.preparation.prepare import prepare
+from landmark_lightning.datasets.synthetic import faces
 from landmark_lightning.schemes import SCHEMES, Scheme
+from tests.console import command, table  # noqa: F401  fixtures
+from tests.made_runs import MakeRecords, made_records
+from tests.made_tasks import make_task  # noqa: F401  a fixture
 
 DOTS = Scheme("dots5", 5, (1, 0, 2, 4, 3), {"inter_ocular": ((0,), (1,)), "box": "box"})
 """A scheme of five landmarks, for tests that need no real face."""
@@ -95,7 +98,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
     """40 training and 12 test synthetic faces with 68 landmarks."""
     path = tmp_path_factory.mktemp("drawn") / "synthetic.h5"
     prepare(
-        synthetic.read(None, SCHEMES["ibug68"], train=40, test=12),
+        faces.read(None, SCHEMES["ibug68"], train=40, test=12),
         path,
         name="synthetic",
         root=None,
@@ -122,3 +125,9 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         yield path
     finally:
         subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.fixture
+def make_records() -> MakeRecords:
+    """``made_records``."""
+    return made_records

@@ -9,8 +9,8 @@ import h5py
 import pytest
 
 from landmark_lightning import hdf5
-from landmark_lightning.data.facefile import CropRule, FaceFile
-from landmark_lightning.data.preparing import prepare
+from landmark_lightning.datasets.facefile import CropRule, FaceFile
+from landmark_lightning.datasets.preparation.prepare import prepare
 from tests.conftest import DOTS, dotted_faces
 
 WRITER = """

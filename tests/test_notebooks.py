@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.conftest import made_records, write_run
+from tests.made_runs import made_records, write_run
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 COMPARE = next(path for path in NOTEBOOKS if path.stem == "compare_runs")

@@ -1,1 +1,6 @@
-"""Commands: one thin module each, ``run(config)``; ``entry`` has the console scripts."""
+"""The console scripts: each reads its settings, calls what does the work, and prints.
+
+``entry`` has the scripts; ``prepare``, ``inspect``, ``train``, ``evaluate``, ``report`` and
+``export`` a ``run(config)`` each; ``checks`` what is checked before anything heavy is loaded;
+``sweep`` a multirun of landmark-train, ``requeueing`` one in jobs of a cluster.
+"""

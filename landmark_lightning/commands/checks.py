@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.limits import check, check_all
-from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.settings import check_folder, check_kinds, check_path
+from landmark_lightning.config.limits import check, check_all
+from landmark_lightning.config.read import check_folder, check_kinds, check_path
+from landmark_lightning.runs.folder import RunFolder
 
 MAPPINGS = (
     "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",

@@ -16,13 +16,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from landmark_lightning.commands.checks import CHECKS
-from landmark_lightning.commands.composing import config_folder, for_training
-from landmark_lightning.commands.known_settings import check_added, known_names
-from landmark_lightning.commands.typed_paths import quoted_paths, readable
+from landmark_lightning.config.compose import config_folder
+from landmark_lightning.config.known_settings import check_added, known_names
+from landmark_lightning.config.typed_paths import quoted_paths, readable
 from landmark_lightning.ending import Ended, ended_by_signals
-from landmark_lightning.settings import no_setting
+from landmark_lightning.errors import USER_ERRORS, no_setting, sentence, unknown_key
 from landmark_lightning.terminal import steady_output
-from landmark_lightning.user_errors import USER_ERRORS, sentence, unknown_key
 
 
 def _launch(name: str) -> None:
@@ -67,6 +66,8 @@ def _compose_and_run(name: str) -> bool:
             if name in CHECKS:
                 CHECKS[name](plain)
             if name == "train":
+                from landmark_lightning.datasets.preparation.prepared import for_training
+
                 plain = for_training(plain, overrides)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(plain)
         except USER_ERRORS as error:

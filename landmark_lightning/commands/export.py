@@ -8,15 +8,14 @@ import numpy as np
 from torch import Tensor
 
 from landmark_lightning.commands.checks import checkpoint_of, run_of
-from landmark_lightning.commands.composing import facefile_path
-from landmark_lightning.commands.prepare import open_prepared
-from landmark_lightning.data.faces import faces_from
-from landmark_lightning.learning.exporting import export
-from landmark_lightning.learning.inference import input_images
-from landmark_lightning.learning.task import LandmarkTask
-from landmark_lightning.learning.trained import load_task
-from landmark_lightning.limits import check_flag
-from landmark_lightning.settings import check_path
+from landmark_lightning.config.limits import check_flag
+from landmark_lightning.config.read import check_path
+from landmark_lightning.datasets.preparation.prepared import facefile_path, open_prepared
+from landmark_lightning.inference.export import export
+from landmark_lightning.inference.predict import input_images
+from landmark_lightning.loading.faces import faces_from
+from landmark_lightning.model.checkpoint import load_task
+from landmark_lightning.model.task import LandmarkTask
 
 CHECKED_FACES = 64
 

@@ -10,13 +10,20 @@ from hydra.core.hydra_config import HydraConfig
 from numpy.typing import NDArray
 from PIL import Image
 
-from landmark_lightning.commands.composing import as_prepared, facefile_path
-from landmark_lightning.commands.origins import changed_origin
-from landmark_lightning.commands.prepare import open_prepared, summary
-from landmark_lightning.data.distributions import draw_distributions
-from landmark_lightning.data.face import SPLITS
-from landmark_lightning.data.facefile import FaceFile, FaceSplit
-from landmark_lightning.data.inspecting import (
+from landmark_lightning.config.limits import check_count
+from landmark_lightning.config.read import check_path
+from landmark_lightning.datasets.face import SPLITS
+from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
+from landmark_lightning.datasets.preparation.dataset import summary
+from landmark_lightning.datasets.preparation.origins import changed_origin
+from landmark_lightning.datasets.preparation.prepared import (
+    as_prepared,
+    facefile_path,
+    open_prepared,
+)
+from landmark_lightning.datasets.preparation.protocol import Protocol
+from landmark_lightning.files import replacing, write_json
+from landmark_lightning.inspection.measures import (
     MEASURES,
     QUANTILES,
     Inspection,
@@ -24,12 +31,8 @@ from landmark_lightning.data.inspecting import (
     inspect_faces,
     to_json,
 )
-from landmark_lightning.data.protocol import Protocol
-from landmark_lightning.data.scheme_drawing import draw_scheme
-from landmark_lightning.evaluation.drawing import contact_sheet, stacked
-from landmark_lightning.files import replacing, write_json
-from landmark_lightning.limits import check_count
-from landmark_lightning.settings import check_path
+from landmark_lightning.inspection.plots import draw_distributions, draw_scheme
+from landmark_lightning.plots.faces import contact_sheet, stacked
 from landmark_lightning.terminal import shown
 
 IN_A_ROW = 6

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from landmark_lightning.evaluation.report import write_report
-from landmark_lightning.settings import check_path
+from landmark_lightning.config.read import check_path
+from landmark_lightning.report.write import write_report
 
 
 def run(config: Mapping[str, Any]) -> None:

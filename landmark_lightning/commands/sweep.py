@@ -1,6 +1,5 @@
 """A sweep of landmark-train: many runs with any of Hydra's launchers, goes on after a cut."""
 
-import importlib
 import json
 import os
 import sys
@@ -18,15 +17,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from landmark_lightning.commands.checks import check_training
-from landmark_lightning.commands.composing import for_training
-from landmark_lightning.commands.known_settings import check_added
 from landmark_lightning.commands.requeueing import queued_again
+from landmark_lightning.config.known_settings import check_added
+from landmark_lightning.config.read import check_path
 from landmark_lightning.ending import Ended, ended_by_signals
-from landmark_lightning.run_folder import RunFolder
-from landmark_lightning.run_state import Attempt, read_state, write_plan
-from landmark_lightning.settings import check_path
+from landmark_lightning.errors import sentence
+from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.state import Attempt, read_state, write_plan
 from landmark_lightning.terminal import steady_output
-from landmark_lightning.user_errors import sentence
 
 
 @dataclass(frozen=True)
@@ -112,12 +110,15 @@ class CellJob:
     @staticmethod
     def _attempt(attempt: Attempt, folder: RunFolder, settings: dict[str, Any]) -> None:
         with suppress(Exception), attempt:
+            from landmark_lightning.datasets.preparation.prepared import for_training
+            from landmark_lightning.training.fit import train
+
             settings = for_training(settings, HydraConfig.get().overrides.task)
             # Refused before it began: what lies there keeps its state.
             if settings["rerun"] is False and (clash := folder.clash(settings)) is not None:
                 raise ValueError(clash)
             attempt.begin()
-            importlib.import_module("landmark_lightning.commands.train").run(settings)
+            train(settings)
 
 
 KEPT = ("running", "failed")
@@ -188,6 +189,8 @@ class Sweep(BasicSweeper):
         settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         check_added("train", settings, overrides)
         check_training(settings)
+        from landmark_lightning.datasets.preparation.prepared import for_training
+
         settings = for_training(settings, overrides)
         self._check_origin(settings)
         folder = RunFolder.of(settings)
@@ -197,9 +200,11 @@ class Sweep(BasicSweeper):
 
     def _check_origin(self, settings: dict[str, Any]) -> None:
         """Says once a dataset, before the first run starts, that it must be prepared again."""
+        from landmark_lightning.datasets.preparation.origins import check_origin
+
         key = json.dumps([settings["dataset"], settings["data_dir"]], default=str)
         if key not in self.checked:
-            importlib.import_module("landmark_lightning.commands.origins").check_origin(settings)
+            check_origin(settings)
             self.checked.add(key)
 
     def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:

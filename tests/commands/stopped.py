@@ -20,11 +20,13 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from landmark_lightning.commands import entry, evaluate, prepare
-from landmark_lightning.data.face import Face
-from landmark_lightning.data.preparing import prepare as write_faces
+from landmark_lightning.commands import entry
+from landmark_lightning.datasets.face import Face
+from landmark_lightning.datasets.preparation import dataset
+from landmark_lightning.datasets.preparation.prepare import prepare as write_faces
 from landmark_lightning.files import write_json
-from landmark_lightning.learning.task import LandmarkTask
+from landmark_lightning.inference import evaluate
+from landmark_lightning.model.task import LandmarkTask
 
 STEPS = 17
 """Training steps before the stop: of three an epoch, twelve a cell, within the second cell's."""
@@ -40,7 +42,7 @@ def _while_preparing(stop: Callable[[], None]) -> None:
     def stopped(faces: Iterable[Face], path: Path, **settings: Any) -> Any:  # noqa: ANN401
         return write_faces(stopping(faces), path, **settings)
 
-    patch.object(prepare, "prepare", stopped).start()
+    patch.object(dataset, "prepare", stopped).start()
 
 
 def _while_training(stop: Callable[[], None]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.commands.composing import config_folder
-from tests.commands.conftest import Command
+from landmark_lightning.config.compose import config_folder
+from tests.console import Command
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("prepare", "inspect", "train", "evaluate", "report", "export")

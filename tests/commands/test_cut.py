@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.commands.conftest import TINY, Command, figures, start, states, weights
+from tests.console import TINY, Command, figures, start, states, weights
 
 MOMENTS = 6
 LONG = (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.run_state import read_state
-from tests.commands.conftest import TINY, start, states
+from landmark_lightning.runs.state import read_state
+from tests.console import TINY, start, states
 
 QUIET = (*TINY, "logger.wandb=false")
 

@@ -7,14 +7,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from landmark_lightning.commands import evaluate
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.data.faces import faces_from
-from landmark_lightning.evaluation.drawing import predicted_faces
-from landmark_lightning.evaluation.records import read_records
-from landmark_lightning.learning.inference import input_images
-from landmark_lightning.learning.trained import load_task
-from tests.commands.conftest import TINY, Command
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.inference import evaluate
+from landmark_lightning.inference.predict import input_images
+from landmark_lightning.loading.faces import faces_from
+from landmark_lightning.model.checkpoint import load_task
+from landmark_lightning.plots.faces import predicted_faces
+from landmark_lightning.runs.predictions import read_records
+from tests.console import TINY, Command
 
 QUIET = (*TINY, "logger.wandb=false")
 
@@ -95,7 +95,7 @@ def test_a_test_split_of_several_portions_is_drawn_face_by_face(
         drawn.append((images, target))
         return predicted_faces(images, target, *rest)
 
-    monkeypatch.setattr("landmark_lightning.data.stored.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("landmark_lightning.datasets.stored_images.ROWS_AT_ONCE", 3)
     monkeypatch.setattr(evaluate, "predicted_faces", noted)
     done = command("train", "model=nobb", "data.eval_batch_size=3", *QUIET)
     assert done.code == 0, done.err

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import onnx
 
-from landmark_lightning.learning.exporting import session
-from tests.commands.conftest import TINY, Command
+from landmark_lightning.inference.export import session
+from tests.console import TINY, Command
 
 
 def test_a_run_becomes_a_model_that_runs_by_itself(command: Command, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.data.synthetic import write_layout
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.synthetic.trees.write import write_layout
 
 COUNTS = {
     "300w": {"train": 3148, "test": 689, "common": 554, "challenging": 135},

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from landmark_lightning.data.facefile import FaceFile
-from tests.commands.conftest import Command
+from landmark_lightning.datasets.facefile import FaceFile
+from tests.console import Command
 
 DRAWN = ("dataset.source.train=30", "dataset.source.test=8", "dataset.crop.side=64")
 OWN = ("dataset=custom", "dataset.name=mine")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.learning.trained import load_task
-from tests.commands.conftest import Command
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.model.checkpoint import load_task
+from tests.console import Command
 
 OLDER = Path(__file__).resolve().parents[1] / "older"
 SETTINGS = (

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.evaluation.records import read_records
-from tests.commands.conftest import TINY, Command
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.runs.predictions import read_records
+from tests.console import TINY, Command
 from tests.drawn_hands import write_hands
 
 SMALL = (*(t for t in TINY if not t.startswith("dataset")), "logger.wandb=false")

@@ -9,9 +9,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from landmark_lightning.commands.composing import config_folder
-from landmark_lightning.learning.phases import Schedule
-from tests.commands.conftest import TINY, Command
+from landmark_lightning.config.compose import config_folder
+from landmark_lightning.model.schedule import Schedule
+from tests.console import TINY, Command
 
 SCHEDULES = {
     "300w": [

@@ -10,11 +10,11 @@ import h5py
 import pytest
 from PIL import Image
 
-from landmark_lightning.commands.prepare import _print_rejections
-from landmark_lightning.data.face import Rejection
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.data.preparing import Preparation
-from tests.commands.conftest import Command
+from landmark_lightning.datasets.face import Rejection
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.preparation.dataset import _print_rejections
+from landmark_lightning.datasets.preparation.prepare import Preparation
+from tests.console import Command
 
 OWN = ("dataset=custom", "dataset.name=mine", "dataset.scheme=ibug68", "dataset.crop.side=64")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landmark_lightning.data.face import SPLITS, Face
-from landmark_lightning.data.facefile import FaceFile
-from landmark_lightning.data.synthetic import write_layout
-from tests.commands.conftest import Command
+from landmark_lightning.datasets.face import SPLITS, Face
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.synthetic.trees.write import write_layout
+from tests.console import Command
 
 FACES = {"300w": 36, "aflw": 24, "wflw": 24}
 SMALL = ("dataset.crop.side=48", "dataset.protocol=null")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from landmark_lightning.data.facefile import FaceFile
-from tests.commands.conftest import Command
+from landmark_lightning.datasets.facefile import FaceFile
+from tests.console import Command
 
 OWN = ("dataset=custom", "dataset.name=mine", "dataset.scheme=ibug68", "dataset.crop.side=64")
 

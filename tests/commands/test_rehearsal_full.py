@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.evaluation.records import read_records
-from landmark_lightning.run_state import read_states
+from landmark_lightning.runs.predictions import read_records
+from landmark_lightning.runs.state import read_states
 
 OFFICIAL = {"300w": 689, "aflw": 4386, "wflw": 2500}
 """Test faces of each."""
@@ -84,7 +84,14 @@ def _finish(dataset: str, test: int) -> None:
 def test_six_cells_of_drawn_faces_in_the_official_trees(place: Path) -> None:
     for dataset in OFFICIAL:
         layout = ("--photo", "64", "--distinct", "100")
-        _run("python", "-m", "landmark_lightning.data.synthetic", dataset, dataset, *layout)
+        _run(
+            "python",
+            "-m",
+            "landmark_lightning.datasets.synthetic.trees.write",
+            dataset,
+            dataset,
+            *layout,
+        )
         _run("prepare", f"dataset={dataset}", f"dataset.root={dataset}")  # compares the counts
     _run("train", "-m", "model=nobb,bb", f"dataset={','.join(OFFICIAL)}", *EPOCH)
     for dataset, test in OFFICIAL.items():

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from tests.commands.conftest import Command
-from tests.evaluation.conftest import made_records, write_run
+from tests.console import Command
+from tests.made_runs import made_records, write_run
 
 
 def test_a_folder_without_runs_is_named(command: Command) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from landmark_lightning.data.faces import Batch
-from landmark_lightning.learning.task import LandmarkTask
-from landmark_lightning.run_state import read_state, read_states
-from tests.commands.conftest import TINY, Command, figures, start, states, weights
+from landmark_lightning.loading.faces import Batch
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.state import read_state, read_states
 from tests.commands.stopped import PLACES
+from tests.console import TINY, Command, figures, start, states, weights
 
 QUIET = (*TINY, "logger.wandb=false")
 GRID = ("-m", "model=bbo,bb", *QUIET, "phases.scale=0.1")

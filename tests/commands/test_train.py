@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from landmark_lightning.evaluation.records import read_records
-from landmark_lightning.learning.task import LandmarkTask
-from tests.commands.conftest import TINY, Command
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.predictions import read_records
+from tests.console import TINY, Command
 
 
 def _stop_at_the_third_epoch(task: LandmarkTask) -> None:
@@ -178,7 +178,7 @@ def test_a_facefile_of_other_settings_is_refused(command: Command) -> None:
 
 
 def test_a_distance_of_one_s_own(command: Command, tmp_path: Path) -> None:
-    distance = "{_target_:tests.learning.test_objective.chessboard,_partial_:true}"
+    distance = "{_target_:tests.model.test_losses.chessboard,_partial_:true}"
     refused = command("train", f"model.validation={distance}", *QUIET)
     assert "is not of a trusted package" in refused.err
     own = (f"model.validation={distance}", "allow_targets=[tests.]")

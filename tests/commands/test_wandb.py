@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from landmark_lightning.learning.loggers import summary_figures
-from landmark_lightning.learning.task import LandmarkTask
-from tests.commands.conftest import TINY, Command
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.training.loggers import summary_figures
+from tests.console import TINY, Command
 
 
 def _records(folder: Path) -> dict[str, list[Any]]:

@@ -1,0 +1,39 @@
+"""What a file was made with against what is requested now: the first setting that differs."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif")
+"""Settings of a dataset that may be null: preparing finds what they are, its FaceFile knows."""
+
+
+def first_difference(
+    before: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()
+) -> tuple[str, Any, Any] | None:
+    """The first setting, by name, that differs.
+
+    Args:
+        before: Nested settings of old.
+        now: Nested settings of today.
+        ignored: Dotted names that may differ, with all that is below them.
+
+    Returns:
+        Its dotted name and its two values (None where it is missing), or None: all are the same.
+    """
+    old, new = dict(leaves(before)), dict(leaves(now))
+    for key in sorted(old.keys() | new.keys()):
+        passed = any(key == name or key.startswith(f"{name}.") for name in ignored)
+        if not passed and old.get(key) != new.get(key):
+            return key, old.get(key), new.get(key)
+    return None
+
+
+def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Every setting that holds no others, with its dotted name; items of lists by their place."""
+    if isinstance(settings, list) and settings:
+        settings = dict(enumerate(settings))
+    if isinstance(settings, Mapping) and settings:
+        for key, value in settings.items():
+            yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, settings

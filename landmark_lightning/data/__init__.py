@@ -1,1 +1,0 @@
-"""Data: sources of annotated faces, the FaceFile, and what the next batch is."""

@@ -1,0 +1,256 @@
+"""FaceFile: the HDF5 file of one prepared dataset.
+
+Groups ``train`` and ``test``, of which one may be empty, hold, for N faces, L landmarks, R
+normalizers and K subsets: ``images`` uint8 (N,C,C), ``thumbnail`` uint8 (N,16,16) of the whole
+photo, ``landmarks`` float32 (N,L,2) in crop pixels, NaN where not labelled, ``visible`` uint8
+(N,L) as of a Face, 2 where the source says nothing, ``normalizer`` float32 (N,R) in crop pixels,
+NaN where the face has none, ``subsets`` bool (N,K), ``validation`` bool (N), who is of the
+source's own validation set (of train; none of test), ``to_photo`` float32 (N,2,3) crop -> photo,
+``box`` float32 (N,4) the box in the photo that the crop was cut around, ``photo`` and ``group``
+text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and the ``Digests``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning import hdf5
+from landmark_lightning.config.instantiate import modern
+from landmark_lightning.datasets.digests import Digests, digests
+from landmark_lightning.datasets.face import SPLITS
+from landmark_lightning.datasets.facefile_arrays import LAYOUT, SCHEMA, check_split, row_shapes
+from landmark_lightning.datasets.origin import Origin
+from landmark_lightning.datasets.photos import GRAY_RULES
+from landmark_lightning.schemes import Scheme, scheme_from
+
+BOX_KINDS = ("landmarks", "provided", "detector")
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """How a face's square crop is cut.
+
+    Attributes:
+        boxes: Box kind: of the ``landmarks``, ``provided`` by the annotation, or of a face
+            ``detector``.
+        scale: Side of the network's input over the box's longer side.
+        margin: Side of the stored crop over the network's input; 1.82 leaves real pixels for a
+            20% shift and a rotation of 1 radian.
+        side: Pixels C of the stored crop.
+        gray: ``luma`` or ``mean``.
+
+    Raises:
+        ValueError: A value out of range; it is named.
+    """
+
+    boxes: str = "landmarks"
+    scale: float = 1.2
+    margin: float = 2.0
+    side: int = 128
+    gray: str = "luma"
+
+    def __post_init__(self) -> None:
+        if self.boxes not in BOX_KINDS:
+            raise ValueError(f"boxes={self.boxes!r} must be one of {', '.join(BOX_KINDS)}")
+        if self.gray not in GRAY_RULES:
+            raise ValueError(f"crop.gray={self.gray!r} must be one of {', '.join(GRAY_RULES)}")
+        for name, low, high in (("scale", 0.5, 4.0), ("margin", 1.0, 4.0), ("side", 16, 1024)):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not low <= value <= high:
+                raise ValueError(f"crop.{name}={value!r} must lie between {low} and {high}")
+        if not isinstance(self.side, int):
+            raise ValueError(f"crop.side={self.side!r} must be a whole number")
+
+
+@dataclass(frozen=True)
+class FaceSplit:
+    """The arrays of one split; shapes and units as in the module's text.
+
+    ``images`` have no rows where they were left in the file.
+    """
+
+    images: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    visible: NDArray[np.uint8]
+    normalizer: NDArray[np.float32]
+    subsets: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
+    to_photo: NDArray[np.float32]
+    box: NDArray[np.float32]
+    photo: list[str]
+    group: list[str]
+
+    def __len__(self) -> int:
+        return len(self.photo)
+
+
+@dataclass(frozen=True)
+class FaceFile:
+    """An opened and checked FaceFile; ``read`` loads a split.
+
+    Attributes:
+        path: The file.
+        name: The dataset's name.
+        scheme: Its landmark scheme.
+        normalizers: Names of the R normalizers; the first is the one that tables lead with.
+        subsets: Names of the K subsets.
+        crop: The crop rule.
+        settings: The dataset's settings that it was prepared with.
+        notes: What preparing found out about the photos, a sentence each.
+        faces: Number of faces by split.
+        origin: What it was prepared from.
+        sha256: Digest of the whole file, as stored; this and the next two as of ``Digests``.
+        content: Digest of the faces alone, by which runs know on which they were made.
+        sets: Digest of their subsets, groups and validation set.
+    """
+
+    path: Path
+    name: str
+    scheme: Scheme
+    normalizers: tuple[str, ...]
+    subsets: tuple[str, ...]
+    crop: CropRule
+    settings: dict[str, Any]
+    notes: tuple[str, ...]
+    faces: dict[str, int]
+    origin: Origin
+    sha256: str
+    content: str
+    sets: str
+
+    @classmethod
+    def open(cls, path: Path) -> "FaceFile":
+        """Opens and checks a FaceFile.
+
+        Raises:
+            FileNotFoundError: No such file.
+            ValueError: Not a FaceFile, of another schema, or damaged; one sentence.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
+        with _opened(path) as file:
+            schema = file.attrs.get("schema")
+            if schema != SCHEMA:
+                raise ValueError(
+                    f"{path} has schema {schema}, this version reads {SCHEMA}; "
+                    "run landmark-prepare again"
+                )
+            described = json.loads(file.attrs["described"])
+            scheme = scheme_from(described["scheme"])
+            names = tuple(described["normalizers"]), tuple(described["subsets"])
+            crop = CropRule(**described["crop"])
+            shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
+            faces = {split: check_split(path, file, split, shapes) for split in SPLITS}
+            name, settings = str(described["name"]), modern(described["settings"])
+            notes, origin = tuple(described["notes"]), Origin(**described["origin"])
+            stored = [str(file.attrs[digest]) for digest in Digests._fields]
+        return cls(path, name, scheme, *names, crop, settings, notes, faces, origin, *stored)
+
+    def read(self, split: str, images: bool = True) -> FaceSplit:
+        """Loads one split into memory.
+
+        Args:
+            split: ``train`` or ``test``.
+            images: False leaves them in the file: the split's ``images`` have no rows.
+
+        Raises:
+            ValueError: An unknown split, content that fails its checksum, or another file by now.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
+        with _opened(self.path) as file:
+            self.check_same(file)
+            arrays = {
+                name: file[split][name][() if images or name != "images" else slice(0)]
+                for name in LAYOUT
+            }
+        for name in ("photo", "group"):
+            arrays[name] = [text.decode() for text in arrays[name].tolist()]
+        return FaceSplit(**arrays)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """``content`` and ``sets``, as they stand among the settings of a run's dataset."""
+        return {"content": self.content, "sets": self.sets}
+
+    def describe(self) -> str:
+        """One line: how the crops were cut, and what errors are divided by."""
+        crop = self.crop
+        return (
+            f"crops of {crop.side} x {crop.side}: {crop.scale * crop.margin:g} times the "
+            f"{crop.boxes} box, normalized by {self.normalizers[0]}"
+        )
+
+    def check_same(self, file: h5py.File) -> None:
+        """Checks that what is opened under the FaceFile's name still is what was opened before.
+
+        Raises:
+            ValueError: It was replaced.
+        """
+        if file.attrs.get("sha256") != self.sha256:
+            raise ValueError(
+                f"{self.path} was replaced by another file while this one was in use; start the "
+                "same command again"
+            )
+
+    def verify(self) -> None:
+        """Compares the whole content with the digest written when it was prepared.
+
+        Raises:
+            ValueError: It differs.
+        """
+        with _opened(self.path) as file:
+            self.check_same(file)
+            if digests(file) != (self.sha256, self.content, self.sets):
+                raise ValueError(
+                    f"{self.path} has changed since it was written (its SHA-256 differs); "
+                    "run landmark-prepare again"
+                )
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a FaceFile says of itself, apart from its faces."""
+
+    name: str
+    scheme: Scheme
+    normalizers: tuple[str, ...]
+    subsets: tuple[str, ...]
+    crop: CropRule
+    settings: Mapping[str, Any]
+    notes: tuple[str, ...]
+    origin: Origin
+    library: str
+
+    def to_json(self) -> str:
+        """The description as it stands in the file."""
+        fields = asdict(self) | {"scheme": self.scheme.to_dict()}
+        return json.dumps(fields, sort_keys=True)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    try:
+        file = hdf5.opened(path)
+    except ValueError as error:
+        raise damaged(path, error) from error
+    try:
+        with file:
+            yield file
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, reason: Exception) -> ValueError:
+    """What a file that is no FaceFile, or a broken one, is as an error."""
+    return ValueError(
+        f"{path} is no FaceFile or is damaged ({reason}); run landmark-prepare again"
+    )

@@ -1,0 +1,92 @@
+"""The arrays of a FaceFile: their types and shapes, and the checks before a reading.
+
+``facefile`` says what they are.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from landmark_lightning.datasets.photos import THUMBNAIL
+from landmark_lightning.schemes import Scheme
+
+SCHEMA = 3
+
+LAYOUT = {
+    "images": "u1",
+    "thumbnail": "u1",
+    "landmarks": "f4",
+    "visible": "u1",
+    "normalizer": "f4",
+    "subsets": "b1",
+    "validation": "b1",
+    "to_photo": "f4",
+    "box": "f4",
+    "photo": "S",
+    "group": "S",
+}
+"""Types of the arrays of a split, by name: S is text."""
+
+
+def row_shapes(
+    scheme: Scheme, normalizers: int, subsets: int, side: int
+) -> dict[str, tuple[int, ...]]:
+    """The shape of one face in each array of a split: the array's own without N."""
+    return {
+        "images": (side, side),
+        "thumbnail": (THUMBNAIL, THUMBNAIL),
+        "landmarks": (scheme.landmarks, 2),
+        "visible": (scheme.landmarks,),
+        "normalizer": (normalizers,),
+        "subsets": (subsets,),
+        "validation": (),
+        "to_photo": (2, 3),
+        "box": (4,),
+        "photo": (),
+        "group": (),
+    }
+
+
+def check_split(
+    path: Path, file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]
+) -> int:
+    """Checks a split's arrays before anything is read.
+
+    Args:
+        path: The file's path, for messages.
+        file: The file.
+        split: ``train`` or ``test``.
+        shapes: As ``row_shapes`` gives them.
+
+    Returns:
+        The split's number of faces.
+
+    Raises:
+        ValueError: An array is missing, links elsewhere or is of another type or shape.
+    """
+
+    def refuse(name: str, reason: str) -> ValueError:
+        return ValueError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
+
+    counts: set[int] = set()
+    for name, kind in LAYOUT.items():
+        link: Any = file.get(f"{split}/{name}", getlink=True)
+        if not isinstance(link, h5py.HardLink) or not isinstance(
+            file.get(split, getlink=True), h5py.HardLink
+        ):
+            raise refuse(name, "is missing or links elsewhere")
+        array = file[split][name]
+        if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
+            raise refuse(name, "is not stored in the file itself")
+        if not (array.dtype.kind == "S" if kind == "S" else array.dtype == np.dtype(kind)):
+            raise refuse(name, f"has type {array.dtype}, not {kind}")
+        if array.shape[1:] != shapes[name]:
+            raise refuse(name, f"has shape {array.shape}, not (N, {shapes[name]})")
+        if array.id.get_storage_size() < array.nbytes:
+            raise refuse(name, "is shorter than it declares")
+        counts.add(len(array))
+    if len(counts) != 1:
+        raise ValueError(f"{path}: the arrays of {split} differ in length")
+    return counts.pop()

@@ -1,0 +1,270 @@
+"""Cropping: from annotated faces to the rows of a FaceFile, a block of faces at a time."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from threading import Event
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landmark_lightning import geometry
+from landmark_lightning.datasets.face import NOT_LABELLED, VISIBLE, Face, Rejection
+from landmark_lightning.datasets.facefile import CropRule
+from landmark_lightning.datasets.photos import (
+    Photo,
+    Reading,
+    cut_crop,
+    held_inside,
+    photo_path,
+    read_photo,
+    thumbnail,
+)
+from landmark_lightning.schemes import Scheme
+from landmark_lightning.terminal import shown
+
+FAR_OUTSIDE = 0.5
+"""A landmark further outside its photo than this share of the photo's longer side is an error."""
+
+SHORTEST_NORMALIZER = 0.05
+"""A normalizer shorter than this share of the longer side of the landmarks' box is none: an error
+divided by the 2 pixels between the eye corners of a face of 100 says nothing."""
+
+LEAST_SHOWN = 0.1
+"""A box of whose square (its centre, its longer side) the photo covers less is an error."""
+
+Rows = dict[str, NDArray[Any]]
+"""Arrays of N faces by their names in a FaceFile, each (N, ...)."""
+
+
+@dataclass(frozen=True)
+class CroppedFaces:
+    """What has become of a block of faces.
+
+    Attributes:
+        faces: The N faces that can be used, in the block's order.
+        rows: Their ``images``, ``thumbnail``, ``landmarks``, ``visible``, ``normalizer``,
+            ``to_photo`` and ``box``; empty where N is 0.
+        rejections: The other faces, in the block's order.
+        deep: Number of the N faces whose photo has grays of 16 bits, by ``Photo.deep``.
+    """
+
+    faces: list[Face]
+    rows: Rows
+    rejections: list[Rejection]
+    deep: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Square:
+    """Where in its photo a face's crop lies, in pixels; or the flaw, why it can't be used."""
+
+    box: list[float]
+    center: tuple[float, float]
+    extent: float
+    flaw: str | None
+
+
+class _Cut(NamedTuple):
+    """What is cut out of a photo for one face: its crop, the photo's thumbnail and ``deep``."""
+
+    crop: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8]
+    deep: int
+
+
+@dataclass(frozen=True)
+class Cropper:
+    """Cuts the crops of faces out of their photos.
+
+    Attributes:
+        root: Folder of the photos; None for a source that draws them.
+        scheme: The landmark scheme.
+        rule: The crop rule.
+        normalizers: Names of the R normalizers, in the FaceFile's order.
+        reading: How the photos are read.
+    """
+
+    root: Path | None
+    scheme: Scheme
+    rule: CropRule
+    normalizers: tuple[str, ...]
+    reading: Reading = field(default_factory=Reading)
+
+    def __call__(self, block: Sequence[Face | Rejection], stop: Event) -> CroppedFaces:
+        """Crops a block of faces; what can't be used becomes a rejection.
+
+        Args:
+            block: Faces, and rejections that the source made already.
+            stop: Set when nobody waits for the block any more.
+
+        Raises:
+            CancelledError: ``stop`` was set.
+        """
+        faces = [face for face in block if isinstance(face, Face)]
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are rejected
+            squares, rows = self._place(faces) if faces else ([], {})
+        read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding
+        cuts: list[_Cut] = []
+        rejections: list[Rejection] = []
+        kept = np.zeros(len(faces), np.bool_)
+        place = 0
+        for face in block:
+            if stop.is_set():
+                raise CancelledError
+            if isinstance(face, Rejection):
+                rejections.append(face)
+                continue
+            cut = self._cut(face, squares[place], read)
+            if isinstance(cut, Rejection):
+                rejections.append(replace(cut, split=face.split, photo=face.photo))
+            else:
+                cuts.append(cut)
+                kept[place] = True
+            place += 1
+        if not cuts:
+            return CroppedFaces([], {}, rejections)
+        rows = {name: row[kept] for name, row in rows.items()}
+        rows["images"] = np.stack([cut.crop for cut in cuts])
+        rows["thumbnail"] = np.stack([cut.thumbnail for cut in cuts])
+        return CroppedFaces(
+            [face for face, used in zip(faces, kept, strict=True) if used],
+            rows,
+            rejections,
+            Counter(cut.deep for cut in cuts if cut.deep),
+        )
+
+    def _place(self, faces: Sequence[Face]) -> tuple[list[_Square], Rows]:
+        """Where the crops of faces lie, and all of their rows but the images."""
+        visible = np.stack([_visible(face, self.scheme.landmarks) for face in faces])
+        points = np.stack([face.landmarks for face in faces])
+        landmarks = torch.from_numpy(np.where(visible[..., None] == NOT_LABELLED, np.nan, points))
+        tight = geometry.landmark_box(landmarks)
+        annotated = _boxes([face.box for face in faces])
+        detected = _boxes([face.detector for face in faces])
+        box = {"landmarks": tight, "provided": annotated, "detector": detected}[self.rule.boxes]
+        side, center = geometry.square_side(box), geometry.box_center(box)
+        extent = side * self.rule.scale * self.rule.margin
+        to_photo = geometry.crop_to_photo(center, extent, self.rule.side)
+        in_crop = geometry.apply_affine(geometry.invert_affine(to_photo), landmarks)
+        # The annotated box, or else the landmarks': an NME must not depend on how a crop is cut.
+        measured = torch.where(annotated.isnan(), tight, annotated)
+        order = [list(self.scheme.normalizers).index(name) for name in self.normalizers]
+        lengths = self.scheme.normalize(landmarks.numpy(), measured.numpy())[:, order]
+        shortest = SHORTEST_NORMALIZER * geometry.square_side(tight).numpy()[:, None]
+        lengths = np.where(lengths > shortest, lengths, np.nan)
+        normalizer = torch.from_numpy(lengths) * (self.rule.side / extent)[:, None]
+        inside = (landmarks >= box[:, None, :2]) & (landmarks <= box[:, None, 2:])
+        holds = inside.all(dim=-1).any(dim=-1)
+        squares = [
+            _Square(
+                box[i].tolist(),
+                (float(center[i, 0]), float(center[i, 1])),
+                float(extent[i]),
+                self._flaw(visible[i], landmarks[i], box[i], float(side[i]), bool(holds[i])),
+            )
+            for i in range(len(faces))
+        ]
+        return squares, {
+            "landmarks": in_crop.numpy().astype(np.float32),
+            "visible": visible,
+            "normalizer": normalizer.numpy().astype(np.float32),
+            "to_photo": to_photo.numpy().astype(np.float32),
+            "box": box.numpy().astype(np.float32),
+        }
+
+    def _flaw(
+        self, visible: NDArray[np.uint8], landmarks: Tensor, box: Tensor, side: float, holds: bool
+    ) -> str | None:
+        """Why a face can't be used, whatever its photo shows."""
+        labelled = visible != NOT_LABELLED
+        if not labelled.any():
+            return "none of its landmarks is labelled"
+        placeless = labelled & landmarks.isnan().any(dim=-1).numpy()
+        if placeless.any():
+            return f"landmark {int(placeless.argmax())} is labelled, but has no coordinates"
+        if bool(box.isnan().any()):
+            kind = "detector's box" if self.rule.boxes == "detector" else "box"
+            return f"it has no {kind}, and dataset.boxes={self.rule.boxes} asks for it"
+        if not holds:
+            return f"its box {box.tolist()} holds none of its landmarks"
+        if not side > 1:
+            return f"its box is {side:g} pixels wide"
+        return None
+
+    def _cut(self, face: Face, square: _Square, read: Callable[[str], Photo]) -> _Cut | Rejection:
+        """A face's crop and what belongs to it, or why there is none."""
+        if square.flaw is not None:
+            return Rejection(face.where, square.flaw)
+        try:
+            (face.photo + face.group).encode()
+        except UnicodeEncodeError:
+            return Rejection(face.where, f"the name {shown(face.photo)} is no UTF-8; rename it")
+        try:
+            photo = read(face.photo) if face.image is None else Photo(face.image)
+        except ValueError as error:
+            return Rejection(face.where, str(error))
+        height, width = photo.grays.shape
+        outside = np.maximum(-face.landmarks, face.landmarks - [width - 1, height - 1]).max(axis=1)
+        if np.nanmax(outside) > FAR_OUTSIDE * max(width, height):
+            worst = int(np.nanargmax(outside))
+            x, y = face.landmarks[worst]
+            return Rejection(
+                face.where,
+                f"landmark {worst} at ({x:g}, {y:g}) lies far outside photo {face.photo!r} of "
+                f"{width} x {height} pixels",
+            )
+        boxes = {f"{self.rule.boxes} box": square.box}
+        if face.box is not None:  # it may be what an error is divided by
+            boxes["provided box"] = face.box.tolist()
+        for kind, box in boxes.items():
+            if not _shown(box, width, height) >= LEAST_SHOWN:
+                return Rejection(
+                    face.where,
+                    f"its {kind} {box} is too large for photo {face.photo!r} of {width} x "
+                    f"{height} pixels or lies beside it",
+                )
+        crop = cut_crop(photo.grays, square.center, square.extent, self.rule.side)
+        return _Cut(crop, thumbnail(photo.grays), photo.deep)
+
+    def _read(self, photo: str) -> Photo:
+        """A photo of the dataset.
+
+        Raises:
+            ValueError: It can't be read, or there is no root.
+        """
+        if self.root is None:
+            raise ValueError(f"photo {photo!r} is a file, but dataset.root is not given")
+        path = photo_path(self.root, photo)
+        if not self.reading.follow_links:
+            held_inside(self.root, path)
+        return read_photo(path, self.rule.gray, self.reading.upright, self.reading.max_pixels)
+
+
+def _visible(face: Face, landmarks: int) -> NDArray[np.uint8]:
+    """(L,) ``Face.visible``; all visible where the source does not say."""
+    if face.visible is None:
+        return np.full(landmarks, VISIBLE, np.uint8)
+    return face.visible
+
+
+def _boxes(boxes: Sequence[NDArray[np.float64] | None]) -> Tensor:
+    """Boxes (N, 4), NaN where there is none."""
+    none = np.full(4, np.nan)
+    return torch.from_numpy(np.stack([none if box is None else box for box in boxes]))
+
+
+def _shown(box: list[float], width: int, height: int) -> float:
+    """The share of a box's square that a photo covers; NaN where it is too large for a number."""
+    x0, y0, x1, y1 = box
+    side, share = max(x1 - x0, y1 - y0), 1.0
+    for low, high, length in ((x0, x1, width), (y0, y1, height)):
+        start = (low + high - side) / 2
+        share *= max(min(start + side, length - 0.5) - max(start, -0.5), 0) / side
+    return share

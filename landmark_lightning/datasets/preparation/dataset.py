@@ -1,0 +1,204 @@
+"""Preparing a dataset by its settings: source, protocol, progress and summary."""
+
+import time
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landmark_lightning.config.instantiate import build, check_arguments
+from landmark_lightning.config.limits import check, check_count, check_flag
+from landmark_lightning.config.read import check_kinds, check_path
+from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
+from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit
+from landmark_lightning.datasets.photos import Reading
+from landmark_lightning.datasets.preparation.leaks import leaks, same_groups
+from landmark_lightning.datasets.preparation.orientation import find_orientation
+from landmark_lightning.datasets.preparation.origins import origin_of
+from landmark_lightning.datasets.preparation.prepare import Preparation, cores, prepare
+from landmark_lightning.datasets.preparation.prepared import facefile_path, kept_settings
+from landmark_lightning.datasets.preparation.protocol import Protocol
+from landmark_lightning.datasets.preparation.scheme import scheme_of
+from landmark_lightning.schemes import scheme_setting
+from landmark_lightning.terminal import shown
+
+SHOWN_REJECTIONS = 10
+ALONE = {
+    "train": "other runs can be tested on it, none can be trained",
+    "test": "a run on it ends with the figures of its validation faces",
+}
+"""What follows where a split has no faces."""
+
+
+def prepare_dataset(
+    dataset: Mapping[str, Any],
+    data_dir: Path,
+    allow_targets: Iterable[str] = (),
+    workers: int | None = None,
+) -> FaceFile:
+    """Prepares a dataset, with progress and a summary.
+
+    Args:
+        dataset: The composed ``dataset`` group.
+        data_dir: Folder of the FaceFiles.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+        workers: Threads that decode photos; None: one a core.
+
+    Returns:
+        The FaceFile.
+
+    Raises:
+        ValueError: A setting or a face that can't be used.
+    """
+    path = facefile_path(dataset, data_dir)
+    check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
+    check_arguments(CropRule, dataset["crop"], "dataset.crop")
+    crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
+    strict = check_flag(dataset["strict"], "dataset.strict")
+    asked = dataset["protocol"]
+    protocol = None if asked is None else Protocol.from_settings(asked)
+    root = None if dataset["root"] is None else check_path(dataset["root"], "dataset.root")
+    if root is None and not dataset["drawn"]:
+        raise ValueError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
+    if root is not None and not root.is_dir():
+        raise ValueError(f"dataset.root={root} is no folder")
+    subsets = dataset["subsets"]
+    if subsets is not None and not isinstance(subsets, list):
+        raise ValueError(f"dataset.subsets={subsets!r} must be a list of names, or null")
+    exif = check("dataset.exif", dataset["exif"])
+    follow_links = check_flag(dataset["follow_links"], "dataset.follow_links")
+    max_pixels = check_count(dataset["max_pixels"], "dataset.max_pixels", 1)
+    read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
+    check_arguments(read.func, read.keywords, "dataset.source")
+    scheme, made = scheme_of(dataset, read, root)
+    print(
+        f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
+        f"from {root or 'drawn faces'} into {path}"
+    )
+    if made:
+        print(made)
+    # Pillow's of broken EXIF, and of photos that are large but allowed by dataset.max_pixels.
+    warnings.filterwarnings("ignore", module="PIL")
+    origin = origin_of(read, root)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        source = read(root, scheme)
+    for message in told:
+        print(f"  Warning: {shown(message.message)}")
+    if protocol is not None:
+        source = list(source)
+        tolerant = dataset["max_rejected"] is not None
+        _check_protocol(protocol, source, f"{dataset['name']} under {root}", strict, tolerant)
+    notes = ["photos are turned as EXIF says (dataset.exif=apply)"] if exif == "apply" else []
+    if exif is None and root is not None:
+        source = list(source)
+        found = find_orientation(source, root, workers or cores())
+        if found is not None:
+            exif, notes = ("apply" if found.upright else "ignore"), [found.reason]
+    started = time.monotonic()
+    done = prepare(
+        source,
+        path,
+        name=str(dataset["name"]),
+        root=root,
+        scheme=scheme,
+        normalizer=dataset["normalizer"],
+        crop=crop,
+        subsets=None if subsets is None else tuple(subsets),
+        strict=strict,
+        max_rejected=dataset["max_rejected"],
+        workers=workers,
+        settings=kept_settings(dataset)
+        | {
+            "scheme": scheme_setting(scheme),
+            "normalizer": dataset["normalizer"] or next(iter(scheme.normalizers)),
+            "exif": exif,
+        },
+        reading=Reading(exif == "apply", follow_links, max_pixels),
+        notes=notes,
+        origin=origin,
+    )
+    seconds = time.monotonic() - started
+    faces = FaceFile.open(path)
+    print(summary(faces))
+    for note in faces.notes:
+        print(f"  {note}")
+    splits = {split: faces.read(split) for split in SPLITS}
+    for warning in (*leaks(splits), *same_groups(splits)):
+        print(f"  Warning: {shown(warning)}")
+    _print_rejections(done)
+    count = sum(faces.faces.values())
+    print(
+        f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB): {count} faces in {seconds:.0f} s, "
+        f"{count / seconds:.0f} a second"
+    )
+    return faces
+
+
+def _check_protocol(
+    protocol: Protocol,
+    listed: Sequence[Face | Rejection],
+    what: str,
+    strict: bool,
+    tolerant: bool,
+) -> None:
+    """Says what differs from the protocol; if strict, as an error before anything is written."""
+    if different := protocol.differences(listed, tolerant):
+        said = f"{what} is not as its protocol says: {'; '.join(different)}"
+        if strict:
+            raise ValueError(
+                f"{said}; mend it, or pass dataset.protocol=null to prepare a part on purpose, or "
+                "dataset.strict=false to prepare what is there"
+            )
+        print(f"  Warning: {shown(said)}")
+    for remark in protocol.remarks(listed):
+        print(f"  Warning: {shown(remark)}")
+
+
+def summary(faces: FaceFile) -> str:
+    """A FaceFile's faces by split and subset, as an aligned table."""
+    splits = {split: faces.read(split, images=False) for split in SPLITS}
+    rows = [("", *SPLITS), ("faces", *(str(len(splits[split])) for split in SPLITS))]
+    if held := int(splits["train"].validation.sum()):
+        rows.append(("of them to validate", str(held), ""))
+    for k, name in enumerate(faces.subsets):
+        rows.append((name, *(str(splits[s].subsets[:, k].sum()) for s in SPLITS)))
+    groups = {s: len({g for g in splits[s].group if g}) for s in SPLITS}
+    if any(groups.values()):
+        rows.append(("groups", *(str(groups[s]) for s in SPLITS)))
+    width = max(len(row[0]) for row in rows)
+    lines = [f"  {name:<{width}}{train:>8}{test:>8}" for name, train, test in rows]
+    lines += _lacking(faces, splits)
+    lines.append(f"  {faces.describe()}")
+    for split, consequence in ALONE.items():
+        if not faces.faces[split]:
+            lines.append(f"  no faces in split {split!r}: {consequence}")
+    return "\n".join(lines)
+
+
+def _lacking(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> list[str]:
+    """What is not known of the faces, a line each: landmarks, and lengths to divide errors by."""
+    lines = []
+    for value, words in ((NOT_LABELLED, "not labelled"), (COVERED, "labelled though covered")):
+        counts = {name: int((split.visible == value).sum()) for name, split in splits.items()}
+        if any(counts.values()):
+            of_each = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+            lines.append(f"  landmarks {words}: {of_each}")
+    for r, normalizer in enumerate(faces.normalizers):
+        counts = {n: int(np.isnan(split.normalizer[:, r]).sum()) for n, split in splits.items()}
+        if any(counts.values()):
+            of_each = ", ".join(f"{count:,} faces of {name}" for name, count in counts.items())
+            lines.append(f"  without a usable {normalizer}, left out of its figures: {of_each}")
+    return lines
+
+
+def _print_rejections(done: Preparation) -> None:
+    if not done.rejections:
+        return
+    print(f"  Left out {len(done.rejections)} faces:")
+    for rejection in done.rejections[:SHOWN_REJECTIONS]:
+        print(f"    {shown(rejection)}")
+    if len(done.rejections) > SHOWN_REJECTIONS:
+        print(f"    and {len(done.rejections) - SHOWN_REJECTIONS} more")

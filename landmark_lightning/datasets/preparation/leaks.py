@@ -1,0 +1,89 @@
+"""Test faces that show what training faces show, and groups that stand on both sides."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.datasets.facefile import FaceSplit
+from landmark_lightning.datasets.photos import THUMBNAIL, thumbnail
+from landmark_lightning.datasets.validation import straddling
+
+SAME_PHOTO = 0.97
+"""Photos whose thumbnails correlate by more are likely the same photo: of 30 million pairs of
+different photos of faces the most alike have 0.93, photos saved again or resized 0.98 and more."""
+
+SAME_FACE = 0.7
+"""Faces of such photos are the same face where the crops correlate by more at 16 x 16."""
+
+LIKELY, SHOWN = 8, 3
+PORTION = 2048
+
+
+def leaks(splits: Mapping[str, FaceSplit]) -> list[str]:
+    """Says, in a sentence or none, that test faces show what training faces show.
+
+    A test face does where its crop is equal to the last bit, or where photo and crop look alike:
+    the photo was saved again, in another size or format, or annotated by somebody else. A photo
+    of the same scene is not enough, for crops must be alike, too.
+    """
+    train, test = splits["train"], splits["test"]
+    known = dict(zip(picture_digests(train), range(len(train)), strict=True))
+    pairs = {i: known[digest] for i, digest in enumerate(picture_digests(test)) if digest in known}
+    patterns, asked = _patterns(train.thumbnail), _patterns(test.thumbnail)
+    for start in range(0, len(test), PORTION):
+        likeness = asked[start : start + PORTION] @ patterns.T
+        for row in np.flatnonzero((likeness > SAME_PHOTO).any(axis=1)):
+            i, like = start + int(row), likeness[row]
+            likely = np.argsort(-like, kind="stable")[:LIKELY]
+            likely = likely[like[likely] > SAME_PHOTO]
+            crops = _patterns(np.concatenate([test.images[i : i + 1], train.images[likely]]))
+            alike = crops[1:] @ crops[0]
+            if alike.max() > SAME_FACE:
+                pairs.setdefault(i, int(likely[alike.argmax()]))
+    if not pairs:
+        return []
+    shown = [f"{test.photo[i]} that of {train.photo[pairs[i]]}" for i in sorted(pairs)[:SHOWN]]
+    return [
+        f"{len(pairs)} test faces repeat the picture of a training face, such as "
+        f"{', '.join(shown)}; the test figures will be too good"
+    ]
+
+
+def picture_digests(split: FaceSplit) -> list[bytes]:
+    """N digests of the crops: equal where crops are equal to the last bit."""
+    return [hashlib.blake2b(image.tobytes()).digest() for image in split.images]
+
+
+def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pictures (N, H, W) as (N, 256): their inner products are correlations at 16 x 16.
+
+    A picture without contrast is 0 and like no other.
+    """
+    small = [p if len(p) == THUMBNAIL else thumbnail(p) for p in pictures]
+    flat = np.array(small, np.float32).reshape(len(pictures), THUMBNAIL**2)
+    flat -= flat.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.where(length > THUMBNAIL, flat / np.maximum(length, 1), 0)
+
+
+def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
+    """Says that groups (persons, videos) stand in both splits, or on both sides of validation."""
+    said = []
+    if both := shared_groups(splits["train"], splits["test"]):
+        said.append(
+            f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures "
+            "will be too good"
+        )
+    train = splits["train"]
+    if sentence := straddling(train, train.validation):
+        said.append(sentence)
+    return said
+
+
+def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:
+    """Groups (persons, videos) that stand in both splits, the most frequent first."""
+    both = Counter(g for g in train.group if g) & Counter(g for g in test.group if g)
+    return [group for group, _ in both.most_common()]

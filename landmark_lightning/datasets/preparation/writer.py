@@ -1,0 +1,78 @@
+"""SplitWriter: the arrays of one split on their way into a FaceFile."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.datasets.face import Face
+from landmark_lightning.datasets.facefile_arrays import LAYOUT
+from landmark_lightning.datasets.preparation.cropping import CroppedFaces, Rows
+
+LEAST_ROWS = 256
+"""Images of a split that room is made for at first; then there is room for twice as many."""
+
+
+class SplitWriter:
+    """Streams a split's images into the file; keeps the small arrays until the end.
+
+    Args:
+        group: The split's group in the file, empty yet.
+        side: Pixels C of a crop.
+    """
+
+    def __init__(self, group: h5py.Group, side: int) -> None:
+        self.group = group
+        self.images = group.create_dataset(
+            "images",
+            shape=(0, side, side),
+            maxshape=(None, side, side),
+            dtype="u1",
+            chunks=(1, side, side),
+            fletcher32=True,
+        )
+        self.rows: list[Rows] = []
+        self.faces: list[Face] = []
+
+    def add(self, block: CroppedFaces, split: str) -> None:
+        """Adds those faces of a block that are of the split."""
+        chosen = [i for i, face in enumerate(block.faces) if face.split == split]
+        if not chosen:
+            return
+        rows = {name: row[chosen] for name, row in block.rows.items()}
+        images, count = rows.pop("images"), len(self.faces)
+        if count + len(images) > len(self.images):
+            self.images.resize(max(LEAST_ROWS, 2 * (count + len(images))), axis=0)
+        self.images[count : count + len(images)] = images
+        self.rows.append(rows)
+        # Without the drawn pictures, which are in the file by now.
+        self.faces += [replace(block.faces[i], image=None) for i in chosen]
+
+    def finish(self, subsets: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Writes the small arrays, when all the faces are in.
+
+        Args:
+            subsets: Names of the K subsets, in their order.
+            shapes: As ``row_shapes`` gives them.
+        """
+        self.images.resize(len(self.faces), axis=0)
+        arrays: dict[str, NDArray[Any]] = {
+            name: np.empty((0, *shapes[name]), "S1" if kind == "S" else kind)
+            for name, kind in LAYOUT.items()
+            if name != "images"
+        }
+        if self.faces:
+            arrays |= {name: np.concatenate([r[name] for r in self.rows]) for name in self.rows[0]}
+            arrays["subsets"] = np.array(
+                [[name in face.subsets for name in subsets] for face in self.faces], dtype=bool
+            ).reshape(len(self.faces), len(subsets))
+            arrays["validation"] = np.array([face.validation for face in self.faces])
+            arrays["photo"] = np.array([face.photo.encode() for face in self.faces])
+            groups = np.array([face.group.encode() for face in self.faces])
+            arrays["group"] = groups.astype("S1") if groups.dtype.itemsize == 0 else groups
+        for name, array in arrays.items():
+            stored = {"fletcher32": True} if array.size else {}
+            self.group.create_dataset(name, data=array, **stored)

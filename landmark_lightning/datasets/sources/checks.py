@@ -1,0 +1,132 @@
+"""Checks that the readers share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.datasets.face import NOT_LABELLED, UNFIT, VISIBLE, Rejection
+from landmark_lightning.datasets.photos import MissingPhotoError, photo_path
+from landmark_lightning.schemes import Scheme
+
+LARGEST = 1e6
+"""No photo has a pixel further out: a larger number is none of a landmark or a box."""
+
+
+def given_root(root: Path | None, scheme: Scheme, dataset: str, landmarks: int) -> Path:
+    """The root, after checking that it is given and that the scheme fits.
+
+    Raises:
+        ValueError: No root, or a scheme with another number of landmarks than the dataset's.
+    """
+    if root is None:
+        raise ValueError(f"dataset.root is not given; pass dataset.root=<folder of {dataset}>")
+    if scheme.landmarks != landmarks:
+        raise ValueError(
+            f"dataset.scheme={scheme.name} has {scheme.landmarks} landmarks, {dataset} has "
+            f"{landmarks}"
+        )
+    return root
+
+
+def find_photo(root: Path, photo: str) -> Path:
+    """The file of a photo, after checking its name.
+
+    Raises:
+        MissingPhotoError: No such file exists.
+        ValueError: A name that leaves the root or that is unfit.
+    """
+    if not photo.strip():
+        raise ValueError("it names no photo")
+    return photo_path(root, photo)
+
+
+def shown(path: Path) -> str:
+    """A path for messages; its name may be no UTF-8 or hold a line break."""
+    text = str(path)
+    return ascii(text) if UNFIT.search(text) else text
+
+
+def number(text: str, name: str) -> float:
+    """A number that can be a pixel's.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text[:40]!r}, not a number") from None
+    if not np.isfinite(value):
+        raise ValueError(f"{name} is {text[:40]!r}, not a finite number")
+    if abs(value) > LARGEST:
+        raise ValueError(f"{name} is {text[:40]!r}, no pixel of a photo")
+    return value
+
+
+def ordered_box(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """A box (4,) x0, y0, x1, y1.
+
+    Raises:
+        ValueError: Its corners are not finite, not in order or beyond any photo.
+    """
+    box = np.asarray(values, dtype=np.float64)
+    if not (np.isfinite(box).all() and box[2] > box[0] and box[3] > box[1]):
+        raise ValueError(f"its box {box.tolist()} is not x0 < x1, y0 < y1")
+    if np.abs(box).max() > LARGEST:
+        raise ValueError(f"its box {box.tolist()} is beyond any photo")
+    return box
+
+
+def labelled(
+    points: NDArray[np.float64],
+    visible: NDArray[np.uint8] | None,
+    unsaid: str,
+    names: Sequence[str] = (),
+) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
+    """A face's landmarks as a Face holds them.
+
+    Many programs write a landmark that is not labelled at (0, 0) or (-1, -1): a mark, no place.
+
+    Args:
+        points: (L, 2) as they stand in the file; NaN where it has none.
+        visible: (L,) as of a Face; None: visible wherever there are coordinates.
+        unsaid: How the format says that a landmark is not labelled, to follow "if it is not
+            labelled,".
+        names: Names of the landmarks, for messages.
+
+    Returns:
+        The points, NaN where a landmark is not labelled, and ``visible``, None if all are.
+
+    Raises:
+        ValueError: No landmark is labelled, or one lacks a coordinate, is beyond any photo or is
+            a mark.
+    """
+    x, y = points.T
+    if visible is None:
+        visible = np.where(np.isnan(x) & np.isnan(y), NOT_LABELLED, VISIBLE).astype(np.uint8)
+    known: NDArray[np.bool_] = visible != NOT_LABELLED
+    lacks = np.isnan(x) | np.isnan(y)
+    far = np.maximum(np.abs(x), np.abs(y)) > LARGEST
+    mark = (x == y) & ((x == 0) | (x == -1))
+    wrong: NDArray[np.bool_] = (lacks | far | mark) & known
+    if wrong.any():
+        index = int(wrong.argmax())
+        name = f" ({names[index]})" if names else ""
+        said = f"landmark {index}{name} at ({x[index]:g}, {y[index]:g})"
+        if far[index]:
+            raise ValueError(f"{said} is no pixel of a photo")
+        flaw = "lacks a coordinate" if lacks[index] else "is a mark rather than a place"
+        raise ValueError(f"{said} {flaw}; if it is not labelled, {unsaid}")
+    if not known.any():
+        raise ValueError("it has no labelled landmark")
+    if known.all():
+        return points, None if (visible == VISIBLE).all() else visible
+    return np.where(known[:, None], points, np.nan), visible
+
+
+def rejected(where: str, error: ValueError, split: str, photo: str) -> Rejection:
+    """The Rejection of a face for what was said of it or of its photo."""
+    missing = isinstance(error, MissingPhotoError)
+    return Rejection(where, str(error), split=split, photo=photo, missing=missing)

@@ -1,0 +1,122 @@
+"""A listing: the file or folder of one's own data that lists faces, and where their photos lie."""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from landmark_lightning.datasets.face import Face, Rejection, fit_name
+from landmark_lightning.datasets.photos import MissingPhotoError
+from landmark_lightning.datasets.sources.checks import find_photo
+
+Listed = list[Face | Rejection]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a reader of one format reads.
+
+    Attributes:
+        root: The dataset's folder; photos lie under it.
+        path: The file, or for a folder of .pts the folder.
+        split: The split of its faces; empty where its rows say it.
+        validation: Whether its faces are the validation set.
+        first_pixel: Coordinate of the first pixel's centre.
+    """
+
+    root: Path
+    path: Path
+    split: str = ""
+    validation: bool = False
+    first_pixel: float = 0.0
+
+    @property
+    def folder(self) -> str:
+        """The folder of the file, as names of photos are given: relative to the root."""
+        try:
+            return self.path.parent.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            return "."
+
+
+class Photos:
+    """Finds a listing's photos under the root.
+
+    The first photo decides: all are looked for in the folder where that one was found.
+
+    Args:
+        root: The dataset's folder.
+        folders: Folders under it that may hold the photos, the likeliest first; some may not be.
+    """
+
+    def __init__(self, root: Path, folders: Sequence[str]) -> None:
+        self.root = root
+        paths = dict.fromkeys(posixpath.normpath(folder) for folder in folders)
+        self._folders = [path for path in paths if (root / path).is_dir()] or ["."]
+        self._settled = len(self._folders) == 1
+        self._known: dict[str, str | ValueError] = {}
+
+    def __call__(self, name: str) -> str:
+        """A photo's path relative to the root, with forward slashes.
+
+        Raises:
+            MissingPhotoError: It does not exist.
+            ValueError: A name that can't be one.
+        """
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        found = self._known[name]
+        if isinstance(found, ValueError):
+            raise found
+        return found
+
+    def _find(self, name: str) -> str | ValueError:
+        first: ValueError | None = None
+        name = name.removeprefix(f"{self.root}/")
+        names = [name, name.replace("\\", "/")] if "\\" in name else [name]  # of Windows
+        for folder in self._folders:
+            for spelled in names:
+                photo = posixpath.normpath(posixpath.join(folder, spelled)) if spelled else ""
+                try:
+                    find_photo(self.root, photo)
+                except ValueError as error:
+                    missing = isinstance(error, MissingPhotoError)
+                    if first is None or (missing and not isinstance(first, MissingPhotoError)):
+                        first = error
+                    continue
+                if not self._settled:
+                    self._folders, self._settled = [folder], True
+                return photo
+        return first or ValueError("it names no photo")
+
+
+def checked_names(path: Path, names: Sequence[object], kind: str) -> tuple[str, ...]:
+    """Names of landmarks as a file has them.
+
+    Raises:
+        ValueError: One that is no text, empty, unfit or there twice.
+    """
+    found: list[str] = []
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"{path}: {kind} {len(found)} has no name")
+        found.append(fit_name(name.strip(), kind))
+    if twice := {name for name in found if found.count(name) > 1}:
+        raise ValueError(f"{path} names {kind} {min(twice)!r} twice")
+    return tuple(found)
+
+
+def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: str) -> list[int]:
+    """Places in ``found`` of the ``expected`` names; as they stand where either has none.
+
+    Raises:
+        ValueError: They are not the same names.
+    """
+    if not found or not expected:
+        return list(range(len(found) or len(expected)))
+    places = {name: place for place, name in enumerate(found)}
+    if places.keys() != set(expected):
+        odd = sorted(places.keys() ^ set(expected))[0]
+        holder = path if odd in places else "the scheme, or the first file,"
+        raise ValueError(f"{path}: its {kind}s are not those expected: {holder} alone has {odd!r}")
+    return [places[name] for name in expected]

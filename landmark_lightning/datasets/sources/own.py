@@ -1,0 +1,198 @@
+"""Your own data: a table, or keypoints as COCO, dlib, 300W and DeepLabCut write them.
+
+The rows of a table say which faces are for training. The other formats don't: ``train``,
+``validation`` and ``test`` name a file each, or for pts a folder; so they may for tables.
+"""
+
+import os
+import posixpath
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from landmark_lightning.datasets.face import Face, Rejection
+from landmark_lightning.datasets.sources import coco, dlc, dlib, pts
+from landmark_lightning.datasets.sources import table as tables
+from landmark_lightning.datasets.sources.listing import Listed, Listing
+from landmark_lightning.schemes import Scheme
+
+NAMING = {"coco": coco, "dlib": dlib, "dlc": dlc}
+"""The formats whose landmarks may have names."""
+
+NAMELESS = {"table": tables, "pts": pts}
+FORMATS = ("table", "coco", "dlib", "pts", "dlc")
+
+LARGEST_GROUP = 0.2
+"""Share of the training faces; a tenth of them is taken out for validation."""
+
+
+def read(
+    root: Path | None,
+    scheme: Scheme,
+    *,
+    format: str = "table",
+    table: str = "landmarks.csv",
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
+    groups: str | None = None,
+) -> Iterator[Face | Rejection]:
+    """Reads faces of one's own; every annotation is checked before the first face is given.
+
+    Args:
+        root: The dataset's folder; the photos lie under it.
+        scheme: The scheme of the landmarks. Names of its landmarks and of the files' must be the
+            same, in any order; where either has none, the order counts.
+        format: One of ``FORMATS``.
+        table: The table in the folder; not read where ``train`` or ``test`` are given.
+        train: The file of the training faces (pts: their folder), relative to ``root``.
+        validation: The same of the validation set.
+        test: The same of the test faces.
+        first_pixel: What the coordinates call the centre of the first pixel; None: 1 for pts, as
+            the authors of 300W and 300VW do, and 0 for the others.
+        groups: ``folder`` makes a group of the faces of each folder that have none, such as the
+            frames of a video; ``none`` doesn't. None: as ``folder`` for dlc where no folder holds
+            more than ``LARGEST_GROUP`` of the training faces, else as ``none``.
+
+    Returns:
+        The faces file by file, in their order; one that can't be used is a Rejection.
+
+    Raises:
+        ValueError: A setting or a file that as a whole can't be used.
+    """
+    listings = _listings(root, format, table, train, validation, test, first_pixel)
+    if groups not in (None, "folder", "none"):
+        raise ValueError(f"dataset.source.groups={groups!r} must be folder, none or null")
+    faces: Listed = []
+    if format in NAMING:
+        expected: Sequence[str] = getattr(scheme, "names", ())
+        for listing in listings:
+            names, found = NAMING[format].read_listing(listing, scheme, expected)
+            expected = expected or names
+            faces += found
+    else:
+        for listing in listings:
+            faces += NAMELESS[format].read_listing(listing, scheme)
+    return iter(_grouped(faces, format, groups))
+
+
+def annotations(
+    root: Path,
+    *,
+    format: str = "table",
+    table: str = "landmarks.csv",
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
+    groups: str | None = None,
+) -> list[str]:
+    """Names under the root of the files that decide which faces there are, and their landmarks."""
+    named = [str(name) for name in (train, validation, test) if name is not None] or [str(table)]
+    if format != "pts":
+        return named
+    files = (path for name in named for path in pts.point_files(root / name))
+    return [Path(os.path.relpath(path, root)).as_posix() for path in files]
+
+
+def landmark_names(
+    root: Path | None,
+    *,
+    format: str = "table",
+    table: str = "landmarks.csv",
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
+    groups: str | None = None,
+) -> tuple[str, ...]:
+    """The names that the files give their landmarks, in the first one's order; empty: none.
+
+    Args: as ``read``.
+
+    Raises:
+        ValueError: A setting or a file that can't be used.
+    """
+    listings = _listings(root, format, table, train, validation, test, first_pixel)
+    if format not in NAMING:
+        return ()
+    return NAMING[format].landmark_names(listings[0].path)
+
+
+def _grouped(faces: Listed, format: str, groups: str | None) -> Listed:
+    """The faces, those of a folder in a group where that is asked for or known to be right."""
+    if groups == "none" or (groups is None and format != "dlc"):
+        return faces
+    folders = Counter(
+        posixpath.dirname(face.photo)
+        for face in faces
+        if isinstance(face, Face) and face.split == "train"
+    )
+    given = any(isinstance(face, Face) and face.validation for face in faces)
+    large = max(folders.values(), default=0) > LARGEST_GROUP * folders.total()
+    if groups is None and large and not given:
+        warnings.warn(
+            f"the training frames lie in {len(folders)} folders, too few to keep those of a video "
+            "together: the validation frames will be of the same videos; dataset.source."
+            "validation=<file> names others",
+            stacklevel=3,
+        )
+        return faces
+    return [
+        replace(face, group=posixpath.dirname(face.photo))
+        if isinstance(face, Face) and not face.group
+        else face
+        for face in faces
+    ]
+
+
+def _listings(
+    root: Path | None,
+    format: str,
+    table: str,
+    train: str | None,
+    validation: str | None,
+    test: str | None,
+    first_pixel: float | None,
+) -> list[Listing]:
+    """What is to be read, training faces first.
+
+    Raises:
+        ValueError: A setting that makes no sense, or a file that does not exist.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"dataset.source.format={format!r} must be one of {', '.join(FORMATS)}")
+    if first_pixel is None:
+        first_pixel = 1.0 if format == "pts" else 0.0
+    plain = isinstance(first_pixel, (int, float)) and not isinstance(first_pixel, bool)
+    if not plain or not 0 <= first_pixel <= 1:
+        raise ValueError(f"dataset.source.first_pixel={first_pixel!r} must be between 0 and 1")
+    if root is None:
+        raise ValueError("dataset.root is not given; pass dataset.root=<folder of the photos>")
+    asked = {"train": train, "validation": validation, "test": test}
+    named = {key: root / str(name) for key, name in asked.items() if name is not None}
+    kind = "folder" if format == "pts" else "file"
+    if not named and format != "table":
+        raise ValueError(
+            f"dataset.source.format={format} needs dataset.source.train=<{kind}> and "
+            f"dataset.source.test=<{kind}>, or one of them"
+        )
+    for key, path in named.items():
+        if not (path.is_dir() if kind == "folder" else path.is_file()):
+            raise ValueError(
+                f"dataset.source.{key}: {path} is no {kind}; name it relative to {root}"
+            )
+    if len({path.resolve() for path in named.values()}) < len(named):
+        raise ValueError(f"dataset.source.{' and '.join(named)} are the same {kind}")
+    if not named:
+        path = root / str(table)
+        if not path.is_file():
+            raise ValueError(f"{path} does not exist; dataset.root must be a folder with {table}")
+        return [Listing(root, path, first_pixel=first_pixel)]
+    return [
+        Listing(root, path, "test" if key == "test" else "train", key == "validation", first_pixel)
+        for key, path in named.items()
+    ]

@@ -1,0 +1,104 @@
+"""StoredImages: the images of a FaceFile, read when they are asked for."""
+
+import threading
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning import hdf5
+from landmark_lightning.datasets.facefile import FaceFile, damaged
+
+ROWS_AT_ONCE = 1024
+"""Rows of the file that ``load`` reads at a time."""
+
+
+class StoredImages:
+    """Images of some rows of a split; the file stays open from the first read on.
+
+    Args:
+        file: The FaceFile.
+        split: ``train`` or ``test``.
+        rows: (N,) int64 rows of the split, in any order, also repeated.
+
+    Raises:
+        ValueError: A row that the split does not have.
+    """
+
+    def __init__(self, file: FaceFile, split: str, rows: NDArray[np.int64]) -> None:
+        count = file.faces[split]
+        if len(wrong := rows[(rows < 0) | (rows >= count)]):
+            raise ValueError(f"{file.path} has {count} faces in {split}, no row {wrong[0]}")
+        self.file = file
+        self.split = split
+        self.rows = rows
+        self._lock = threading.Lock()
+        self._opened: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all images."""
+        return len(self.rows) * self.file.crop.side**2
+
+    def read(self, index: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Reads images.
+
+        Args:
+            index: (B,) int64 places in ``rows``.
+
+        Returns:
+            (B, C, C).
+
+        Raises:
+            ValueError: The file is damaged, or another one by now; one sentence.
+        """
+        images = self._empty(len(index))
+        with self._lock:
+            for place, row in enumerate(self.rows[index]):
+                self._read(np.s_[row : row + 1], images[place : place + 1])
+        return images
+
+    def load(self) -> NDArray[np.uint8]:
+        """Reads all images, in the order of ``rows``, without a second copy of them.
+
+        Returns:
+            (N, C, C).
+
+        Raises:
+            ValueError: The file is damaged, or another one by now; one sentence.
+        """
+        images = self._empty(len(self.rows))
+        portion = self._empty(ROWS_AT_ONCE)
+        places = self.rows.argsort(kind="stable")  # of the images, as their rows lie in the file
+        rows = self.rows[places]
+        with self._lock:
+            for some in range(0, self.file.faces[self.split], ROWS_AT_ONCE):
+                first, last = np.searchsorted(rows, (some, some + ROWS_AT_ONCE))
+                if first < last:
+                    start, stop = int(rows[first]), int(rows[last - 1]) + 1
+                    self._read(np.s_[start:stop], portion[: stop - start])
+                    images[places[first:last]] = portion[rows[first:last] - start]
+        return images
+
+    def _empty(self, count: int) -> NDArray[np.uint8]:
+        side = self.file.crop.side
+        return np.empty((count, side, side), dtype=np.uint8)
+
+    def _read(self, rows: slice, out: NDArray[np.uint8]) -> None:
+        file = self._file() if self._opened is None else None
+        try:
+            if file is not None:
+                self._opened = file[self.split]["images"]
+            self._opened.read_direct(out, rows)
+        except (OSError, KeyError, TypeError) as error:
+            raise damaged(self.file.path, error) from error
+
+    def _file(self) -> h5py.File:
+        """The opened file, which must be the one that it was."""
+        try:
+            file = hdf5.opened(self.file.path)
+        except ValueError as error:
+            raise damaged(self.file.path, error) from error
+        self.file.check_same(file)
+        return file

@@ -1,0 +1,214 @@
+"""An album: drawn faces, placed in photos of one size, alone or side by side."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from landmark_lightning.datasets.face import SPLITS, Face, visibility
+from landmark_lightning.datasets.synthetic.faces import DrawnFace, draw_face
+
+CUTS = ("", "near", "far")
+"""Whole faces; ones whose left and top, or right and bottom, lie outside the photo."""
+
+_WINDOW = 126.0  # Pixels of a drawing that a whole face's photo shows, in width.
+_TALL = 1.1  # Height over width of a face's part of a photo.
+_CUT_OFF = 0.06  # Share of the face that a cut leaves outside.
+_TURNED = 6  # EXIF: the camera was held upright. The landmarks are in stored pixel order.
+
+
+class Album:
+    """Draws faces and writes photos of them under a root.
+
+    Args:
+        root: The folder of the tree.
+        scheme: Name of the landmark scheme.
+        seed: Whole number from which every random stream starts.
+        photo: Width in pixels of one face's part of a photo.
+        distinct: How many faces are drawn for a split; further ones look like these in turn.
+        bar: Counts the faces.
+    """
+
+    def __init__(
+        self, root: Path, scheme: str, *, seed: int, photo: int, distinct: int, bar: "tqdm[None]"
+    ) -> None:
+        self.root = root
+        self.scheme = scheme
+        self.seed = seed
+        self.size = (photo, int(_TALL * photo))
+        self.distinct = distinct
+        self.bar = bar
+        self._drawn: dict[tuple[str, int], DrawnFace] = {}
+        self._encoded: dict[tuple[str, int, str, str, bool], bytes] = {}
+
+    def rng(self, stream: str) -> np.random.Generator:
+        """The random stream of that name."""
+        return np.random.default_rng([self.seed, *stream.encode()])
+
+    def save(
+        self,
+        path: str,
+        faces: Sequence[tuple[str, int]],
+        *,
+        cut: str = "",
+        turned: bool = False,
+    ) -> list[Face]:
+        """Writes one photo.
+
+        Args:
+            path: The photo's path under the root.
+            faces: Split and number of its faces, from left to right.
+            cut: One of ``CUTS``, for a photo of one face.
+            turned: Whether a JPEG says in its EXIF that it is to be turned.
+
+        Returns:
+            The faces with landmarks, box and the visible landmarks in the photo; the subsets are
+            the six attributes.
+        """
+        places = [self._window(split, number % self.distinct, cut) for split, number in faces]
+        kind = "PNG" if path.lower().endswith("png") else "JPEG"
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if len(faces) == 1:  # Faces that look alike have the same file.
+            key = (faces[0][0], faces[0][1] % self.distinct, cut, kind, turned)
+            if key not in self._encoded:
+                self._encoded[key] = self._encode(faces, places, kind, turned)
+            target.write_bytes(self._encoded[key])
+        else:
+            target.write_bytes(self._encode(faces, places, kind, turned))
+        self.bar.update(len(faces))
+        return [
+            self._face(path, split, number, window, place)
+            for place, ((split, number), window) in enumerate(zip(faces, places, strict=True))
+        ]
+
+    def _draw(self, split: str, number: int) -> DrawnFace:
+        key = (split, number % self.distinct)
+        if key not in self._drawn:
+            self._drawn[key] = draw_face(*key, seed=self.seed)
+        return self._drawn[key]
+
+    def _window(self, split: str, number: int, cut: str) -> tuple[float, float, float]:
+        """Left, top and width of the part of a drawing that a photo shows."""
+        drawn = self._draw(split, number)
+        height, width = drawn.image.shape
+        points = drawn.points["ibug68"]
+        low, high = points.min(axis=0) + 0.5, points.max(axis=0) + 0.5
+        extent = float((high - low).max())
+        if cut == "near":
+            left, top = (float(x) for x in low + _CUT_OFF * extent)
+            return left, top, min(1.1 * extent, width - left, (height - top) / _TALL)
+        if cut == "far":
+            right, bottom = (float(x) for x in high - _CUT_OFF * extent)
+            side = min(1.1 * extent, right, bottom / _TALL)
+            return right - side, bottom - self._tall(side), side
+        rng = np.random.default_rng([self.seed, SPLITS.index(split), number])
+        x, y = (low + high) / 2 + rng.uniform(-6, 6, 2)
+        tall = self._tall(_WINDOW)
+        left = float(np.clip(x - _WINDOW / 2, 0, width - _WINDOW))
+        return left, float(np.clip(y - tall / 2, 0, height - tall)), _WINDOW
+
+    def _tall(self, width: float) -> float:
+        return width * self.size[1] / self.size[0]
+
+    def _encode(
+        self,
+        faces: Sequence[tuple[str, int]],
+        places: Sequence[tuple[float, float, float]],
+        kind: str,
+        turned: bool,
+    ) -> bytes:
+        width, height = self.size
+        picture = Image.new("RGB", (width * len(faces), height))
+        for place, ((split, number), (left, top, side)) in enumerate(
+            zip(faces, places, strict=True)
+        ):
+            box = (left, top, left + side, top + self._tall(side))
+            gray = Image.fromarray(self._draw(split, number).image)
+            part = gray.resize(self.size, Image.Resampling.BILINEAR, box=box)
+            tint = (200 - 60 * (number % 3), 130, 100 + 30 * (number % 2))
+            picture.paste(ImageOps.colorize(part, "black", "white", tint), (place * width, 0))
+        written = BytesIO()
+        if kind == "PNG":
+            picture.save(written, kind, compress_level=1)
+        else:
+            exif = Image.Exif()
+            if turned:
+                exif[0x0112] = _TURNED
+            picture.save(written, kind, quality=90, exif=exif)
+        return written.getvalue()
+
+    def _face(
+        self, path: str, split: str, number: int, window: tuple[float, float, float], place: int
+    ) -> Face:
+        drawn = self._draw(split, number)
+        left, top, side = window
+        width, height = self.size
+        scale = width / side
+
+        def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            """Points (P, 2) of the drawing in the photo, pixel centres at whole numbers."""
+            shown: NDArray[np.float64] = (points + 0.5 - [left, top]) * scale - 0.5
+            return shown + [place * width, 0]
+
+        landmarks = placed(drawn.points[self.scheme])
+        nineteen = placed(drawn.points["aflw19"]) - [place * width, 0]
+        inside = ((nineteen >= 0) & (nineteen <= [width - 1, height - 1])).all(axis=1)
+        return Face(
+            photo=path,
+            split=split,
+            landmarks=landmarks,
+            where=path,
+            subsets=drawn.attributes,
+            box=placed(drawn.box.reshape(2, 2)).ravel(),
+            visible=visibility(drawn.visible & inside) if self.scheme == "aflw19" else None,
+        )
+
+
+def shares(official: Mapping[str, int], faces: int | None) -> dict[str, int]:
+    """How many of ``faces`` each part gets: in the official proportion, at least one.
+
+    Args:
+        official: The official count by part.
+        faces: How many in all; None for the official counts.
+
+    Raises:
+        ValueError: Fewer faces than parts.
+    """
+    if faces is None:
+        return dict(official)
+    if faces < len(official):
+        raise ValueError(f"faces={faces} are too few; the layout has {len(official)} folders")
+    exact = {part: count * faces / sum(official.values()) for part, count in official.items()}
+    counts = {part: max(1, int(share)) for part, share in exact.items()}
+    while sum(counts.values()) < faces:
+        counts[max(exact, key=lambda part: exact[part] - counts[part])] += 1
+    while sum(counts.values()) > faces:
+        counts[max(counts, key=counts.__getitem__)] -= 1
+    return counts
+
+
+def sharing(
+    faces: Iterable[tuple[str, int]], rng: np.random.Generator
+) -> list[list[tuple[str, int]]]:
+    """Deals faces to photos: most photos have one face, some two or three, the first has two."""
+    left = list(faces)
+    sizes = [2, *rng.choice([1, 2, 3], size=len(left), p=[0.85, 0.11, 0.04]).tolist()]
+    photos = []
+    start = 0
+    for size in sizes:
+        if photo := left[start : start + size]:
+            photos.append(photo)
+        start += size
+    return photos
+
+
+def cut_of(photo: int, faces: int, every: int) -> str:
+    """Which of ``CUTS`` photo number ``photo`` gets: one in ``every``, of single faces."""
+    if faces > 1:
+        return ""
+    return {1: "near", 2: "far"}.get(photo % every, "")

@@ -1,0 +1,104 @@
+"""Writes drawn faces in the layout of WFLW.
+
+What the real copy has, this has: 207 tokens a line; several faces in a photo, their lines apart;
+landmarks outside the photo; boxes that cut the face; test subsets of the reported sizes.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from landmark_lightning.datasets.face import Face
+from landmark_lightning.datasets.synthetic.faces import ATTRIBUTES
+from landmark_lightning.datasets.synthetic.trees.album import Album, cut_of, shares, sharing
+
+OFFICIAL = {"train": 7500, "test": 2500}
+"""Faces by split."""
+
+SUBSETS = {
+    "pose": 326,
+    "expression": 314,
+    "illumination": 698,
+    "makeup": 206,
+    "occlusion": 736,
+    "blur": 773,
+}
+"""Test faces by subset."""
+
+NO_CHALLENGE = "no_challenge"
+"""The subset of faces with none of the six attributes."""
+
+_EVENTS = ("0--Parade", "1--Handshaking", "12--Group", "37--Soccer", "51--Dresses")
+
+
+def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
+    """Writes the tree.
+
+    Args:
+        album: Draws the faces.
+        faces: How many, in the official proportion; None: 10,000.
+        nested: Whether the lists lie in ``WFLW_annotations/WFLW_annotations``.
+
+    Returns:
+        The faces in the order of the lists, train first, as a reader must read them; ``box`` is
+        the list's.
+    """
+    folder = "WFLW_annotations/WFLW_annotations" if nested else "WFLW_annotations"
+    folder += "/list_98pt_rect_attr_train_test"
+    (album.root / folder).mkdir(parents=True)
+    written = []
+    for split, count in shares(OFFICIAL, faces).items():
+        rng = album.rng(split)
+        drawn: list[Face] = []
+        for order, photo in enumerate(sharing([(split, i) for i in range(count)], rng)):
+            event = _EVENTS[order % len(_EVENTS)]
+            name = f"{event.replace('--', '_')}_{event.split('--')[1].lower()}_{split}"
+            path = f"WFLW_images/{event}/{name}_{order // 1000}_{order}.jpg"
+            drawn += album.save(path, photo, cut=cut_of(order, len(photo), 340))
+        if split == "test":
+            drawn = _flagged(drawn)
+        text = f"{folder}/list_98pt_rect_attr_{split}.txt"
+        listed = [
+            _annotated(drawn[i], f"{text} line {line}")
+            for line, i in enumerate(rng.permutation(count), start=1)
+        ]
+        (album.root / text).write_text("".join(_line(face) for face in listed))
+        written += listed
+    return written
+
+
+def _flagged(faces: list[Face]) -> list[Face]:
+    """The faces with attributes as frequent as in the official test set."""
+    flags = np.array([[name in face.subsets for name in ATTRIBUTES] for face in faces])
+    for column, name in enumerate(ATTRIBUTES):
+        wanted = max(1, round(SUBSETS[name] * len(faces) / OFFICIAL["test"]))
+        first = np.argsort(~flags[:, column], kind="stable")  # Those that have it, if enough do.
+        flags[:, column] = False
+        flags[first[:wanted], column] = True
+    return [
+        replace(face, subsets=tuple(np.array(ATTRIBUTES)[of_face].tolist()))
+        for face, of_face in zip(faces, flags, strict=True)
+    ]
+
+
+def _annotated(drawn: Face, where: str) -> Face:
+    """The face with what its line gives: six decimals, and a box that cuts the chin."""
+    landmarks = np.round(drawn.landmarks, 6)
+    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+    size = high - low
+    box = np.round([*(low + 0.03 * size), *(high - [0.03, 0.08] * size)])
+    return replace(
+        drawn,
+        landmarks=landmarks,
+        where=where,
+        subsets=drawn.subsets or (NO_CHALLENGE,),
+        box=box,
+    )
+
+
+def _line(face: Face) -> str:
+    assert face.box is not None
+    tokens = [f"{value:.6f}" for value in face.landmarks.ravel()]
+    tokens += [str(int(value)) for value in face.box]
+    tokens += [str(int(name in face.subsets)) for name in ATTRIBUTES]
+    return " ".join([*tokens, face.photo.removeprefix("WFLW_images/")]) + "\n"

@@ -1,0 +1,168 @@
+"""Which training faces are held out for validation: the source's own, a share, or those named."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.config.limits import check
+from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
+
+SHARE = 0.1
+"""The share held out where neither the source nor the user says more."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The training faces that train and those held out.
+
+    Attributes:
+        kept: (M,) int64 places in the training split of those that train, ascending.
+        held: (V,) int64 places of those held out, ascending.
+        source: What held them out, in words.
+        warning: A sentence on groups that have faces on both sides; None where none has.
+    """
+
+    kept: NDArray[np.int64]
+    held: NDArray[np.int64]
+    source: str
+    warning: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the faces held out."""
+        return hashlib.sha256(self.held.tobytes()).hexdigest()
+
+
+def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) -> Validation:
+    """Takes a validation set out of the training faces of a FaceFile.
+
+    Args:
+        faces: The FaceFile.
+        wanted: A share, more than 0 and less than 1, groups kept together; the name of a subset;
+            a text file with a photo's name a line; or None: the faces that the source puts into
+            its validation set, and where it has none the share ``SHARE``.
+        seed: Seed of the choice where it is a share.
+
+    Raises:
+        FileNotFoundError: ``wanted`` is neither a subset nor a file.
+        ValueError: There is no training face, ``wanted`` is none of these, one side would be left
+            empty, or no face held out has the normalizer that tables lead with.
+    """
+    check("data.validation", wanted)
+    if not faces.faces["train"]:
+        raise ValueError(
+            f"{faces.path} has no faces in split 'train', so there is nothing to train on; "
+            "landmark-evaluate tests another run on it"
+        )
+    split = faces.read("train", images=False)
+    if wanted is None and not split.validation.any():
+        wanted = SHARE
+    member = np.zeros(len(split), np.bool_)
+    if isinstance(wanted, int | float):
+        member[hold_out(split.group, wanted, seed)[1]] = True
+        source = f"{wanted:g} of the training faces"
+    elif wanted is None:
+        member, source = split.validation, "as the source says"
+    elif wanted in faces.subsets:
+        member, source = split.subsets[:, faces.subsets.index(wanted)], f"subset {wanted}"
+    else:
+        member, source = _listed(faces, split, Path(wanted)), f"listed in {wanted}"
+    chosen = f"data.validation={'null' if wanted is None else wanted} ({source})"
+    if member.all() or not member.any():
+        raise ValueError(
+            f"{chosen} holds out {'all' if member.all() else 'none'} of the {len(split)} training "
+            f"faces of {faces.path}; pass a share, such as data.validation={SHARE}"
+        )
+    if not (split.normalizer[member, 0] > 0).any():
+        raise ValueError(
+            f"{chosen} holds out {member.sum()} faces of which none has a usable "
+            f"{faces.normalizers[0]}, so the best checkpoint can't be chosen by them; hold out "
+            "others, or prepare with another dataset.normalizer"
+        )
+    held, kept = np.flatnonzero(member), np.flatnonzero(~member)
+    return Validation(kept, held, source, straddling(split, member))
+
+
+def straddling(train: FaceSplit, held: NDArray[np.bool_]) -> str | None:
+    """A sentence on groups (persons, videos) with faces on both sides; None where none has.
+
+    Args:
+        train: The N training faces.
+        held: (N,) who of them is held out for validation.
+    """
+    group = np.array(train.group)
+    both = sorted((set(group[held]) & set(group[~held])) - {""})
+    if not both:
+        return None
+    return (
+        f"{len(both)} groups stand in the training and the validation faces, such as "
+        f"{str(both[0])!r}; the validation figures will be too good"
+    )
+
+
+def _listed(faces: FaceFile, split: FaceSplit, path: Path) -> NDArray[np.bool_]:
+    """Which training faces (N,) are of a photo that a text file lists."""
+    if not path.is_file():
+        known = ", ".join(faces.subsets) or "it has none"
+        raise FileNotFoundError(
+            f"data.validation={path} is neither a subset of {faces.path} ({known}) nor a text file"
+        )
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"data.validation={path} can't be read as text ({error})") from error
+    known_photos, named = set(split.photo), set()
+    for number, line in enumerate(lines, 1):
+        if not (photo := line.strip()):
+            continue
+        if photo not in known_photos:
+            raise ValueError(
+                f"data.validation={path} line {number}: {photo!r} is no photo of the training "
+                f"faces of {faces.path}, such as {split.photo[0]!r}"
+            )
+        named.add(photo)
+    return np.array([photo in named for photo in split.photo])
+
+
+def hold_out(
+    group: list[str], share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Takes a validation set out of the training faces, groups kept together.
+
+    Args:
+        group: (N) group of each face; a face of an empty group stands alone.
+        share: Share of the faces to take out, more than 0 and less than 1.
+        seed: Seed of the choice.
+
+    Returns:
+        Places of the faces that stay and of those taken out, ascending.
+
+    Raises:
+        ValueError: Groups that leave one side empty.
+    """
+    names = [name or f"\0{place}" for place, name in enumerate(group)]
+    members: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        members.setdefault(name, []).append(place)
+    order = list(members)
+    np.random.default_rng(seed).shuffle(order)
+    wanted = max(1, math.floor(share * len(group) + 0.5))
+    taken: list[int] = []
+    for name in order:
+        # A group that would overshoot by more than it helps is passed over.
+        if len(taken) + len(members[name]) / 2 <= wanted:
+            taken += members[name]
+        if len(taken) >= wanted:
+            break
+    held = np.array(sorted(taken), dtype=np.int64)
+    kept = np.setdiff1d(np.arange(len(group)), held)
+    if not len(held) or not len(kept):
+        raise ValueError(
+            f"data.validation={share}: {len(members)} groups of {len(group)} training faces can't "
+            "be divided so; check the group column or choose another share"
+        )
+    return kept, held

@@ -1,1 +1,0 @@
-"""Evaluation: metrics, records, drawings and reports of what runs predict."""

@@ -1,0 +1,130 @@
+"""Predictions of whole splits: for the test, the static prior and pictures."""
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from landmark_lightning import geometry
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.loading.faces import Faces, faces_from
+from landmark_lightning.metrics.nme import landmark_error
+from landmark_lightning.model.task import DIVERGED, LandmarkTask
+from landmark_lightning.runs.predictions import Records, RunInfo
+
+
+def predict(
+    task: LandmarkTask, faces: Faces, batch_size: int = 64, title: str = "predicting"
+) -> tuple[Tensor, Tensor]:
+    """Predicts faces in order, on the task's device, without augmentation.
+
+    Returns:
+        (N, L, 3) predictions, or (N, L, 2) without validation, and (N, L, 2) targets, both in
+        input pixels, on the CPU.
+    """
+    task.eval()
+    predictions, targets = [], []
+    with torch.inference_mode():
+        for batch in tqdm(faces.in_order(batch_size), desc=title, unit="batch", leave=False):
+            prediction, target = task(
+                batch["image"].to(task.device), batch["landmarks"].to(task.device)
+            )
+            predictions.append(prediction.cpu())
+            targets.append(target.cpu())
+    return torch.cat(predictions), torch.cat(targets)
+
+
+def static_prior(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tensor:
+    """The static prior: (L,) mean Euclidean error of each landmark index, input pixels.
+
+    Of a landmark the faces count that have it; one that no face has gets the mean of the others.
+    """
+    prediction, target = predict(task, faces, batch_size, "static prior")
+    points, _ = task.split_output(prediction)
+    prior = landmark_error(points, target).nanmean(dim=0)
+    return torch.where(prior.isnan(), prior.nanmean(), prior)
+
+
+def input_images(task: LandmarkTask, faces: Faces, rows: Tensor | None = None) -> Tensor:
+    """What the network sees of all faces, or of (B,) rows of them: (B, S, S) uint8, on the CPU."""
+    task.eval()
+    batch = faces[torch.arange(len(faces)) if rows is None else rows]
+    with torch.inference_mode():
+        image, _ = task.augmentation(
+            batch["image"].to(task.device), batch["landmarks"].to(task.device)
+        )
+    return ((image[:, 0] + 1) * 127.5).round().to(torch.uint8).cpu()
+
+
+def predict_test(
+    task: LandmarkTask,
+    faces: FaceFile,
+    *,
+    dataset: str,
+    model: str,
+    seed: int,
+    batch_size: int = 64,
+) -> Records:
+    """A run's predictions on a FaceFile's test split.
+
+    Args:
+        task: The trained task.
+        faces: The FaceFile.
+        dataset: Name of the dataset, for the records.
+        model: Name of the model.
+        seed: Seed of the run.
+        batch_size: Faces in a batch.
+
+    Raises:
+        ValueError: The FaceFile's landmarks or crops are not those of the task, or its
+            predictions are not finite.
+    """
+    if faces.scheme.landmarks != task.scheme.landmarks or faces.scheme.name != task.scheme.name:
+        raise ValueError(
+            f"{faces.path} has scheme {faces.scheme.name} ({faces.scheme.landmarks} landmarks), "
+            f"the run predicts {task.scheme.name} ({task.scheme.landmarks})"
+        )
+    # Either may have no names.
+    for i, (here, there) in enumerate(zip(faces.scheme.names, task.scheme.names, strict=False)):
+        if here != there:
+            raise ValueError(
+                f"{faces.path} names landmark {i} {here!r}, the run predicts {there!r} there"
+            )
+    for name in ("boxes", "scale", "gray"):
+        if task.crop[name] != getattr(faces.crop, name):
+            raise ValueError(
+                f"{faces.path} was prepared with {name}={getattr(faces.crop, name)}, the run was "
+                f"trained with {task.crop[name]}; prepare it with the same"
+            )
+    split = faces_from(faces, "test")
+    side = task.network.side
+    task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
+    prediction, target = predict(task, split, batch_size, "testing")
+    if not bool(prediction.isfinite().all()):
+        raise ValueError(DIVERGED)
+    points, signal = task.split_output(prediction)
+    zero = torch.zeros(1)
+    to_crop = geometry.input_to_crop(
+        faces.crop.side, faces.crop.margin, side, torch.zeros(1, 2), zero
+    )
+    return Records(
+        prediction=points,
+        target=target,
+        signal=signal,
+        visible=split.visible,
+        normalizer=split.normalizer * task.input_per_crop,
+        subsets=split.subsets,
+        photo=tuple(split.photo),
+        to_photo=geometry.compose_affine(split.to_photo, to_crop.expand(len(split), 2, 3)),
+        prior=task.static_prior.cpu(),
+        info=RunInfo(
+            dataset=dataset,
+            model=model,
+            seed=seed,
+            scheme=faces.scheme.to_dict(),
+            normalizers=faces.normalizers,
+            subset_names=faces.subsets,
+            distance=task.distance,
+            input_side=side,
+            data=faces.content,
+        ),
+    )

@@ -1,0 +1,53 @@
+"""Problems of a dataset's faces: landmarks that never move, pictures that repeat."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from landmark_lightning.datasets.facefile import FaceSplit
+from landmark_lightning.datasets.preparation.leaks import picture_digests
+from landmark_lightning.schemes import Scheme
+
+FIXED = 0.5
+"""A landmark that lies on one spot of the photo in more than this share of the faces is fixed."""
+
+
+def fixed_landmarks(splits: Mapping[str, FaceSplit], scheme: Scheme) -> list[str]:
+    """Landmarks that lie on one spot of the photo, to a tenth of a pixel, in most faces."""
+    places = np.concatenate(
+        [
+            split.landmarks @ split.to_photo[:, :, :2].swapaxes(1, 2)
+            + split.to_photo[:, None, :, 2]
+            for split in splits.values()
+        ]
+    )
+    said = []
+    for landmark, of_faces in enumerate(places.swapaxes(0, 1)):
+        spots = of_faces[~np.isnan(of_faces).any(axis=1)]
+        if len(spots) < 2:
+            continue
+        spot, count = np.unique(spots.round(1), axis=0, return_counts=True)
+        share = count.max() / len(spots)
+        if share > FIXED:
+            x, y = spot[count.argmax()]
+            said.append(
+                f"landmark {scheme.called(landmark)} lies at ({x:g}, {y:g}) of the photo in "
+                f"{100 * share:.0f}% of the faces"
+            )
+    return said
+
+
+def same_pictures(splits: Mapping[str, FaceSplit]) -> list[str]:
+    """Faces within a split whose crops are equal to the last bit."""
+    said = []
+    for name, split in splits.items():
+        holders: dict[bytes, list[int]] = {}
+        for i, digest in enumerate(picture_digests(split)):
+            holders.setdefault(digest, []).append(i)
+        if twice := [of for of in holders.values() if len(of) > 1]:
+            first, second = (split.photo[i] for i in twice[0][:2])
+            said.append(
+                f"{sum(map(len, twice)) - len(twice)} faces of {name} repeat the picture of "
+                f"another, such as {second} that of {first}"
+            )
+    return said

@@ -1,1 +1,0 @@
-"""Learning: augmentation, network, objective, phases and the task that joins them."""

@@ -1,0 +1,198 @@
+"""FaceDataModule: a FaceFile's splits, given to Lightning as whole batches."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from landmark_lightning.config.limits import check
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.validation import choose_validation
+from landmark_lightning.loading.device_batches import DeviceDraws
+from landmark_lightning.loading.faces import (
+    MEMORY_SHARE,
+    FaceBatches,
+    ResidentFaces,
+    faces_from,
+    free_memory,
+)
+from landmark_lightning.samplers.batch_sampler import BatchSampler
+from landmark_lightning.samplers.device_table import DeviceBalancer
+from landmark_lightning.samplers.loss_balancer import LossBalancer
+
+
+class FaceDataModule(pl.LightningDataModule):
+    """Training, validation and test faces of a FaceFile.
+
+    The validation set is taken out of the training split; the test split serves the test alone.
+
+    Args:
+        faces: The FaceFile.
+        batch_size: Faces in a training batch.
+        balancing: ``refresh`` (none, online or rescore); where it is not none, the knobs of
+            LossBalancer beside it. Other keys belong to the callbacks and are passed over.
+        seed: Seed of the draws.
+        validation: Which training faces are held out for validation, as ``choose_validation``
+            takes it.
+        validation_seed: Seed of that choice where it is a share, apart from ``seed``: runs that
+            differ only in their seed are compared on the same faces.
+        eval_batch_size: Faces in a batch of validation and test.
+        residency: Where the images are while training: on the ``device``, in ``host`` memory, or
+            read from the file batch by batch (``stream``); ``auto`` takes the first of them whose
+            free memory they fill by half at most.
+        prefetch: Batches that ``stream`` reads ahead. LPBB draws them so much earlier: by losses
+            that are as many batches old. 0 draws as the other residencies do.
+
+    Raises:
+        FileNotFoundError: ``validation`` names a file that does not exist.
+        ValueError: A value out of range, which is named, or no face to train on.
+    """
+
+    def __init__(
+        self,
+        faces: FaceFile,
+        batch_size: int = 10,
+        balancing: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        validation: float | str | None = None,
+        validation_seed: int = 0,
+        eval_batch_size: int = 64,
+        residency: str = "auto",
+        prefetch: int = 2,
+    ) -> None:
+        super().__init__()
+        for name, value in (
+            ("eval_batch_size", eval_batch_size), ("validation_seed", validation_seed),
+            ("residency", residency), ("prefetch", prefetch),
+        ):  # fmt: skip
+            check(f"data.{name}", value)
+        self.faces = faces
+        self.eval_batch_size = eval_batch_size
+        self.validation = choose_validation(faces, validation, validation_seed)
+        kept, held = self.validation.kept, self.validation.held
+        self.nbytes = faces.faces["train"] * faces.crop.side**2
+        streamed = residency == "stream" or (
+            residency == "auto" and self.nbytes > MEMORY_SHARE * free_memory()
+        )
+        self.wanted = residency
+        self.residency = "stream" if streamed else "host"
+        self.prefetch = prefetch if streamed else 0
+        self.train_faces = faces_from(faces, "train", kept, streamed)
+        self.val_faces = faces_from(faces, "train", held, streamed)
+        knobs = dict(balancing or {"refresh": "none"})
+        refresh = check("model.balancing.refresh", knobs.pop("refresh", None))
+        self.device_draws: DeviceDraws | None = None
+        self.sampler: BatchSampler
+        if refresh == "none":
+            self.sampler = BatchSampler(len(kept), batch_size, seed)
+        else:
+            names = ("power", "floor", "clip_quantile", "start_epoch")
+            known = {name: knobs[name] for name in names if name in knobs}
+            self.sampler = LossBalancer(len(kept), batch_size, seed, **known)
+
+    @property
+    def balancer(self) -> LossBalancer:
+        """The sampler as a LossBalancer.
+
+        Raises:
+            ValueError: The model draws evenly.
+        """
+        if not isinstance(self.sampler, LossBalancer):
+            raise ValueError("model.balancing.refresh=none draws evenly: it has no losses")
+        return self.sampler
+
+    def place(self, device: torch.device) -> None:
+        """Puts the images where they shall be while this device trains."""
+        if self.residency == "stream":
+            return
+        fits = True
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            fits = self.nbytes <= MEMORY_SHARE * free
+        # On a CPU the two are one.
+        own = device.type != "cpu" and (self.wanted == "auto" and fits)
+        self.residency = "device" if own or self.wanted == "device" else "host"
+        for faces in (self.train_faces, self.val_faces):
+            assert isinstance(faces, ResidentFaces)
+            if self.residency == "device":
+                faces.to(device)
+            faces.pinned = self.residency == "host" and device.type == "cuda"
+
+    def describe(self) -> str:
+        """One line: where the images are, how large, and what reading ahead means for LPBB."""
+        size = f"{self.nbytes / 1e6:.1f} MB of images"
+        if self.residency != "stream":
+            return f"{size} in memory ({self.residency})"
+        ahead = f"{self.prefetch} batch{'' if self.prefetch == 1 else 'es'}"
+        line = f"{size} stay in the file (stream), {ahead} read ahead"
+        if self.prefetch and isinstance(self.sampler, LossBalancer):
+            line += f": LPBB draws by losses {ahead} old; data.prefetch=0 is exact"
+        return line
+
+    def draw_on(self, device: torch.device, in_step: bool = False) -> DeviceDraws | None:
+        """Draws and gathers on a device, LPBB's losses there, until ``draw_on_host``.
+
+        Args:
+            device: The training device.
+            in_step: Whether the training step itself draws.
+
+        Returns:
+            What the batches come from, or None: the images are not on this device.
+        """
+        self.draw_on_host()
+        faces = self.train_faces
+        if not isinstance(faces, ResidentFaces) or faces.images.device != device:
+            return None
+        if isinstance(self.sampler, LossBalancer):
+            self.sampler = DeviceBalancer(self.sampler, device)
+        self.device_draws = DeviceDraws(self.sampler, faces, device, in_step)
+        return self.device_draws
+
+    def draw_on_host(self) -> None:
+        """Takes draw, gather and the losses that the balancer knows by now back."""
+        if isinstance(self.sampler, DeviceBalancer):
+            self.sampler = self.sampler.on_host()
+        self.device_draws = None
+
+    def on_exception(self, exception: BaseException) -> None:
+        """A training that breaks off leaves nothing on the device."""
+        self.draw_on_host()
+
+    def train_dataloader(self) -> FaceBatches | DeviceDraws:
+        """Batches as the sampler draws them; none is drawn ahead of the losses but to prefetch."""
+        if self.device_draws is not None:
+            return self.device_draws
+        return FaceBatches(self.train_faces, self.sampler, self.prefetch, *self._ranks())
+
+    def val_dataloader(self) -> FaceBatches:
+        """The validation faces in order; of several processes each has its share."""
+        rank, ranks = self._ranks()
+        if len(self.val_faces) < ranks:
+            raise ValueError(
+                f"{len(self.val_faces)} validation faces are too few for {ranks} processes; "
+                "pass a larger data.validation"
+            )
+        return self.val_faces.in_order(self.eval_batch_size, rank, ranks)
+
+    def _ranks(self) -> tuple[int, int]:
+        """Number of this process among those that train together, and how many they are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sampler's state and which faces are held out, for checkpoints."""
+        return self.sampler.state_dict() | {"validation": self.validation.digest}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores the sampler's state from a checkpoint.
+
+        Raises:
+            ValueError: Other faces are held out than were then.
+        """
+        before = state_dict.get("validation", self.validation.digest)
+        if before != self.validation.digest:
+            raise ValueError(
+                f"the validation faces ({self.validation.source}) are not those that the run "
+                "began with; bring them back or pass rerun=true"
+            )
+        self.sampler.load_state_dict(state_dict)

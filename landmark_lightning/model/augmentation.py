@@ -1,0 +1,229 @@
+"""Augmentation: the paper's section 5 on whole batches, image and landmarks by the same map.
+
+The parameters of all faces are drawn in one call; one warp does shift, turn, mirror and crop, the
+blur is two 1-D convolutions, and the rest is pointwise. The host never waits for a value.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from landmark_lightning.config.limits import check
+from landmark_lightning.distributed import Part
+from landmark_lightning.model.extras import extras
+from landmark_lightning.model.image_ops import blur, contrast, occlude, warp
+from landmark_lightning.schemes import Scheme
+
+OCCLUDER_GRAYS = ((0.0, 30.0), (200.0, 255.0), (0.0, 255.0))
+"""Ranges of an occluder's gray: dark, bright, any (section 5)."""
+
+
+class Draw(NamedTuple):
+    """Random values, (B, 1, 1, 1) each, uniform in the range that ``Augmentation`` gives them."""
+
+    shift_x: Tensor
+    shift_y: Tensor
+    angle: Tensor
+    mirror: Tensor
+    noise: Tensor
+    sigma: Tensor
+    blurred: Tensor
+    area: Tensor
+    stretch: Tensor
+    left: Tensor
+    top: Tensor
+    gray: Tensor
+    kind: Tensor
+    contrast: Tensor
+
+
+class Augmentation(nn.Module):
+    """Cuts the network's input out of stored crops; in training mode, with random changes.
+
+    One warp shifts, turns, mirrors and crops; then noise, blur, occlusion and contrast, in the
+    paper's order; then ``extra``. In evaluation mode only the middle of the crop is cut out.
+
+    Args:
+        scheme: Scheme of the landmarks.
+        crop_side: Pixels C of the stored crop.
+        margin: Side of the stored crop over the input's extent.
+        side: Pixels S of the input.
+        shift: Largest shift along x and along y, as a share of the input's extent.
+        rotation: Largest turn either way, radians.
+        mirror: Probability of a mirrored face.
+        noise: Largest amplitude a, as a share of the gray range; pixels get U(-a, a).
+        blur: Range of the Gaussian's sigma, input pixels.
+        blur_probability: Probability that a face is blurred.
+        occlusion: Largest share of the area that one rectangle covers.
+        contrast: Largest contrast change c either way, on the scale of -255 to 255.
+        extra: kornia augmentations, as modules or as mappings with a ``_target_``; a module of
+            another kind must leave the picture where it is.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        ValueError: A value out of range, a mirror without pairs of landmarks to swap, or an extra
+            augmentation that would part image and landmarks; it is named.
+    """
+
+    permutation: Tensor
+    grays: Tensor
+    lowest: Tensor
+    span: Tensor
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        crop_side: int,
+        margin: float,
+        side: int,
+        shift: float = 0.2,
+        rotation: float = 1.0,
+        mirror: float = 0.0,
+        noise: float = 0.2,
+        blur: Sequence[float] = (1.0, 1.3),
+        blur_probability: float = 0.5,
+        occlusion: float = 0.5,
+        contrast: float = 30.0,
+        extra: Sequence[nn.Module | Mapping[str, Any]] = (),
+        allow_targets: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        for name, value in (
+            ("shift", shift), ("rotation", rotation), ("mirror", mirror), ("noise", noise),
+            ("blur_probability", blur_probability), ("occlusion", occlusion),
+            ("contrast", contrast),
+        ):  # fmt: skip
+            check(f"augmentation.{name}", value)
+        if mirror and scheme.landmarks > 1 and scheme.mirror == tuple(range(scheme.landmarks)):
+            raise ValueError(
+                f"augmentation.mirror={mirror} mirrors faces, but scheme {scheme.name} names no "
+                "mirror pairs: left would be learned as right; give it its pairs, or pass "
+                "augmentation.mirror=0"
+            )
+        if (
+            not isinstance(blur, Sequence)
+            or len(blur) != 2
+            or not all(isinstance(s, (int, float)) for s in blur)
+        ):
+            raise ValueError(f"augmentation.blur={blur!r} must be two numbers")
+        if not 0 < blur[0] <= blur[1] <= side / 8:
+            raise ValueError(
+                f"augmentation.blur={list(blur)} must be 0 < low <= high <= {side / 8:g}"
+            )
+        self.crop_side, self.margin, self.side = crop_side, margin, side
+        self.mirror, self.noise, self.occlusion = mirror, noise, occlusion
+        self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
+        self.extra = extras(extra, allow_targets, side)
+        half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
+        ranges = {
+            "shift_x": (-shift, shift), "shift_y": (-shift, shift), "angle": (-rotation, rotation),
+            "noise": (0, noise), "sigma": blur, "area": (0, occlusion),
+            "stretch": (-half_octave, half_octave), "kind": (0, len(OCCLUDER_GRAYS)),
+            "contrast": (-contrast, contrast),
+        }  # fmt: skip
+        limits = torch.tensor([ranges.get(name, (0, 1)) for name in Draw._fields])
+        lowest, highest = limits.T.reshape(2, -1, 1, 1, 1, 1)
+        self.register_buffer("lowest", lowest, persistent=False)
+        self.register_buffer("span", highest - lowest, persistent=False)
+        self.register_buffer("permutation", torch.tensor(scheme.mirror), persistent=False)
+        self.register_buffer("grays", torch.tensor(OCCLUDER_GRAYS).T / 255, persistent=False)
+
+    def use_crop(self, side: int, margin: float) -> None:
+        """Reads stored crops of another side and margin from now on."""
+        self.crop_side, self.margin = side, margin
+
+    @torch.no_grad()
+    def forward(
+        self, images: Tensor, landmarks: Tensor, part: Part | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Makes the network's input.
+
+        Args:
+            images: (B, 1, C, C) uint8 stored crops.
+            landmarks: (B, L, 2) in crop pixels.
+            part: Where the faces are a rank's part of a batch: random numbers are drawn for the
+                whole batch, so that each face gets what it would in a single process (not so
+                those of ``extra``). None: they are the whole.
+
+        Returns:
+            (B, 1, S, S) float32 in [-1, 1], and (B, L, 2) in input pixels.
+        """
+        # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
+        with torch.autocast(images.device.type, enabled=False):
+            if self.training:
+                return self._change(images, landmarks, part)
+            return self.cut(images, landmarks)
+
+    @property
+    def _scale(self) -> float:
+        """Pixels of the stored crop in a pixel of the input."""
+        return self.crop_side / (self.margin * self.side)
+
+    def cut(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+        """The middle of the crops in any mode, arguments and results as those of ``forward``."""
+        middle = (self.crop_side - 1) / 2
+        center = torch.full((len(images), 1, 2), middle, device=images.device)
+        linear = self._scale * torch.eye(2, device=images.device).expand(len(images), 2, 2)
+        image = warp(images.to(torch.float32), center, linear, self.side)
+        points = (landmarks - middle) / self._scale + (self.side - 1) / 2
+        return image * (2 / 255) - 1, points
+
+    def _change(
+        self, images: Tensor, landmarks: Tensor, part: Part | None
+    ) -> tuple[Tensor, Tensor]:
+        """A random change of each face, as ``forward`` returns it."""
+        drawn = self._draw(len(images), images.device, part)
+        center, linear, mirrored = self._map(drawn)
+        image = warp(images.to(torch.float32), center, linear, self.side).mul_(1 / 255)
+        # linear is a turn (and mirror) times the scale: its inverse is its transpose / scale^2.
+        points = torch.bmm(landmarks - center, linear).div_(self._scale**2)
+        points += (self.side - 1) / 2
+        if self.mirror:
+            points = torch.where(mirrored, points[:, self.permutation], points)
+        image = self._change_grays(image, drawn, part)
+        if self.extra is not None:
+            image, points = self.extra((image + 1) / 2, points)
+            image = image * 2 - 1
+        return image, points
+
+    def _draw(self, faces: int, device: torch.device, part: Part | None = None) -> Draw:
+        whole = faces if part is None else part.faces
+        uniform = torch.rand((len(self.span), whole, 1, 1, 1), device=device)
+        if part is not None:
+            uniform = part.of(uniform, dim=1)
+        return Draw(*torch.addcmul(self.lowest, self.span, uniform).unbind())
+
+    def _map(self, drawn: Draw) -> tuple[Tensor, Tensor, Tensor]:
+        """Center (B, 1, 2) and linear map (B, 2, 2) for ``warp``, (B, 1, 1) who is mirrored."""
+        shift = torch.cat([drawn.shift_x, drawn.shift_y], dim=-1)[:, 0]
+        center = shift * (self.crop_side / self.margin) + (self.crop_side - 1) / 2
+        cos, sin = drawn.angle.cos(), drawn.angle.sin()
+        linear = torch.cat([cos, -sin, sin, cos], dim=1).view(-1, 2, 2) * self._scale
+        mirrored = (drawn.mirror < self.mirror)[:, 0]
+        if self.mirror:
+            linear[:, :, :1] *= 1 - 2 * mirrored.to(linear.dtype)
+        return center, linear, mirrored
+
+    def _change_grays(self, image: Tensor, drawn: Draw, part: Part | None) -> Tensor:
+        """Noise, blur, occluder and contrast: [0, 1] to [-1, 1]."""
+        if self.noise:
+            whole = len(image) if part is None else part.faces
+            signs = image.new_empty((whole, *image.shape[1:])).uniform_(-1, 1)
+            if part is not None:
+                signs = part.of(signs)
+            image = image.addcmul_(signs, drawn.noise).clamp_(0, 1)
+        if len(image) == 0:  # of a small last batch a rank may have no face
+            return image
+        if self.blur_probability:
+            sigma = torch.where(drawn.blurred < self.blur_probability, drawn.sigma, 1e-3)
+            image = blur(image, sigma, self.blur_radius)
+        if self.occlusion:
+            root, stretch = drawn.area.sqrt(), drawn.stretch.exp()
+            size = torch.stack([root * stretch, root / stretch]).clamp_(max=1) * self.side
+            start = torch.stack([drawn.left, drawn.top]) * (self.side - size)
+            darkest, brightest = self.grays[:, drawn.kind.long()].unbind()
+            image = occlude(image, start, size, torch.lerp(darkest, brightest, drawn.gray))
+        return contrast(image, drawn.contrast)

@@ -1,0 +1,169 @@
+"""Objective: coordinate loss of the phase, and the validation loss of Eq. 3."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from landmark_lightning.config.instantiate import build
+from landmark_lightning.geometry import euclidean, manhattan
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""(B, L, 2), (B, L, 2) -> (B, L) distances in pixels."""
+
+
+def l2(residual: Tensor) -> Tensor:
+    """r^2 / 2, the conventional loss of section 4; its descent direction is Eq. 2."""
+    return residual.square() / 2
+
+
+def l1(residual: Tensor) -> Tensor:
+    """|r|."""
+    return residual.abs()
+
+
+def wing(residual: Tensor, w: float = 10.0, epsilon: float = 2.0) -> Tensor:
+    """Wing loss: w ln(1 + |r| / epsilon) below w, |r| - C from w on (Feng et al., CVPR 2018).
+
+    Args:
+        residual: Any shape, input pixels.
+        w: Where the logarithm ends, input pixels.
+        epsilon: Limits the curvature near 0, input pixels.
+    """
+    size = residual.abs()
+    offset = w - w * math.log1p(w / epsilon)
+    return torch.where(size < w, w * torch.log1p(size / epsilon), size - offset)
+
+
+COORDINATE_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l2": l2, "l1": l1, "wing": wing}
+DISTANCES: dict[str, Distance] = {"manhattan": manhattan, "euclidean": euclidean}
+
+
+def distance_from(
+    value: str | Mapping[str, Any] | Distance | None, allow: Sequence[str] = ()
+) -> Distance | None:
+    """A distance by its name, by ``_target_`` (with ``_partial_: true``), or as it is.
+
+    Args:
+        value: The distance.
+        allow: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        ValueError: An unknown name, or something that can't be called.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if value not in DISTANCES:
+            raise ValueError(
+                f"model.validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
+            )
+        return DISTANCES[value]
+    try:
+        distance = build(value, allow=allow) if isinstance(value, Mapping) else value
+    except ValueError as error:
+        if isinstance(value, Mapping) and "_target_" in value and "_partial_" not in value:
+            raise ValueError(f"{error}; a function needs _partial_:true beside it") from error
+        raise
+    if not callable(distance):
+        raise ValueError(f"model.validation={value!r} is no distance: it can't be called")
+    return distance  # type: ignore[no-any-return]
+
+
+def distance_name(value: str | Mapping[str, Any] | None) -> str | None:
+    """What files call a distance: its name or its ``_target_``; None without validation."""
+    return value["_target_"] if isinstance(value, Mapping) else value
+
+
+class Objective:
+    """Loss of each face, summed over its landmarks.
+
+    For a landmark with target (gx, gy), prediction (ex, ey) and validation signal v it is
+    c(gx - ex) + c(gy - ey) + (d - v)^2 / 2 with d = distance((ex, ey), (gx, gy)). The distance is
+    detached: no gradient reaches x and y through it, so with c = l2 the gradient is Eq. 3 with the
+    sign of descent.
+
+    A landmark whose target is NaN is not labelled: it costs nothing and has no gradient, neither
+    of x and y nor of v.
+
+    Args:
+        coordinate: l2, l1 or wing.
+        distance: manhattan, euclidean, any callable (B,L,2), (B,L,2) -> (B,L), or None: no
+            validation signal.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        ValueError: An unknown name.
+    """
+
+    def __init__(
+        self,
+        coordinate: str,
+        distance: str | Mapping[str, Any] | Distance | None,
+        allow_targets: Sequence[str] = (),
+    ) -> None:
+        if coordinate not in COORDINATE_LOSSES:
+            raise ValueError(f"loss={coordinate!r} must be one of {', '.join(COORDINATE_LOSSES)}")
+        self.coordinate = COORDINATE_LOSSES[coordinate]
+        self.distance = distance_from(distance, allow_targets)
+
+    def parts(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The coordinates' and the validation signal's loss of each face.
+
+        Args:
+            prediction: (B, L, 3), or (B, L, 2) without validation, input pixels.
+            target: (B, L, 2) input pixels; NaN where a landmark is not labelled.
+
+        Returns:
+            (B,) and (B,), the second 0 without validation.
+        """
+        # In float32 whatever the network ran in: also a distance of the user's own.
+        with torch.autocast(target.device.type, enabled=False):
+            points = prediction[..., :2]
+            missing = target.isnan()
+            # A distance of one's own is not asked what lies between a point and nowhere.
+            known = torch.where(missing, points.detach(), target)
+            coordinates = self.coordinate(points - known)
+            coordinates = coordinates.masked_fill(missing, 0).sum(dim=(-2, -1))
+            if self.distance is None:
+                return coordinates, torch.zeros_like(coordinates)
+            expected = self.distance(points.detach(), known)
+            validation = l2(prediction[..., 2] - expected)
+            return coordinates, validation.masked_fill(missing[..., 0], 0).sum(dim=-1)
+
+    def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """(B,) loss of each face; arguments as for ``parts``."""
+        coordinates, validation = self.parts(prediction, target)
+        return coordinates + validation
+
+
+def labelled_weight(target: Tensor) -> Tensor:
+    """What makes the loss of a face with missing landmarks comparable with others' in LPBB.
+
+    A loss is a sum over the labelled landmarks; times this, it is their mean times L, so that a
+    face is not drawn less often because little of it is labelled.
+
+    Args:
+        target: (B, L, 2); NaN where a landmark is not labelled.
+
+    Returns:
+        (B,) L over the number of labelled landmarks, 1 where all are.
+    """
+    labelled = (~target[..., 0].isnan()).sum(dim=-1)
+    return target.shape[-2] / labelled.clamp(min=1)
+
+
+def drawing_losses(
+    coordinates: Tensor, validation: Tensor, weight: Tensor, score: str = "total"
+) -> Tensor:
+    """(B,) losses by which LPBB draws faces (Eq. 1).
+
+    Args:
+        coordinates: (B,) of ``Objective.parts``.
+        validation: (B,) of ``Objective.parts``.
+        weight: (B,) of ``labelled_weight``.
+        score: ``total``, or that of the ``coordinates`` alone.
+    """
+    return (coordinates + validation if score == "total" else coordinates) * weight

@@ -1,0 +1,1 @@
+"""Pictures: ``faces`` with their landmarks, ``curves`` of runs."""

@@ -1,0 +1,106 @@
+"""What LPBB did to the draws, from the balancing.json of the runs that it balanced."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from landmark_lightning.report.table import Entry, Table
+from landmark_lightning.runs.results import Cell, Run
+
+QUANTILES = ("0.05", "0.5", "0.95", "0.99", "1")
+
+
+@dataclass(frozen=True)
+class BalancingEffect:
+    """LPBB in the runs of a cell.
+
+    Attributes:
+        cell: The runs, their content that of balancing.json instead of metrics.json.
+        subsets: Names of the subsets that training faces are in.
+        most_drawn: Photo, draws and final loss of the most drawn faces of the first run.
+    """
+
+    cell: Cell
+    subsets: Sequence[str]
+    most_drawn: Sequence[tuple[str, int, float]]
+
+    def shares(self, of: str) -> list[float]:
+        """Percentage of the ``faces`` or of the ``draws`` by subset, mean over the seeds."""
+        means = (Entry(self.cell.figures("subsets", name, of)).mean for name in self.subsets)
+        return [100 * (mean or 0.0) for mean in means]
+
+
+def read_effects(cells: Sequence[Cell]) -> tuple[list[BalancingEffect], list[str]]:
+    """Reads balancing.json beside every run.
+
+    Returns:
+        An effect for each cell that has such a file, and a sentence for each that can't be read.
+    """
+    effects, unread = [], []
+    for cell in cells:
+        runs = []
+        for run in cell.runs:
+            path = run.path.with_name("balancing.json")
+            if not path.is_file():
+                continue
+            try:
+                content = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                unread.append(f"{path} can't be read: {' '.join(str(error).split())}")
+                continue
+            if isinstance(content, dict):
+                runs.append(dataclasses.replace(run, path=path, content=content))
+            else:
+                unread.append(f"{path} is not what landmark-train writes: it holds no object")
+        if runs:
+            names = dict.fromkeys(name for run in runs for name in run.names("subsets"))
+            balanced = dataclasses.replace(cell, runs=tuple(runs))
+            effects.append(BalancingEffect(balanced, list(names), _most_drawn(runs[0])))
+    return effects, unread
+
+
+def _most_drawn(run: Run) -> list[tuple[str, int, float]]:
+    faces = run.content.get("most_drawn")
+    found = []
+    for face in faces if isinstance(faces, list) else []:
+        if isinstance(face, dict) and isinstance(face.get("photo"), str):
+            draws, loss = face.get("draws"), face.get("loss")
+            if isinstance(draws, int) and isinstance(loss, int | float):
+                found.append((face["photo"], draws, float(loss)))
+    return found
+
+
+def effect_table(effects: Sequence[BalancingEffect]) -> Table:
+    """The draws and the final losses of every balanced cell, a row each."""
+    headings = ["model", "dataset", "effective sample size (% of faces)"]
+    headings += [f"draws of the {n}% most drawn (%)" for n in (1, 10)]
+    headings += [f"{what}, {_quantile(q)}" for what in ("draws", "loss") for q in QUANTILES]
+    rows: list[list[str | Entry]] = []
+    for effect in effects:
+        cell = effect.cell
+        row: list[str | Entry] = [cell.name, cell.dataset, Entry(_effective(cell), digits=1)]
+        row += [_percent(cell.figures(f"top_{n}_percent")) for n in (1, 10)]
+        row += [
+            Entry(cell.figures(key, q), digits=digits)
+            for key, digits in (("draws_per_face", 0), ("losses", 2))
+            for q in QUANTILES
+        ]
+        rows.append(row)
+    return Table("lpbb", "LPBB: draws and final losses by face", headings, rows, labels=2)
+
+
+def _effective(cell: Cell) -> list[float | None]:
+    shares: list[float | None] = []
+    for run in cell.runs:
+        size, faces = run.figure("effective_sample_size"), run.figure("faces")
+        shares.append(None if size is None or not faces else 100 * size / faces)
+    return shares
+
+
+def _percent(shares: Sequence[float | None]) -> Entry:
+    return Entry([None if share is None else 100 * share for share in shares], digits=1)
+
+
+def _quantile(q: str) -> str:
+    return {"0.5": "median", "1": "largest"}.get(q, f"{100 * float(q):.0f}% quantile")

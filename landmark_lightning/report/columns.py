@@ -1,0 +1,208 @@
+"""The general tables of any dataset. One more column is one more line here."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from landmark_lightning.metrics.discarding import DISCARD_PERCENTS
+from landmark_lightning.report.table import NO_FIGURE, Entry, Table
+from landmark_lightning.runs.results import Cell, differences
+
+Show = Callable[[Cell], str | Entry]
+Columns = tuple[tuple[str, Show], ...]
+
+
+def _of_subset(subset: str, *keys: str) -> Show:
+    return lambda cell: Entry(cell.figures("subsets", subset, *keys))
+
+
+def _of_full(*keys: str) -> Show:
+    return _of_subset("full", *keys)
+
+
+def _of_run(*keys: str) -> Show:
+    return lambda cell: Entry(cell.figures(*keys), digits=0)
+
+
+def _all_of(*keys: str) -> Show:
+    """What the runs of a cell say under ``keys``, each different word once."""
+
+    def show(cell: Cell) -> str:
+        words = dict.fromkeys(word for run in cell.runs if (word := run.word(*keys)))
+        return ", ".join(words) or NO_FIGURE
+
+    return show
+
+
+def _epochs(cell: Cell) -> str:
+    """The epochs that were planned, and before them those trained where they are fewer."""
+    said = set()
+    for planned, trained in zip(
+        cell.figures("epochs"), cell.figures("epochs_trained"), strict=True
+    ):
+        if planned is not None:
+            short = trained is not None and trained < planned
+            said.add((planned, f"{trained:g} of {planned:g}" if short else f"{planned:g}"))
+    return ", ".join(text for _, text in sorted(said)) or NO_FIGURE
+
+
+def _rescoring_share(cell: Cell) -> Entry:
+    shares: list[float | None] = []
+    for run in cell.runs:
+        whole, part = run.figure("train_seconds"), run.figure("rescore_seconds")
+        shares.append(None if not whole or part is None else 100 * part / whole)
+    return Entry(shares, digits=0)
+
+
+NME = "NME {normalizer}"
+MODEL: Columns = (("model", lambda cell: cell.name),)
+
+MAIN: Columns = (
+    *MODEL,
+    ("seeds", lambda cell: str(len(cell.runs))),
+    (f"{NME} (%)", _of_full("nme")),
+    (f"{NME}, discard 30%", _of_full("discard", "30")),
+    (f"{NME}, static prior 30%", _of_full("discard_prior", "30")),
+    (f"{NME}, oracle 30%", _of_full("discard_oracle", "30")),
+    ("Spearman", _of_full("spearman")),
+    ("failure AUROC", _of_full("failure_auroc")),
+    ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
+    (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
+    ("epochs", _epochs),
+    ("seconds", _of_run("train_seconds")),
+)
+"""The main table: a heading, and what it says of a cell."""
+
+ERRORS: Columns = tuple(
+    (f"{name} {{normalizer}} at {threshold}{unit}", _of_full(f"{key}_{threshold}"))
+    for key, name, unit in (("fr", "FR", " (%)"), ("auc", "AUC", ""))
+    for threshold in ("0.08", "0.10")
+)
+
+DISCARD: Columns = tuple(
+    (f"{percent}% {word}", _of_full(key, str(percent)))
+    for percent in DISCARD_PERCENTS
+    for word, key in (
+        ("by signal", "discard"),
+        ("at random", "discard_random"),
+        ("static prior", "discard_prior"),
+        ("oracle", "discard_oracle"),
+    )
+)
+
+SIGNAL: Columns = (
+    ("Spearman", _of_full("spearman")),
+    ("Spearman, by face", _of_full("spearman_face")),
+    ("Pearson", _of_full("pearson")),
+    ("AUSE {normalizer}", _of_full("ause")),
+    ("signal MAE (px)", _of_full("signal_mae")),
+    ("closed {normalizer}, within faces", _of_full("closed", "within")),
+    ("closed {normalizer}, pooled", _of_full("closed", "pooled")),
+    ("closed {normalizer}, whole faces", _of_full("closed", "face")),
+    ("failure AUROC {normalizer} at 0.08", _of_full("failure_auroc")),
+)
+
+COST: Columns = (
+    ("epochs", _epochs),
+    ("training (s)", _of_run("train_seconds")),
+    ("of which rescoring (s)", _of_run("rescore_seconds")),
+    ("rescoring (%)", _rescoring_share),
+    ("faces a second, batch 1", _of_run("fps", "batch_1")),
+    ("faces a second, batch 64", _of_run("fps", "batch_64")),
+    ("measured on", _all_of("fps", "device")),
+    ("precision", _all_of("fps", "precision")),
+)
+
+
+def by_dataset(cells: Iterable[Cell]) -> dict[tuple[str, str], list[Cell]]:
+    """Cells by dataset and normalizer."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.dataset, cell.normalizer), []).append(cell)
+    return groups
+
+
+def general_tables(cells: Sequence[Cell]) -> list[Table]:
+    """The tables of one dataset's cells, which share a normalizer; the main one comes first.
+
+    Args:
+        cells: Of one group of ``by_dataset``; where none has test faces, tables on them are left
+            out.
+    """
+    main, cost = main_table(cells), _table(cells, "cost", "cost", COST)
+    if all(n == 0 for cell in cells for n in cell.figures("subsets", "full", "faces")):
+        return [main, cost]
+    return [
+        main,
+        *_subset_tables(cells),
+        _table(cells, "errors", "failure rate and area under the CED curve", ERRORS),
+        _table(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
+        _table(cells, "signal", "what the validation signal knows", SIGNAL),
+        cost,
+    ]
+
+
+def main_table(cells: Sequence[Cell]) -> Table:
+    """The main table of one dataset's cells, with notes on what they differ in."""
+    table = _table(cells, "main", "all models", MAIN[1:])
+    return replace(table, notes=differences(cells))
+
+
+def _table(
+    cells: Sequence[Cell], kind: str, title: str, columns: Columns, metric: str = ""
+) -> Table:
+    dataset, normalizer = cells[0].dataset, cells[0].normalizer
+    columns = (*MODEL, *columns)
+    return Table(
+        f"{kind}-{dataset}-{normalizer}",
+        f"{dataset}: {title}",
+        [heading.format(normalizer=normalizer) for heading, _ in columns],
+        [[show(cell) for _, show in columns] for cell in cells],
+        metric.format(normalizer=normalizer),
+    )
+
+
+def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
+    """NME by subset, a table for each normalizer, and of visible landmarks where that is known."""
+    faces = _subsets(cells, "faces")
+    primary = cells[0].normalizer
+    tables = []
+    for key, words in (("nme_by", ""), ("nme_visible_by", " of visible landmarks")):
+        names = dict.fromkeys(
+            name
+            for cell in cells
+            for run in cell.runs
+            for subset in faces
+            for name in run.names("subsets", subset, key)
+            if key == "nme_by" or run.figure("subsets", subset, key, name) is not None
+        )
+        for name in sorted(names, key=lambda name: name != primary):
+            counted = _subsets(cells, "faces_by", name)
+            columns: Columns = tuple(
+                (
+                    f"{subset} ({_count(counted.get(subset, count), count)})",
+                    _of_subset(subset, key, name),
+                )
+                for subset, count in faces.items()
+            )
+            table = _table(cells, f"{key}-{name}", "by subset (faces)", columns)
+            tables.append(replace(table, metric=f"NME {name}{words} (%)"))
+    return tables
+
+
+def _count(counted: str, faces: str) -> str:
+    """Of how many faces a figure is: of all of a subset, or of those that have the normalizer."""
+    return faces if counted == faces else f"{counted} of {faces}"
+
+
+def _subsets(cells: Iterable[Cell], *keys: str) -> dict[str, str]:
+    """How many faces each subset has under ``keys``, as text."""
+    faces: dict[str, set[float]] = {}
+    for run in (run for cell in cells for run in cell.runs):
+        for name in run.names("subsets"):
+            count = run.figure("subsets", name, *keys)
+            faces.setdefault(name, set()).update(() if count is None else (count,))
+    return {
+        name: "-".join(f"{count:.0f}" for count in sorted({min(counts), max(counts)}))
+        for name, counts in faces.items()
+        if counts
+    }

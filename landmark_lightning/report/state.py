@@ -1,0 +1,64 @@
+"""The state of an experiment's cells, as a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from landmark_lightning.report.table import Table
+from landmark_lightning.runs.results import model_rank
+from landmark_lightning.runs.state import STATES, CellState
+
+
+def state_table(states: Sequence[CellState]) -> Table:
+    """A row for each dataset and model, a column for each seed; empty where none was planned.
+
+    Where folders of several kinds of runs hold the same model, each has a row of its own.
+    """
+    seeds = sorted({cell.seed for cell in states})
+    names = _names(states)
+    by_cell = {(cell.dataset, name, cell.seed): cell.state for cell, name in names}
+    rows = sorted(
+        {(cell.dataset, cell.model, name) for cell, name in names},
+        key=lambda row: (row[0], model_rank(row[1]), row[2]),
+    )
+    return Table(
+        name="state",
+        title=f"State of the runs: {state_line(states)}",
+        headings=["dataset", "model", *(f"seed {seed}" for seed in seeds)],
+        rows=[
+            [dataset, name, *(by_cell.get((dataset, name, seed), "") for seed in seeds)]
+            for dataset, _, name in rows
+        ],
+        notes=failures(states),
+        labels=2,
+    )
+
+
+def _names(states: Sequence[CellState]) -> list[tuple[CellState, str]]:
+    """Each cell and its model's name, with the ``runs_dir`` where the model is in several."""
+    above: dict[tuple[str, str], set[Path]] = {}
+    for cell in states:
+        above.setdefault((cell.dataset, cell.model), set()).add(_runs_dir(cell))
+    return [
+        (cell, cell.model + (f" ({_runs_dir(cell)})" if len(tops) > 1 else ""))
+        for cell in states
+        for tops in [above[cell.dataset, cell.model]]
+    ]
+
+
+def _runs_dir(cell: CellState) -> Path:
+    return cell.folder.parent.parent.parent
+
+
+def state_line(states: Sequence[CellState]) -> str:
+    """How many cells are in each state, in one line."""
+    counts = {state: sum(cell.state == state for cell in states) for state in STATES}
+    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+
+
+def failures(states: Sequence[CellState]) -> list[str]:
+    """A sentence for each cell that failed, with its error."""
+    return [
+        f"{cell.dataset} {name} seed {cell.seed} failed: {cell.error or 'error unknown'}"
+        for cell, name in _names(states)
+        if cell.state == "failed"
+    ]

@@ -1,0 +1,93 @@
+"""What a table of the report is."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+NO_FIGURE = "-"
+"""Stands where a figure can't be computed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One figure of a table: that of our runs, and the one that the paper prints.
+
+    Attributes:
+        ours: The figure of every run, by seed; None where a run does not have it.
+        printed: The paper's.
+        digits: Digits after the point.
+    """
+
+    ours: Sequence[float | None] = ()
+    printed: float | None = None
+    digits: int = 2
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the seeds; None where one of them lacks the figure."""
+        present = [figure for figure in self.ours if figure is not None]
+        return statistics.fmean(present) if present and len(present) == len(self.ours) else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation (n - 1) over the seeds; None for less than two."""
+        present = [figure for figure in self.ours if figure is not None]
+        return None if self.mean is None or len(present) < 2 else statistics.stdev(present)
+
+    @property
+    def text(self) -> str:
+        """Mean and, of several seeds, standard deviation; empty where there is none."""
+        if self.mean is None:
+            return ""
+        mean = f"{self.mean:.{self.digits}f}"
+        return mean if self.spread is None else f"{mean} ± {self.spread:.{self.digits}f}"
+
+    @property
+    def printed_text(self) -> str:
+        """The paper's figure; empty where it prints none."""
+        return "" if self.printed is None else f"{self.printed:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: Short and unique: letters, digits, ``-`` and ``_``.
+        title: What it shows, in one line.
+        headings: One for each column. The first ``labels`` of them are of text that names a row.
+        rows: As many columns each.
+        metric: What the figures of all columns are; empty where the headings say it.
+        notes: Sentences below it.
+        labels: How many columns name a row.
+    """
+
+    name: str
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str | Entry]]
+    metric: str = ""
+    notes: Sequence[str] = field(default=())
+    labels: int = 1
+
+    @property
+    def has_printed(self) -> bool:
+        """Whether the paper's figures stand in it."""
+        return any(
+            isinstance(entry, Entry) and entry.printed is not None
+            for row in self.rows
+            for entry in row
+        )
+
+
+def entry_text(entry: str | Entry) -> str:
+    """A cell of a table as one text, the paper's figure in brackets."""
+    if isinstance(entry, str):
+        return entry
+    printed = f"({entry.printed_text})" if entry.printed_text else ""
+    return " ".join(text for text in (entry.text, printed) if text) or NO_FIGURE
+
+
+def format_figures(figures: Sequence[float | None], digits: int = 2) -> str:
+    """Mean and, of several, standard deviation (n - 1); ``-`` where one of them is None."""
+    return entry_text(Entry(figures, digits=digits))

@@ -1,0 +1,157 @@
+"""The report on many runs: index.html, tables.md, tables.tex, tables.csv and discard.png.
+
+One more output is one more line of ``write_report``; one more section of the page is one more line
+of ``page.SECTIONS``.
+"""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from tqdm import tqdm
+
+from landmark_lightning.files import replacing, write_text
+from landmark_lightning.plots.curves import draw_discard_curves
+from landmark_lightning.report.balancing import read_effects
+from landmark_lightning.report.columns import by_dataset, general_tables
+from landmark_lightning.report.formats import csv_tables, markdown_table, tex_tables
+from landmark_lightning.report.page import Contents, render_page
+from landmark_lightning.report.paper import paper_tables
+from landmark_lightning.report.state import failures, state_line, state_table
+from landmark_lightning.runs.curves import CellCurves, read_curves
+from landmark_lightning.runs.results import Cell, find_runs, gather
+from landmark_lightning.runs.state import CellState, read_states
+
+HOW_TO_READ = (
+    "Errors are NME in percent of the normalizer that the heading names, over the whole test "
+    "split. *Discard* drops each face's landmarks of highest signal (at random for a model "
+    "without one), *static prior* those with the highest mean training error, *oracle* those "
+    "of highest error. *Closed* is the share of the way from static prior (whole faces: from none "
+    "discarded) to oracle that the signal goes at 30%. Several seeds: mean ± standard deviation."
+)
+
+
+def write_report(runs: Path, output: Path) -> list[Path]:
+    """Writes the report on all runs below a folder.
+
+    Args:
+        runs: Folder of the runs.
+        output: Folder of the report; it is made where it is missing.
+
+    Returns:
+        The files written; discard.png only where predictions could be read.
+
+    Raises:
+        ValueError: No run was found, or none that can be read.
+    """
+    contents = read_contents(runs)
+    page = render_page(contents)
+    output.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "index.html": page,
+        "tables.md": render_markdown(contents),
+        "tables.tex": tex_tables(contents.tables),
+        "tables.csv": csv_tables(contents.tables),
+    }
+    for name, text in texts.items():
+        write_text(output / name, text)
+    written = [output / name for name in texts]
+    image = output / "discard.png"
+    if not contents.curves:
+        image.unlink(missing_ok=True)  # of an earlier report, on other runs
+        return written
+    with replacing(image) as temporary:
+        draw_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
+    return [*written, image]
+
+
+def read_contents(runs: Path) -> Contents:
+    """Reads all that the report says of the runs below a folder.
+
+    Raises:
+        ValueError: No run was found, or none that can be read.
+    """
+    found, left_out = find_runs(runs)
+    states = read_states(runs)
+    if not found and not states:
+        reason = f" ({left_out[0]})" if left_out else ""
+        raise ValueError(f"{runs} holds no finished run{reason}; landmark-train makes one")
+    cells = gather(found)
+    curves: list[CellCurves] = []
+    for cell in tqdm(cells, desc="reading", unit="cell", leave=False):
+        of_cell, unread = read_curves(cell)
+        left_out += unread
+        curves += [] if of_cell is None else [of_cell]
+    effects, unread = read_effects(cells)
+    surprises, unread_surprises = _pictures(cells, "surprises.png")
+    most_drawn, unread_drawn = _pictures(cells, "most_drawn.png")
+    paper, paper_left_out = paper_tables(cells)
+    return Contents(
+        summary=_summary(runs, cells, states),
+        left_out=[*left_out, *unread, *unread_surprises, *unread_drawn],
+        state=state_table(states) if states else None,
+        paper=paper,
+        paper_left_out=paper_left_out,
+        general=[general_tables(group) for group in by_dataset(cells).values()],
+        curves=curves,
+        effects=effects,
+        surprises=surprises,
+        most_drawn=most_drawn,
+    )
+
+
+def _summary(runs: Path, cells: Sequence[Cell], states: Sequence[CellState]) -> str:
+    count = sum(len(cell.runs) for cell in cells)
+    if not count:
+        return f"{runs} holds no finished run yet: {state_line(states)}."
+    datasets = ", ".join(dict.fromkeys(cell.dataset for cell in cells))
+    models = ", ".join(dict.fromkeys(cell.model for cell in cells))
+    failed = len(failures(states))
+    return (
+        f"{count} finished {'run' if count == 1 else 'runs'} in {runs}: models {models} on "
+        f"{datasets}." + (f" {failed} failed." if failed else "")
+    )
+
+
+def _pictures(cells: Sequence[Cell], name: str) -> tuple[list[tuple[Cell, int, bytes]], list[str]]:
+    """A picture of the first run of each cell that has one, as JPEG."""
+    pictures, unread = [], []
+    for cell in cells:
+        for run in cell.runs:
+            path = run.path.with_name(name)
+            if not path.is_file():
+                continue
+            try:
+                with Image.open(path, formats=["PNG"]) as image:
+                    small = image.convert("RGB")
+                    small.thumbnail((960, 960))
+            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+                unread.append(f"{path} can't be read: {' '.join(str(error).split())}")
+                continue
+            content = BytesIO()
+            small.save(content, format="JPEG", quality=80)
+            pictures.append((cell, run.seed, content.getvalue()))
+            break
+    return pictures, unread
+
+
+def render_markdown(contents: Contents) -> str:
+    """The Markdown of tables.md: the main table of each dataset, the paper's tables, the rest."""
+    parts = ["# Runs", contents.summary]
+    if contents.state is not None:
+        parts.append(markdown_table(contents.state))
+    if contents.left_out:
+        parts.append("\n".join(["Left out:", "", *(f"- {text}" for text in contents.left_out)]))
+    if contents.general:
+        parts.append(HOW_TO_READ)
+    parts += [markdown_table(group[0]) for group in contents.general]
+    if contents.paper:
+        parts += ["## The paper's tables", *map(markdown_table, contents.paper)]
+        parts += contents.paper_left_out
+    if contents.general:
+        parts.append("## More figures")
+        parts += [markdown_table(table) for group in contents.general for table in group[1:]]
+    if contents.effects:
+        parts.append(markdown_table(contents.tables[-1]))
+    return "\n\n".join(parts) + "\n"

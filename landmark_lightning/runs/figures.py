@@ -1,0 +1,161 @@
+"""The figures of a run: what metrics.json says of every subset, and the curves of discarding."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from landmark_lightning.metrics.discarding import (
+    DISCARD_PERCENTS,
+    closed_face,
+    closed_pooled,
+    closed_within,
+    discard_error,
+    random_discard_error,
+)
+from landmark_lightning.metrics.nme import (
+    COVERED,
+    THRESHOLDS,
+    VISIBLE,
+    area_under_curve,
+    failure_rate,
+    landmark_error,
+    measurable,
+    normalized_error,
+    normalized_mean_error,
+    visible_mean_error,
+)
+from landmark_lightning.metrics.signal import SIGNAL_FIGURES, signal_distance, signal_figures
+from landmark_lightning.metrics.validation import with_full
+from landmark_lightning.runs.predictions import Records
+
+CURVE_PERCENTS = tuple(range(0, 51))
+"""Shares of landmarks at which ``discard_curve`` is measured."""
+
+
+def discard_curve(
+    records: Records, percents: Sequence[float] = CURVE_PERCENTS
+) -> dict[str, Tensor]:
+    """NME on the primary normalizer, in percent, against the share of landmarks discarded.
+
+    Args:
+        records: Predictions on N faces.
+        percents: P shares of each face's landmarks, in percent.
+
+    Returns:
+        (P,) for each of ``signal`` (absent for a model without one), ``prior``, ``random`` and
+        ``oracle``.
+    """
+    by_face = _discard_by_face(records, percents)
+    return {name: errors.nanmean(dim=0) for name, errors in by_face.items()}
+
+
+def _discard_by_face(records: Records, percents: Sequence[float]) -> dict[str, Tensor]:
+    error = _primary_error(records)
+    scores = {"signal": records.signal, "prior": records.prior.expand_as(error), "oracle": error}
+    by_face = {
+        name: discard_error(error, score, percents)
+        for name, score in scores.items()
+        if score is not None
+    }
+    return {**by_face, "random": random_discard_error(error, percents)}
+
+
+def _primary_error(records: Records) -> Tensor:
+    primary = records.normalizer[:, 0].double()
+    return normalized_error(records.prediction.double(), records.target.double(), primary)
+
+
+def summarize(records: Records) -> dict[str, dict[str, Any]]:
+    """The object ``subsets`` of metrics.json: the figures of ``full`` and of every subset.
+
+    Errors are NME in percent on the primary normalizer where no other is named, failure rates
+    percent, areas and shares fractions, ``signal_mae`` input pixels. ``faces`` are all faces of
+    the subset, ``faces_by`` those that count in the figures of a normalizer: they have it, and a
+    labelled landmark. Landmarks that are not labelled count in nothing. ``nme_visible_by`` is the
+    NME over each face's visible landmarks, of the faces that have one. A figure that can't be
+    computed is None: those of a subset without such faces, those of the signal for a model without
+    one, and ``nme_visible_by`` where no landmark of any face is covered, since it would say the
+    same as ``nme_by``.
+
+    Args:
+        records: Predictions on N faces.
+
+    Returns:
+        Plain dicts, numbers and None by subset, ready for ``json.dumps(..., allow_nan=False)``.
+    """
+    info = records.info
+    prediction, target = records.prediction.double(), records.target.double()
+    lengths = dict(zip(info.normalizers, records.normalizer.double().unbind(dim=1), strict=True))
+    nme_by = {
+        name: normalized_mean_error(prediction, target, length) for name, length in lengths.items()
+    }
+    visible_by = {
+        name: visible_mean_error(prediction, target, length, records.visible)
+        for name, length in lengths.items()
+    }
+    seen = (records.visible == VISIBLE).any(dim=1) & (records.visible == COVERED).any()
+    measured = measurable(target, records.normalizer)
+    discarded = _discard_by_face(records, DISCARD_PERCENTS)
+    discarded.setdefault("signal", discarded["random"])
+    figures = {}
+    for subset, member in zip(
+        ("full", *info.subset_names), with_full(records.subsets).unbind(dim=1), strict=True
+    ):
+        nme = nme_by[info.normalizers[0]][member]
+        counted = measured[member].sum(dim=0).tolist()
+        figures[subset] = {
+            "faces": len(nme),
+            "faces_by": dict(zip(info.normalizers, counted, strict=True)),
+            "nme": _number(nme.nanmean()),
+            "nme_by": {name: _number(values[member].nanmean()) for name, values in nme_by.items()},
+            "nme_visible_by": {
+                name: _number(values[member & seen].nanmean())
+                for name, values in visible_by.items()
+            },
+            **{f"fr_{t:.2f}": _number(failure_rate(nme, t)) for t in THRESHOLDS},
+            **{f"auc_{t:.2f}": _number(area_under_curve(nme, t)) for t in THRESHOLDS},
+            "discard": _by_percent(discarded["signal"][member]),
+            "discard_random": _by_percent(discarded["random"][member]),
+            "discard_prior": _by_percent(discarded["prior"][member]),
+            "discard_oracle": _by_percent(discarded["oracle"][member]),
+            **_signal_figures(records, member),
+        }
+    return figures
+
+
+def _signal_figures(records: Records, member: Tensor) -> dict[str, Any]:
+    if records.signal is None:
+        empty = dict.fromkeys(SIGNAL_FIGURES)
+        return {"closed": dict.fromkeys(("within", "pooled", "face")), **empty}
+    prediction, target, signal, normalizer = (
+        tensor[member].double()
+        for tensor in (records.prediction, records.target, records.signal, records.normalizer)
+    )
+    prior, primary = records.prior.double(), normalizer[:, 0]
+    normalized = normalized_error(prediction, target, primary)
+    gap = (signal - signal_distance(prediction, target, records.info.distance)).abs()
+    closed = {
+        "within": closed_within(normalized, signal, prior),
+        "pooled": closed_pooled(normalized, signal, prior, primary),
+        "face": closed_face(normalized, signal, primary),
+    }
+    error = landmark_error(prediction, target)
+    figures = signal_figures(error, normalized, gap, signal, primary)
+    return {
+        "closed": {name: _number(value) for name, value in closed.items()},
+        **{name: _number(value) for name, value in figures.items()},
+    }
+
+
+def _by_percent(errors: Tensor) -> dict[str, float | None]:
+    means = errors.nanmean(dim=0)
+    return {
+        str(percent): _number(mean) for percent, mean in zip(DISCARD_PERCENTS, means, strict=True)
+    }
+
+
+def _number(value: Tensor) -> float | None:
+    number = value.item()
+    return number if math.isfinite(number) else None

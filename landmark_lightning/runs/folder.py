@@ -1,0 +1,254 @@
+"""A run's folder: ``<runs_dir>/<dataset>/<model>/seed<k>/`` and what lies where in it."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_difference, leaves
+from landmark_lightning.config.instantiate import modern
+from landmark_lightning.config.read import check_kinds, check_name, check_path
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
+
+IGNORED = (
+    "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers",
+    "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
+    "dataset.schedule", "phases.schedules", "data.residency",
+    "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
+    "trainer.log_every_n_steps", "trainer.deterministic",
+)  # fmt: skip
+"""Settings that may differ when a run is started again: they do not change what it learns."""
+
+MARKS = {
+    "content": "other faces",
+    "sets": "faces of other subsets or groups, or with another validation set",
+}
+"""Among the settings of the dataset: digests of the FaceFile, and what another one means."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "RunFolder":
+        """The folder that the settings of landmark-train name.
+
+        Raises:
+            ValueError: A dataset, model or seed that can't name a folder.
+        """
+        check_kinds(config, ("dataset", "model"), ())
+        seed = config["seed"]
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
+        dataset = check_name(config["dataset"]["name"], "dataset.name")
+        model = check_name(config["model"]["name"], "model.name")
+        return cls(check_path(config["runs_dir"], "runs_dir") / dataset / model / f"seed{seed}")
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration, YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the lowest validation NME."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint, from which a run that was cut goes on."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def curves(self) -> Path:
+        """Training and validation curves, CSV."""
+        return self.path / "metrics.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """The test figures; a run that has them is finished."""
+        return self.path / "metrics.json"
+
+    @property
+    def predictions(self) -> Path:
+        """The test predictions, HDF5."""
+        return self.path / "predictions.h5"
+
+    @property
+    def faces(self) -> Path:
+        """Test faces with their predictions, PNG."""
+        return self.path / "faces.png"
+
+    @property
+    def state(self) -> Path:
+        """What became of the run, JSON (``state.py``)."""
+        return self.path / "state.json"
+
+    @property
+    def lock(self) -> Path:
+        """What a process that trains the run keeps locked (``lock.py``)."""
+        return self.path / ".lock"
+
+    @property
+    def error(self) -> Path:
+        """The traceback of a run that failed."""
+        return self.path / "error.txt"
+
+    @property
+    def surprises(self) -> Path:
+        """Test faces whose error the signal underrates most, PNG; models with a signal only."""
+        return self.path / "surprises.png"
+
+    @property
+    def balancing(self) -> Path:
+        """How often LPBB drew whom, JSON; models with balancing only."""
+        return self.path / "balancing.json"
+
+    @property
+    def most_drawn(self) -> Path:
+        """The training faces that LPBB drew most often, PNG; models with balancing only."""
+        return self.path / "most_drawn.png"
+
+    @property
+    def wandb_id(self) -> Path:
+        """The id of the run in W&B; a run that goes on goes on under it."""
+        return self.path / "wandb" / "id.txt"
+
+    @property
+    def evaluations(self) -> Path:
+        """Folder of later evaluations, one a dataset."""
+        return self.path / "evaluations"
+
+    @property
+    def onnx(self) -> Path:
+        """Where landmark-export writes the model."""
+        return self.path / "model.onnx"
+
+    def read_config(self) -> dict[str, Any]:
+        """The settings that the run was made with, from ``config``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is damaged.
+        """
+        try:
+            content = yaml.load(self.config.read_text(encoding="utf-8"), Loader=_LOADER)
+        except FileNotFoundError:
+            raise
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            said = " ".join(str(error).split())
+            raise ValueError(f"{self.config} is damaged ({said})") from error
+        if not isinstance(content, dict):
+            raise ValueError(f"{self.config} is damaged (it holds no settings)")
+        return modern(content)
+
+    def clear(self) -> None:
+        """Removes what a run writes, so that it starts anew.
+
+        Its settings go last, so that what a killed process leaves is known to be theirs.
+        """
+        for path in (
+            self.metrics,
+            self.last,
+            self.best,
+            self.curves,
+            self.predictions,
+            self.faces,
+            self.error,
+            self.surprises,
+            self.balancing,
+            self.most_drawn,
+            self.wandb_id,
+            self.onnx,
+        ):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.evaluations, ignore_errors=True)
+        self.config.unlink(missing_ok=True)
+
+    def clash(self, config: Mapping[str, Any]) -> str | None:
+        """Why a run of these settings can neither go on nor be skipped here, or None: it can.
+
+        Args:
+            config: The settings of the run that is to start.
+
+        Returns:
+            A sentence that names the first setting in which the run that lies here differs.
+        """
+        if not self.config.is_file():
+            if not self.last.is_file() or self.metrics.is_file():
+                return None
+            return (
+                f"{self.last} has no {self.config.name} that says how it was made; put that back "
+                "or pass rerun=true to train anew"
+            )
+        try:
+            before = self.read_config()
+        except ValueError as error:
+            return f"{error}; pass rerun=true to train anew"
+        remedy = "pass rerun=true to replace it or runs_dir=... to keep both"
+        if found := first_difference(before, config, _ignored(before, config)):
+            key, old, new = found
+            return f"{self.path} holds a run with {key}={old}, now it is {new}; {remedy}"
+        # A run that is not yet tested goes on with other subsets; the validation set is looked
+        # after by the checkpoint.
+        marks = [*MARKS] if self.metrics.is_file() else ["content"]
+        for mark in marks:
+            old, new = (dict(leaves(c)).get(f"dataset.{mark}") for c in (before, config))
+            if None not in (old, new) and old != new:
+                return (
+                    f"{self.path} holds a run on {MARKS[mark]} ({mark} {old:.6}) than "
+                    f"{config['data_dir']}/{config['dataset']['name']}.h5 has now ({new:.6}); "
+                    + remedy
+                )
+        return None
+
+
+def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that agree for seeds of one experiment, by dotted name.
+
+    All but the seed, the names that the run's folder has, and ``IGNORED``; streaming that reads
+    ahead counts where LPBB then draws by older losses. Which faces there were, metrics.json says.
+    """
+    flat = dict(leaves(config))
+    ahead = flat.get("data.residency") == "stream" and flat.get("data.prefetch") != 0
+    older = ahead and flat.get("model.balancing.refresh") != "none"
+    passed = ("seed", "dataset.name", "model.name", "dataset.content", *IGNORED)
+    return {
+        key: value
+        for key, value in flat.items()
+        if (key == "data.residency" and older)
+        or not any(key == name or key.startswith(f"{name}.") for name in passed)
+    }
+
+
+def _ignored(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """``IGNORED``, what one side leaves to the FaceFile, and no streaming that reads ahead.
+
+    Where it does, LPBB draws by older losses.
+    """
+    ignored = [*IGNORED, *(f"dataset.{mark}" for mark in MARKS)]
+    for name in LEFT_TO_THE_FILE:
+        if any(settings.get("dataset", {}).get(name) is None for settings in (before, now)):
+            ignored.append(f"dataset.{name}")
+    placed = [settings.get("data", {}).get("residency") for settings in (before, now)]
+    ahead = now.get("data", {}).get("prefetch") != 0
+    drawn = now.get("model", {}).get("balancing", {}).get("refresh") != "none"
+    if "stream" in placed and placed[0] != placed[1] and ahead and drawn:
+        ignored.remove("data.residency")
+    return tuple(ignored)

@@ -1,0 +1,229 @@
+"""The finished runs below a folder: their metrics.json, gathered by dataset, model and settings.
+
+A run is a folder with a ``metrics.json`` and a ``predictions.h5``, as landmark-train and
+landmark-evaluate write them. Where it lies below the given folder does not matter, since the file
+says which dataset, model and seed it is of, and ``config.yaml`` beside it how it was made.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landmark_lightning.runs.folder import RunFolder, shared_settings
+from landmark_lightning.runs.search import Below, folders_below
+from landmark_lightning.runs.variants import data_name, variants
+
+MODELS = ("non", "nobb", "bbo", "bb", "bbs")
+"""The order of the paper's models in tables and figures; others follow by name."""
+
+SHOWN_SETTINGS = 12
+"""Settings that a note names of what sets a cell apart."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One metrics.json.
+
+    Attributes:
+        path: Where it lies.
+        dataset: Name of the dataset.
+        model: Name of the model.
+        seed: Seed of the run.
+        normalizer: What its errors are divided by.
+        content: The whole file.
+        settings: Those that seeds share, of config.yaml beside it; None: nobody knows them.
+    """
+
+    path: Path
+    dataset: str
+    model: str
+    seed: int
+    normalizer: str
+    content: dict[str, Any]
+    settings: Mapping[str, Any] | None = None
+
+    def _under(self, keys: Iterable[str]) -> Any:  # noqa: ANN401
+        value: Any = self.content
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def figure(self, *keys: str) -> float | None:
+        """The number under ``keys``; None where it is null, missing or not finite."""
+        value = self._under(keys)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value) if math.isfinite(value) else None
+
+    def word(self, *keys: str) -> str | None:
+        """The text under ``keys``; None where there is none."""
+        value = self._under(keys)
+        return value if isinstance(value, str) else None
+
+    def names(self, *keys: str) -> list[str]:
+        """What the object under ``keys`` has entries of; nothing where there is none."""
+        value = self._under(keys)
+        return list(value) if isinstance(value, dict) else []
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one model on one dataset that differ in nothing but their seed, by seed.
+
+    Attributes:
+        dataset: Name of the dataset.
+        normalizer: What their errors are divided by.
+        model: Name of the model.
+        runs: The runs.
+        variant: What sets them apart from other runs of the model; empty where nothing does.
+        differing: The same at full length.
+    """
+
+    dataset: str
+    normalizer: str
+    model: str
+    runs: tuple[Run, ...]
+    variant: str = ""
+    differing: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model, and what sets the cell apart from others of it."""
+        return f"{self.model} ({self.variant})" if self.variant else self.model
+
+    def figures(self, *keys: str) -> list[float | None]:
+        """The number under ``keys`` of every run."""
+        return [run.figure(*keys) for run in self.runs]
+
+
+def read_run(path: Path) -> Run:
+    """Reads a metrics.json, and the settings beside it where they can be read.
+
+    Raises:
+        ValueError: It can't be read or lacks what every run has; one sentence that names it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not the metrics.json of a run: it holds no object")
+    for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
+        if not isinstance(content.get(key), kind):
+            raise ValueError(f"{path} is not the metrics.json of a run: {key} is missing or wrong")
+    subsets = content.get("subsets")
+    if not isinstance(subsets, dict) or not isinstance(subsets.get("full"), dict):
+        raise ValueError(f"{path} is not the metrics.json of a run: subsets.full is missing")
+    identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
+    try:
+        settings = shared_settings(RunFolder(path.parent).read_config())
+    except (FileNotFoundError, ValueError):
+        settings = None
+    return Run(path, **identity, content=content, settings=settings)
+
+
+def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
+    """Reads every metrics.json below a folder, but for those of later evaluations of a run.
+
+    Returns:
+        The runs, and a sentence for each file or folder that was left out (a broken one, one that
+        was read already under another name, another run of the same dataset, model, seed,
+        normalizer, faces and settings), and for runs whose settings nobody knows.
+    """
+    below = folders_below(folder)
+    left_out = list(below.unread)
+    read = []
+    for path in sorted(each / "metrics.json" for each in below.folders):
+        if "evaluations" not in path.relative_to(folder).parts and path.is_file():
+            try:
+                read.append(read_run(path))
+            except ValueError as error:
+                left_out.append(str(error))
+    left_out += _linked_twice(below, read)
+    known: dict[tuple[object, ...], list[Run]] = {}
+    # A run goes before a later evaluation of it, which does not know its seconds and settings.
+    for run in sorted(
+        read, key=lambda run: (run.settings is None, run.figure("train_seconds") is None)
+    ):
+        identity = (run.dataset, run.model, run.seed, run.normalizer, run.word("data"))
+        alike = [
+            other
+            for other in known.setdefault(identity, [])
+            if run.settings in (None, other.settings)
+        ]
+        if alike:
+            left_out.append(f"{run.path} is of the same run as {alike[0].path}")
+        else:
+            known[identity].append(run)
+    runs = [run for of_identity in known.values() for run in of_identity]
+    if unknown := [run for run in runs if run.settings is None]:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        left_out.append(
+            f"no config.yaml that can be read lies beside {unknown[0].path}{more}: how it was "
+            "made is not known, so it shares a row with its like alone"
+        )
+    return runs, left_out
+
+
+def _linked_twice(below: Below, runs: Iterable[Run]) -> list[str]:
+    """A sentence for each folder whose runs are read under another name."""
+    holding = {parent for run in runs for parent in run.path.parents}
+    return [
+        f"{folder} is the folder {first} under another name: its runs count once"
+        for folder, first in sorted(below.again.items())
+        if first in holding
+    ]
+
+
+def gather(runs: Iterable[Run]) -> list[Cell]:
+    """Groups runs into cells: by dataset and normalizer, then in the order of ``MODELS``.
+
+    Runs of a model whose settings or faces differ are cells of their own, named by that.
+    """
+    models: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        models.setdefault((run.dataset, run.normalizer, run.model), []).append(run)
+
+    def place(key: tuple[str, str, str]) -> tuple[str, str, int, str]:
+        dataset, normalizer, model = key
+        return dataset, normalizer, *model_rank(model)
+
+    cells = []
+    for key in sorted(models, key=place):
+        of_model = sorted(models[key], key=lambda run: run.seed)
+        settings, content = zip(*((r.settings, r.word("data")) for r in of_model), strict=True)
+        for variant in variants(settings, content):
+            members = tuple(of_model[place] for place in variant.members)
+            cells.append(Cell(*key, members, variant.name, variant.differing))
+    return cells
+
+
+def differences(cells: Iterable[Cell]) -> list[str]:
+    """What cells of one dataset differ in besides their model, a sentence each.
+
+    Which are on which faces, where not all are on the same, and what a variant's name leaves out.
+    """
+    on: dict[str, list[str]] = {}
+    in_full = []
+    for cell in cells:
+        for content in dict.fromkeys(run.word("data") for run in cell.runs):
+            on.setdefault(data_name(content), []).append(cell.name)
+        if ", ".join(words := cell.differing) != cell.variant:
+            left = len(words) - SHOWN_SETTINGS
+            shown = ", ".join(words[:SHOWN_SETTINGS]) + (f" and {left} more" if left > 0 else "")
+            in_full.append(f"{cell.name}: {shown}.")
+    faces = "; ".join(f"{', '.join(names)} on {data}" for data, names in on.items())
+    return ([f"Not all are on the same faces: {faces}."] if len(on) > 1 else []) + in_full
+
+
+def names_in_order(cells: Iterable[Cell]) -> list[str]:
+    """The names of cells of any datasets, each once, in the order of ``MODELS``."""
+    return list(dict.fromkeys(c.name for c in sorted(cells, key=lambda c: model_rank(c.model))))
+
+
+def model_rank(model: str) -> tuple[int, str]:
+    """Sorts models in the order of ``MODELS``, others after them by name."""
+    return MODELS.index(model) if model in MODELS else len(MODELS), model

@@ -1,0 +1,278 @@
+"""What became of each run of a sweep: ``state.json`` in a run's folder, ``plan-*.json`` above it.
+
+A run is its dataset, model and seed; its folder says which: ``<dataset>/<model>/seed<k>``.
+``state.json`` holds ``state`` (running, done, cut or failed), ``error`` (one sentence, or null),
+``time`` (when the state was reached), ``lock`` (how a running one keeps others out, as of
+``lock.py``) and the process, as ``processes.py`` describes it.
+A plan holds ``cells``: the folders that a sweep was started with, relative to the plan's own.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from landmark_lightning.errors import sentence
+from landmark_lightning.files import write_json, write_text
+from landmark_lightning.runs import lock, processes
+from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.search import folders_below
+
+STATES = ("done", "running", "cut", "failed", "missing")
+"""Finished; a process works on it; it stopped and goes on when it is started again; an error
+stopped it; planned by a sweep but never started."""
+
+BEAT_SECONDS = 30.0
+"""A running attempt touches its state.json so often."""
+
+SILENT_SECONDS = 300.0
+"""An attempt of which only its state.json tells is cut when it has not touched it for so long."""
+
+_said = False
+
+
+@dataclass(frozen=True)
+class CellState:
+    """The state of one run.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model: Name of the model.
+        seed: Seed of the run.
+        state: One of ``STATES``.
+        error: Of a failed run, one sentence that says why.
+        folder: The run's folder; that of a missing run need not exist.
+    """
+
+    dataset: str
+    model: str
+    seed: int
+    state: str
+    error: str | None
+    folder: Path
+
+
+def read_states(runs: Path) -> list[CellState]:
+    """The state of every run below a folder and of every run that a plan there names.
+
+    Links to folders are followed; what several of them lead to is one run.
+
+    Args:
+        runs: Folder with runs at any depth, such as ``runs_dir``.
+
+    Returns:
+        One state a run, sorted by dataset, model, seed and folder.
+    """
+    folders = folders_below(runs).folders
+    begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
+    for plan in (plan for folder in folders for plan in folder.glob("plan-*.json")):
+        begun += _planned(plan)
+    once = {path.resolve(): path for path in reversed(begun)}
+    states = [read_state(path) for path in once.values()]
+    return sorted(states, key=lambda s: (s.dataset, s.model, s.seed, s.folder))
+
+
+def read_state(path: Path) -> CellState:
+    """The state of the run whose folder is ``path``; missing where nothing lies there.
+
+    A run that has its test figures is done, unless a process trains it again just now. One that
+    was begun and is neither done, failed nor running is cut, whatever ended it.
+
+    Raises:
+        ValueError: The folder's name is not ``seed<k>``.
+    """
+    folder = RunFolder(path)
+    seed = _seed(path)
+    if seed is None:
+        raise ValueError(f"{path} is no run's folder: its name must be seed<number>")
+    record = _read(folder.state)
+    error = None
+    if record.get("state") == "running" and _alive(record, folder):
+        state = "running"
+    elif folder.metrics.is_file():
+        state = "done"
+    elif record.get("state") == "failed":
+        state, error = "failed", str(record.get("error"))
+    else:
+        state = "cut" if _begun(folder) else "missing"
+    whole = path.absolute()
+    return CellState(whole.parent.parent.name, whole.parent.name, seed, state, error, path)
+
+
+def write_plan(runs: Path, cells: Iterable[str]) -> Path:
+    """Notes which runs a sweep will make, so that one that never started is seen to be missing.
+
+    The same cells give the same file, so a sweep that is started again leaves no second plan.
+
+    Args:
+        runs: The sweep's ``runs_dir``.
+        cells: The runs' folders relative to it, ``<dataset>/<model>/seed<k>``.
+
+    Returns:
+        The plan's path.
+    """
+    planned = sorted(cells)
+    mark = hashlib.sha256("\n".join(planned).encode()).hexdigest()[:8]
+    path = runs / f"plan-{mark}.json"
+    write_json(path, {"cells": planned})
+    return path
+
+
+class Attempt:
+    """One try at a run: keeps its state.json from ``begin`` to the end of the block.
+
+    The state becomes done, cut (Ctrl-C) or failed, with the traceback in ``error.txt``; an error
+    goes on to the caller. What kills the process leaves ``running`` behind, and a reader sees by
+    the lock that the process held, or on another machine by a file that nobody touches any more,
+    that it was cut.
+    Within another attempt of this process at the same run, it does nothing.
+
+    Args:
+        folder: The run's folder.
+        parent: The process that this one must not outlive; None: none.
+    """
+
+    def __init__(self, folder: Path, parent: int | None = None) -> None:
+        self.folder = RunFolder(folder)
+        self.parent = parent
+        self.error: str | None = None
+        self._begun = False
+        self._lock: str | None = None
+        self._ended = threading.Event()
+
+    def begin(self) -> None:
+        """From here on the run counts as running.
+
+        Raises:
+            ValueError: Another process trains it.
+        """
+        if lock.holds(self.folder.lock):
+            return
+        record = _read(self.folder.state)
+        taken = f"{self.folder.path} is trained by process {record.get('pid')} on "
+        taken += f"{record.get('host')} already; wait for it or end it"
+        try:
+            self._lock = lock.acquire(self.folder.lock)
+        except BlockingIOError as error:
+            raise ValueError(taken) from error
+        # Of another machine, the file alone may tell.
+        if record.get("state") == "running" and _alive(record, self.folder, locked=False):
+            lock.release(self.folder.lock)
+            raise ValueError(taken)
+        if self._lock == lock.LEASE:
+            _say_lease(self.folder.path)
+        self._begun = True
+        self.folder.error.unlink(missing_ok=True)
+        self._write("running")
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def __enter__(self) -> "Attempt":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        if error is not None:
+            self.error = sentence(error)
+        if not self._begun:
+            return
+        try:
+            if error is None:
+                self._write("done")
+            elif isinstance(error, Exception):
+                lines = traceback.format_exception(kind, error, trace)
+                write_text(self.folder.error, "".join(lines))
+                self._write("failed")
+            else:
+                self._write("cut")
+        finally:
+            lock.release(self.folder.lock)
+
+    def _write(self, state: str) -> None:
+        content = {
+            "state": state,
+            "error": self.error if state == "failed" else None,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "lock": self._lock,
+            **processes.describe(os.getpid()),
+        }
+        write_json(self.folder.state, content)
+
+    def _beat(self) -> None:
+        """Touches state.json now and then, and ends the process when its parent is gone."""
+        touched = time.monotonic()
+        while not self._ended.wait(1.0):
+            if self.parent is not None and os.getppid() != self.parent:
+                os._exit(1)
+            if time.monotonic() - touched >= BEAT_SECONDS:
+                touched = time.monotonic()
+                with suppress(FileNotFoundError):  # somebody removed the run
+                    os.utime(self.folder.state)
+
+
+def _say_lease(folder: Path) -> None:
+    """Says, once in a process, that a folder has no lock."""
+    global _said
+    if not _said:
+        _said = True
+        print(
+            f"{folder} lies on a file system without locks: its state.json, touched every "
+            f"{BEAT_SECONDS:.0f} s, keeps others out, for {SILENT_SECONDS:.0f} s after a crash"
+        )
+
+
+def _seed(path: Path) -> int | None:
+    """The seed in a run folder's name; None: it is not named ``seed<k>``."""
+    number = path.name.removeprefix("seed")
+    return int(number) if path.name.startswith("seed") and number.isdecimal() else None
+
+
+def _begun(folder: RunFolder) -> bool:
+    return any(
+        path.is_file() for path in (folder.metrics, folder.state, folder.config, folder.last)
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none or it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _planned(plan: Path) -> list[Path]:
+    cells = _read(plan).get("cells")
+    paths = [plan.parent / str(cell) for cell in cells] if isinstance(cells, list) else []
+    return [path for path in paths if _seed(path) is not None]
+
+
+def _alive(record: dict[str, Any], folder: RunFolder, locked: bool | None = None) -> bool:
+    """Whether the process that wrote a record still runs.
+
+    Args:
+        record: The content of state.json.
+        folder: The run's folder.
+        locked: Whether another process holds the folder's lock; None: that is looked up.
+    """
+    if record.get("lock") == lock.KERNEL and processes.of_this_boot(record):
+        return lock.is_held(folder.lock) if locked is None else locked
+    if processes.of_an_earlier_start(record):
+        return False
+    if not processes.of_this_machine(record):
+        return time.time() - folder.state.stat().st_mtime < SILENT_SECONDS
+    return processes.is_running(record)

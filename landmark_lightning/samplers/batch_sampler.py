@@ -1,0 +1,93 @@
+"""BatchSampler: batches of faces, every face once an epoch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from landmark_lightning.config.limits import check, check_count
+
+
+class BatchSampler(Sampler[Tensor]):
+    """Batches of face indices, each face once an epoch, in random order.
+
+    The random numbers of an epoch follow from the seed and the epoch alone, so its state is two
+    counters and a run that was cut draws the same batches when it goes on.
+
+    Args:
+        size: Number of faces N.
+        batch_size: Faces B in a batch; the last one of an epoch holds what is left.
+        seed: Seed.
+
+    Raises:
+        ValueError: A size, batch size or seed that is not a whole number of the right range.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int = 0) -> None:
+        check_count(size, "size", 1)
+        check("batch_size", batch_size)
+        check_count(seed, "seed", 0)
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+        self.position = 0
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.size // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Moves to the start of an epoch; does nothing inside that epoch."""
+        if epoch != self.epoch:
+            self.epoch, self.position = epoch, 0
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """The epoch's remaining batches, (B,) int64 each, each drawn when it is asked for."""
+        for source, start in self.turns():
+            yield self.draw(torch.from_numpy(source[start : start + self.batch_size]))
+
+    def turns(self) -> Iterator[tuple[NDArray[Any], int]]:
+        """For each of the epoch's remaining batches the source that it is cut from, and where.
+
+        The same array serves a stretch of batches; the last one of an epoch is cut off by its end.
+        """
+        batches, length = len(self), self.stretch
+        stretch, source = -1, torch.empty(0).numpy()
+        while self.position < batches:
+            wanted, place = divmod(self.position, length)
+            if wanted != stretch:
+                stretch, source = wanted, self._source(wanted).numpy()
+            self.position += 1
+            yield source, place * self.batch_size
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def draw(self, share: Tensor) -> Tensor:
+        """(B,) int64, the faces of a batch, from (B,) its share of the source."""
+        return share
+
+    @property
+    def stretch(self) -> int:
+        """Batches that are cut from one source."""
+        return len(self)
+
+    def _source(self, stretch: int) -> Tensor:
+        """What the batches of a stretch of the epoch are cut from, (faces of the stretch,)."""
+        return torch.randperm(self.size, generator=self._generator(stretch))
+
+    def _generator(self, stretch: int) -> torch.Generator:
+        sequence = np.random.SeedSequence([self.seed, self.epoch, stretch])
+        mixed = sequence.generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Position in the run."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])

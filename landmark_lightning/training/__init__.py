@@ -1,0 +1,7 @@
+"""Training one cell of an experiment.
+
+``fit`` the whole of it, ``trainer`` Lightning's Trainer, ``balancing`` LPBB's callbacks,
+``curves`` and ``progress`` what is seen meanwhile, ``pictures`` and ``loggers`` for W&B,
+``checkpoints`` to go on from, ``graphs`` CUDA graphs, ``processes``, ``rank`` and ``batch_norm``
+several devices.
+"""

@@ -1,0 +1,116 @@
+"""Curves of a training: losses, rate and phase, and whom LPBB draws."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from landmark_lightning.config.limits import check
+from landmark_lightning.distributed import summed, world
+from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.loading.faces import Batch
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.samplers.loss_balancer import LossBalancer
+from landmark_lightning.samplers.statistics import top_shares
+from landmark_lightning.training.balancing import datamodule_of
+
+
+class TrainingCurves(Callback):
+    """Logs means over the last steps: loss by part, learning rate, phase and the balancer's state.
+
+    Losses gather on the device; the host sees them once in ``every`` steps.
+
+    Args:
+        every: Steps between two points of the curves.
+
+    Raises:
+        ValueError: Not a whole number of at least 1.
+    """
+
+    def __init__(self, every: int = 50) -> None:
+        self.every: int = check("trainer.log_every_n_steps", every)
+        self.sums: Tensor | None = None
+        self.steps = 0
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Adds a step; logs when it is time."""
+        assert isinstance(pl_module, LandmarkTask)
+        faces = len(batch.get("drawn", batch["index"]))
+        parts = torch.stack([outputs["coordinates"].sum(), outputs["validation"].sum()]) / faces
+        self.sums = parts if self.sums is None else self.sums.to(parts.device) + parts
+        self.steps += 1
+        if trainer.global_step % self.every and (
+            trainer.global_step != pl_module.schedule.total_steps  # the last point is one, too
+        ):
+            return
+        coordinates, validation = (summed(self.sums) / self.steps).tolist()
+        self.sums, self.steps = None, 0
+        step = trainer.global_step - 1
+        figures = {
+            "train/loss": coordinates + validation,
+            "train/loss_coordinates": coordinates,
+            "train/loss_validation": validation,
+            "train/lr": pl_module.schedule.lr(step),
+            "train/phase": pl_module.schedule.index(step),
+        }
+        sampler = datamodule_of(trainer).sampler
+        if isinstance(sampler, LossBalancer):
+            figures |= {
+                "balancing/effective_sample_size": sampler.effective_sample_size,
+                "balancing/largest_probability": sampler.largest_probability,
+                "balancing/invalid_losses": sampler.invalid,
+            }
+        for logger in trainer.loggers:
+            logger.log_metrics(figures, step=step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Sums since the last point, over all processes."""
+        return {"sums": None if self.sums is None else summed(self.sums), "steps": self.steps}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on summing; of several processes the first one takes the sums over."""
+        self.sums, self.steps = state_dict["sums"], int(state_dict["steps"])
+        if self.sums is not None and world()[0] > 0:
+            self.sums = torch.zeros_like(self.sums)
+
+
+class Refreshing(Protocol):
+    """A callback that refreshes the balancer's losses."""
+
+    seconds: float
+
+
+class DrawCurves(Callback):
+    """Logs once an epoch what LPBB has done since the run began; nothing for even draws.
+
+    ``balancing/top_1_percent`` and ``balancing/top_10_percent`` are the shares of all draws that
+    went to the most drawn hundredth and tenth of the faces, ``balancing/rescore_seconds`` the
+    seconds that rescoring took.
+
+    Args:
+        balancing: The callbacks that refresh the losses.
+    """
+
+    def __init__(self, balancing: Sequence[Refreshing] = ()) -> None:
+        self.balancing = tuple(balancing)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Logs the epoch."""
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(datamodule, FaceDataModule)
+        if not isinstance(datamodule.sampler, LossBalancer):
+            return
+        figures = {f"balancing/{n}": s for n, s in top_shares(datamodule.sampler.draws).items()}
+        figures["balancing/rescore_seconds"] = sum(each.seconds for each in self.balancing)
+        for logger in trainer.loggers:
+            logger.log_metrics(figures, step=trainer.global_step - 1)

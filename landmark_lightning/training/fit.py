@@ -1,0 +1,240 @@
+"""One cell of an experiment, from the FaceFile to its test figures."""
+
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from landmark_lightning.config.instantiate import check_arguments
+from landmark_lightning.config.read import check_path
+from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.preparation.dataset import prepare_dataset
+from landmark_lightning.datasets.preparation.origins import check_origin
+from landmark_lightning.datasets.preparation.prepared import (
+    as_in_file,
+    facefile_path,
+    open_prepared,
+)
+from landmark_lightning.ending import Ended
+from landmark_lightning.files import locked, replacing, write_json, write_text
+from landmark_lightning.inference.evaluate import figures_line, write_results, written
+from landmark_lightning.inference.predict import static_prior
+from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.model.checkpoint import load_task, read_checkpoint
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.state import Attempt
+from landmark_lightning.samplers.loss_balancer import LossBalancer
+from landmark_lightning.samplers.statistics import summarize_draws
+from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
+from landmark_lightning.training.curves import DrawCurves, TrainingCurves
+from landmark_lightning.training.graphs import GraphedTask, compile_network
+from landmark_lightning.training.loggers import (
+    csv_logger,
+    keep_id,
+    one_wandb_run,
+    start_curves,
+    summary_figures,
+    wandb_logger,
+)
+from landmark_lightning.training.pictures import ValidationPictures, draw_most_drawn, log_results
+from landmark_lightning.training.processes import companions
+from landmark_lightning.training.progress import TrainingProgress, print_plan
+from landmark_lightning.training.trainer import (
+    build_trainer,
+    check_last_batch,
+    fit,
+    hush_lightning,
+    own_callbacks,
+    refreshing,
+)
+
+
+def train(config: dict[str, Any]) -> None:
+    """Trains and tests one run, unless its folder says that this is done.
+
+    Args:
+        config: Settings that ``check_training`` has passed.
+    """
+    folder = RunFolder.of(config)
+    with Attempt(folder.path) as attempt:
+        try:
+            _train(config, folder, attempt)
+        except SIGTERMException as end:  # Lightning's, between two steps
+            raise Ended(signal.SIGTERM) from end
+        except SystemExit as end:
+            if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes an exit of it
+                raise KeyboardInterrupt from end
+            raise
+
+
+def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
+    """The run itself; the attempt begins when the run's folder is about to be written."""
+    hush_lightning()
+    dataset, model, seed = config["dataset"], config["model"], config["seed"]
+    rerun = config["rerun"]
+    dataset_name, model_name = str(dataset["name"]), str(model["name"])
+    cell = f"{dataset_name}/{model_name}/seed{seed}"
+    clash = None if rerun else folder.clash(config)
+    if folder.metrics.is_file() and not rerun and clash is None:
+        check_origin(config, photos=False)
+        print(f"{folder.path} is finished already; pass rerun=true to train it again")
+        return
+    faces = _facefile(config)
+    dataset = config["dataset"] = as_in_file(dataset, faces.settings) | faces.marks
+    if not rerun:  # once more, now that it is known on which faces
+        clash = folder.clash(config)
+    pl.seed_everything(seed, workers=True, verbose=False)
+    check_arguments(FaceDataModule, config["data"], "data")
+    datamodule = FaceDataModule(
+        faces,
+        batch_size=config["batch_size"],
+        balancing=model["balancing"],
+        seed=seed,
+        **config["data"],
+    )
+    task = _task(config, faces, datamodule)
+    balancing = refreshing(model["balancing"])
+    state, kept = RunState(), BestAndLast(folder)
+    callbacks: list[Callback] = [
+        state,  # before what takes time
+        *balancing,
+        TrainingCurves(config["trainer"]["log_every_n_steps"]),
+        DrawCurves(balancing),
+        TrainingProgress(cell),
+        kept,
+        *own_callbacks(config, task, datamodule),
+    ]
+    resumed = folder.last.resolve() if folder.last.is_file() and not rerun else None
+    curves = csv_logger(folder)
+    loggers: list[Logger] = [curves]
+    tracked = None
+    if config["logger"]["wandb"]:
+        tracked = wandb_logger(folder, config)
+        loggers.append(tracked)
+        callbacks.append(ValidationPictures(tracked, config["logger"]["pictures"]))
+    trainer = build_trainer(config, task, callbacks, loggers)
+    # Every setting is known to be good by now: a wrong one is said before a clash.
+    if clash is not None:
+        raise ValueError(clash)
+    if not trainer.is_global_zero:  # of several processes the first one writes
+        trainer.loggers = []
+        datamodule.place(trainer.strategy.root_device)
+        with companions(config, trainer):
+            fit(trainer, task, datamodule, resumed)
+        return
+    attempt.begin()
+    datamodule.place(trainer.strategy.root_device)
+    print_plan(folder, faces, datamodule, task, trainer, resumed is not None)
+    if rerun:
+        folder.clear()
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    start_curves(curves, folder, resumed)
+    if tracked:
+        keep_id(tracked, folder)
+    with one_wandb_run():
+        with companions(config, trainer):
+            fit(trainer, task, datamodule, resumed)
+        if not folder.best.is_file():
+            raise ValueError(
+                f"{folder.best} is missing: the training was never validated, or somebody has "
+                "removed it; pass rerun=true to train anew"
+            )
+        best = _with_prior(folder, datamodule, task)
+        training = {
+            **task.schedule.taken(trainer.global_step),
+            "train_seconds": round(state.seconds, 2),
+            "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
+            "validation_nme": kept.lowest,
+        }
+        if isinstance(datamodule.sampler, LossBalancer):
+            trained = datamodule.train_faces
+            write_json(
+                folder.balancing,
+                summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
+            )
+            if (sheet := draw_most_drawn(best, datamodule)) is not None:
+                with replacing(folder.most_drawn) as temporary:
+                    sheet.save(temporary, format="png")
+        content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)
+        if tracked:
+            log_results(tracked, folder, config["logger"]["pictures"] > 0)
+        for logger in loggers:
+            logger.log_metrics(summary_figures(content), step=trainer.global_step)
+            logger.save()
+            logger.finalize("success")
+    print(figures_line(content))
+    if lack := task.schedule.shortfall(trainer.global_step):
+        print(f"Warning: {lack}")
+    more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
+    names = [*written(folder), *more, folder.curves.name, "checkpoints"]
+    print(f"Wrote {folder.path}: {', '.join(names)}")
+
+
+def _facefile(config: Mapping[str, Any]) -> FaceFile:
+    """The dataset's FaceFile, prepared first where the config says all that this needs."""
+    dataset, data_dir = config["dataset"], check_path(config["data_dir"], "data_dir")
+    path = facefile_path(dataset, data_dir)
+    if path.is_file():
+        check_origin(config)
+        return open_prepared(dataset, data_dir)
+    if dataset["drawn"] or dataset["root"] is not None:
+        with locked(path):  # of a sweep's parallel cells, one prepares and the others wait
+            if path.is_file():
+                return open_prepared(dataset, data_dir)
+            return prepare_dataset(dataset, data_dir, config["allow_targets"], config["workers"])
+    choice = dataset["choice"]
+    own = f" dataset.name={dataset['name']} dataset.scheme=..." if choice == "custom" else ""
+    raise FileNotFoundError(
+        f"{path} does not exist; prepare it with: landmark-prepare dataset={choice}{own} "
+        f"dataset.root=<folder of the dataset> data_dir={data_dir}"
+    )
+
+
+def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule) -> LandmarkTask:
+    phases = {
+        key: value for key, value in config["phases"].items() if key not in ("name", "schedules")
+    }
+    compiled = config["compile"]
+    captured = compiled == "cudagraph" and torch.cuda.is_available()
+    if compiled == "cudagraph" and not captured:
+        print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
+    task = (GraphedTask if captured else LandmarkTask)(
+        dataset={
+            "scheme": faces.scheme.to_dict(),
+            "normalizers": list(faces.normalizers),
+            "subsets": list(faces.subsets),
+        },
+        crop=asdict(faces.crop),
+        network=config["network"],
+        augmentation=config["augmentation"],
+        phases=phases,
+        validation=config["model"]["validation"],
+        steps_per_epoch=len(datamodule.sampler),
+        run={key: config[key] for key in ("dataset", "data", "data_dir", "seed")}
+        | {"model": str(config["model"]["name"])},
+        allow_targets=config["allow_targets"],
+    )
+    if phases["mean_shape"]:
+        task.start_at_mean_shape(datamodule.train_faces.landmarks)
+    check_last_batch(task, datamodule.sampler)
+    if compiled is True:
+        compile_network(task.network)
+    return task
+
+
+def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTask) -> LandmarkTask:
+    """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
+    checkpoint = read_checkpoint(folder.best)
+    best = load_task(folder.best, task.allow_targets).to(task.device)
+    best.static_prior = static_prior(best, datamodule.train_faces, datamodule.eval_batch_size)
+    checkpoint["state_dict"]["static_prior"] = best.static_prior
+    DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)
+    return best

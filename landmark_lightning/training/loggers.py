@@ -1,0 +1,125 @@
+"""Loggers: CSV always, Weights & Biases beside it."""
+
+import csv
+import secrets
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
+
+from landmark_lightning.files import write_text
+from landmark_lightning.model.checkpoint import read_checkpoint
+from landmark_lightning.runs.folder import RunFolder
+
+INIT_SECONDS = 30.0
+"""How long W&B may take to answer when a run starts; its own limit is several times that."""
+
+
+def csv_logger(folder: RunFolder) -> CSVLogger:
+    """A logger that writes ``metrics.csv`` into the run's folder; it touches nothing yet."""
+    # Absolute, as all paths that Lightning is given: it compares some with its own.
+    return CSVLogger(folder.path.resolve(), name="", version="")
+
+
+def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> None:
+    """Starts ``metrics.csv`` anew; of a resumed run the rows up to its checkpoint stay.
+
+    Args:
+        logger: The run's CSV logger.
+        folder: The run's folder.
+        resumed: Checkpoint that the run goes on from; None: the run is new.
+    """
+    rows: list[dict[str, Any]] = []
+    if resumed is not None and folder.curves.is_file():
+        step = read_checkpoint(resumed)["global_step"]
+        with folder.curves.open(newline="") as lines:
+            steps = ((row, row["step"] or "") for row in csv.DictReader(lines))
+            # A row that a full disk cut short says no step.
+            rows = [row for row, at in steps if at.isdecimal() and int(at) < step]
+    folder.curves.unlink(missing_ok=True)
+    with warnings.catch_warnings():  # the folder holds more than a log, and nothing is lost
+        warnings.filterwarnings("ignore", message="Experiment logs directory")
+        logger.experiment.metrics.extend(rows)
+
+
+def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
+    """One W&B run for one cell: group is the dataset, job type the model.
+
+    It touches nothing yet. A run that goes on has the id that ``keep_id`` left in its folder; one
+    that begins, or that ``rerun`` begins anew, has a new one.
+
+    Args:
+        folder: The run's folder; W&B writes under ``wandb`` in it.
+        config: The whole resolved configuration.
+
+    Raises:
+        ValueError: A project name that W&B refuses.
+    """
+    dataset, model = str(config["dataset"]["name"]), str(config["model"]["name"])
+    seed = config["seed"]
+    project = config["logger"]["project"]
+    if not isinstance(project, str) or not project or set(project) & set("/\\#?%:"):
+        raise ValueError(f"logger.project={project!r} must be a name without / \\ # ? % :")
+    tags = [model, dataset, f"seed{seed}", *config["logger"]["tags"]]
+    known = folder.wandb_id.is_file() and not config["rerun"]
+    return WandbLogger(
+        id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
+        name=f"{dataset}-{model}-s{seed}",
+        project=project,
+        # Absolute, since W&B's own process may have been started in another folder.
+        save_dir=folder.path.resolve(),
+        offline=config["logger"]["offline"],
+        group=dataset,
+        job_type=model,
+        tags=[str(tag)[:64] for tag in tags if str(tag)],
+        config=dict(config),
+        settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
+    )
+
+
+def keep_id(logger: WandbLogger, folder: RunFolder) -> None:
+    """Leaves the W&B run's id in the run's folder, for when it goes on."""
+    write_text(folder.wandb_id, f"{logger.version}\n")
+
+
+@contextmanager
+def one_wandb_run() -> Iterator[None]:
+    """Finishes the W&B run of the block however it ends, as failed where it raises.
+
+    Raises:
+        ValueError: W&B refuses the run.
+    """
+    code = 1
+    try:
+        yield
+        code = 0
+    except wandb.Error as error:
+        raise ValueError(
+            f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
+        ) from error
+    finally:
+        wandb.finish(exit_code=code)
+
+
+def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of metrics.json as flat numbers, such as ``test/full/discard/30``."""
+    of_costs = ("epochs", "epochs_trained", "train_seconds", "rescore_seconds")
+    costs = {name: content[name] for name in of_costs}
+    figures: dict[str, float] = {}
+    speed = {f"fps_{name}": rate for name, rate in content["fps"].items()}
+    nests: list[tuple[str, Any]] = [
+        ("test", costs | speed),
+        ("test", content["subsets"]),
+        ("validation_nme", content["validation_nme"]),
+    ]
+    while nests:
+        prefix, value = nests.pop()
+        if isinstance(value, Mapping):
+            nests += [(f"{prefix}/{key}", inner) for key, inner in value.items()]
+        elif isinstance(value, int | float):
+            figures[prefix] = value
+    return figures

@@ -1,0 +1,231 @@
+"""The Trainer of landmark-train: what it is built with, and what it must leave as it is."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import (
+    BackboneFinetuning,
+    BatchSizeFinder,
+    Callback,
+    EarlyStopping,
+    GradientAccumulationScheduler,
+    LearningRateFinder,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ModelPruning,
+    StochasticWeightAveraging,
+)
+from pytorch_lightning.loggers import Logger
+
+from landmark_lightning.config.instantiate import build
+from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.samplers.batch_sampler import BatchSampler
+from landmark_lightning.training.balancing import OnlineBalancing, Rescoring
+from landmark_lightning.training.batch_norm import GlobalBatchNorms
+from landmark_lightning.training.checkpoints import DurableCheckpointIO
+from landmark_lightning.training.processes import check_ranks
+
+_OF_PHASES = (
+    "the phases count every batch of every epoch; change batch_size or phases.scale instead"
+)
+_OF_VALIDATION = "all validation faces choose the best checkpoint; change data.validation instead"
+LEFT_ALONE = (
+    ("fast_dev_run", False, _OF_PHASES),
+    ("overfit_batches", 0.0, _OF_PHASES),  # before those that it sets
+    ("accumulate_grad_batches", 1, _OF_PHASES),
+    ("limit_train_batches", 1.0, _OF_PHASES),
+    ("limit_val_batches", 1.0, _OF_VALIDATION),
+)
+"""The Trainer's attributes that must be as they are by themselves, and why."""
+
+REFUSED: dict[type[Callback], str] = {
+    GradientAccumulationScheduler: _OF_PHASES,
+    LearningRateFinder: "phases.list has the rates; sweep phases.lr_scale instead",
+    BatchSizeFinder: "batch_size is a setting; sweep it instead",
+    StochasticWeightAveraging: "it replaces the rates of the phases and adds an epoch to them; "
+    "EMAWeightAveraging does neither",
+    BackboneFinetuning: "the network has no backbone that could be frozen",
+    ModelPruning: "it can't prune weights whose channels come last in memory, as the network's do",
+}
+"""Lightning's callbacks that can't do what they are for, and why."""
+
+
+def hush_lightning() -> None:
+    """Silences what Lightning says about things that are meant to be so."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec")
+    warnings.filterwarnings("ignore", message=".*does not have many workers")
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
+
+
+def refreshing(config: Mapping[str, Any]) -> list[OnlineBalancing | Rescoring]:
+    """The callback that refreshes the balancer's losses, if any."""
+    if config["refresh"] == "online":
+        return [OnlineBalancing(config["score"])]
+    if config["refresh"] == "rescore":
+        return [
+            Rescoring(
+                config["every"],
+                config["fraction"],
+                config["score"],
+                precision=config["precision"],
+            )
+        ]
+    return []
+
+
+def own_callbacks(
+    config: Mapping[str, Any], task: LandmarkTask, datamodule: FaceDataModule
+) -> list[Callback]:
+    """The user's callbacks, of the setting ``callbacks``.
+
+    Raises:
+        ValueError: One that is none, that can't work here, or that watches a figure that nobody
+            logs.
+    """
+    callbacks = [
+        build(given, allow=tuple(config["allow_targets"])) for given in config["callbacks"]
+    ]
+    for given, callback in zip(config["callbacks"], callbacks, strict=True):
+        if not isinstance(callback, Callback):
+            raise ValueError(f"callbacks: {given['_target_']} is no Callback of Lightning")
+        for kind, reason in REFUSED.items():
+            if isinstance(callback, kind):
+                raise ValueError(f"callbacks: {kind.__name__} can't be used: {reason}")
+    _check_monitors(callbacks, task, datamodule)
+    return callbacks
+
+
+def _check_monitors(
+    callbacks: list[Callback], task: LandmarkTask, datamodule: FaceDataModule
+) -> None:
+    """Checks that the figures which callbacks watch are logged, as far as one can know before."""
+    watching = [
+        callback
+        for callback in callbacks
+        if (isinstance(callback, EarlyStopping) and callback.strict)
+        or (isinstance(callback, ModelCheckpoint) and callback.monitor is not None)
+    ]
+    others = [
+        callback
+        for callback in callbacks
+        if isinstance(callback, LearningRateMonitor)
+        or not type(callback).__module__.startswith("pytorch_lightning.")
+    ]
+    if not watching or others:  # which may log what they like
+        return
+    task.eval()
+    task.validation_step(datamodule.val_faces[[0]], 0)
+    task.train()
+    logged = task.validation_figures().keys() | {"epoch", "step"}
+    for callback in watching:
+        if callback.monitor not in logged:
+            raise ValueError(
+                f"callbacks: {type(callback).__name__} watches {callback.monitor!r}, which nobody "
+                f"logs; there are val/nme, val/nme/full/{task.normalizer} and what else has a "
+                "column in metrics.csv"
+            )
+
+
+def build_trainer(
+    config: Mapping[str, Any],
+    task: LandmarkTask,
+    callbacks: list[Callback],
+    loggers: list[Logger],
+) -> pl.Trainer:
+    """The trainer that the settings ask for.
+
+    Raises:
+        ValueError: A setting that belongs to the phases, or that breaks them.
+    """
+    own = {
+        "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
+        "gradient_clip_val": task.gradient_clip if task.automatic_optimization else None,
+        "callbacks": callbacks,
+        "logger": loggers,
+        "plugins": [DurableCheckpointIO(), GlobalBatchNorms()],
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+        "enable_model_summary": False,
+    }
+    if given := sorted((own.keys() | {"max_steps"}) & config["trainer"].keys()):
+        raise ValueError(
+            f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
+            "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
+        )
+    allow = tuple(config["allow_targets"])
+    # Else a checkpoint that Lightning once left here for Slurm would start any new run.
+    settings = {"default_root_dir": str(RunFolder.of(config).path)} | config["trainer"]
+    trainer: pl.Trainer = build(settings, allow=allow, **own)
+    for name, whole, reason in LEFT_ALONE:
+        given = getattr(trainer, name)
+        if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch
+            raise ValueError(f"trainer.{name}={given}: {reason}")
+    every, epochs = trainer.check_val_every_n_epoch, task.schedule.epochs
+    if every is not None and every > epochs:
+        raise ValueError(
+            f"trainer.check_val_every_n_epoch={every}: a training of {epochs} epochs would never "
+            "be validated, and no checkpoint be chosen"
+        )
+    check_ranks(trainer, config["batch_size"])
+    return trainer
+
+
+def check_last_batch(task: LandmarkTask, sampler: BatchSampler) -> None:
+    """Checks that the network can be trained on the last batch of an epoch where it is one face.
+
+    Batch normalization needs two values a channel: two faces, or a picture of two pixels.
+
+    Raises:
+        ValueError: It can't.
+    """
+    size, batch = sampler.size, sampler.batch_size
+    if (size % batch or batch) > 1:
+        return
+    network, side = copy.deepcopy(task.network).train(), task.network.side
+    try:
+        network(torch.zeros(1, 1, side, side))
+    except ValueError as error:
+        raise ValueError(
+            f"batch_size={batch}: the last batch of {size} training faces would be a single face, "
+            f"with which batch normalization can't work at network.side={side}; choose another "
+            "batch_size or a larger network.side"
+        ) from error
+
+
+def fit(
+    trainer: pl.Trainer, task: LandmarkTask, datamodule: FaceDataModule, resumed: Path | None
+) -> None:
+    """Trains a task, from the start or on from a checkpoint.
+
+    Raises:
+        ValueError: What Lightning says of settings and callbacks, or that memory is short.
+    """
+    try:
+        trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
+    except MisconfigurationException as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"the device's memory is too small ({error!s:.80}); pass a smaller batch_size or "
+            "network.width, or data.residency=host"
+        ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("Early stopping conditioned on metric"):
+            raise
+        watched = ", ".join(sorted(trainer.callback_metrics))
+        raise ValueError(
+            f"callbacks: EarlyStopping watches a figure that nobody logs; there are {watched}"
+        ) from error

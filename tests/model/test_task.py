@@ -1,0 +1,132 @@
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from tests.made_tasks import PHASES, MakeTask, fit
+
+
+@pytest.mark.parametrize("validation", ["manhattan", "euclidean", None])
+def test_a_training_lowers_the_error(make_task: MakeTask, validation: str | None) -> None:
+    pl.seed_everything(0, verbose=False)
+    longer = PHASES | {"scale": 5.0}
+    task, module = make_task(validation=validation, phases=longer)
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    trainer = fit(task, module, max_epochs=1)
+    before = float(trainer.callback_metrics["val/nme"])
+    trainer = fit(task, module)
+    after = float(trainer.callback_metrics["val/nme"])
+    assert after < 0.8 * before
+    assert ("val/spearman/full/pixels" in trainer.callback_metrics) == (validation is not None)
+    assert "val/nme/odd/box" in trainer.callback_metrics
+
+
+def test_the_phases_change_at_their_steps(make_task: MakeTask) -> None:
+    task, module = make_task()
+    seen: list[tuple[str, float]] = []
+
+    class Watch(pl.Callback):
+        def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:  # noqa: ANN401
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            seen.append((task.objective.coordinate.__name__, rate))
+
+    steps = [
+        {"loss": "l2", "lr": 0.003, "epochs": 2},
+        {"loss": "l1", "lr": 0.001, "epochs": 1},
+        {"loss": "wing", "lr": 0.002, "epochs": 1},
+    ]
+    task, module = make_task(phases=PHASES | {"list": steps})
+    fit(task, module, callbacks=[Watch()])
+    n = len(module.sampler)
+    expected = [("l2", 0.003)] * 2 * n + [("l1", 0.001)] * n + [("wing", 0.002)] * n
+    assert [s[0] for s in seen] == [e[0] for e in expected]
+    assert [s[1] for s in seen] == pytest.approx([e[1] for e in expected])
+
+
+def test_reductions(make_task: MakeTask) -> None:
+    """sum: over the outputs, averaged over the batch (dlib's convention); mean: over both."""
+    losses = {}
+    for reduction in ("sum", "mean"):
+        pl.seed_everything(0, verbose=False)
+        task, module = make_task(phases=PHASES | {"reduction": reduction})
+        batch = module.train_faces[torch.arange(4)]
+        step = task.training_step(batch, 0)
+        losses[reduction] = float(step["loss"])
+        by_face = step["coordinates"] + step["validation"]
+        assert by_face.shape == (4,)
+        assert not by_face.requires_grad
+    assert losses["sum"] == pytest.approx(float(by_face.mean()), rel=1e-5)
+    assert losses["mean"] == pytest.approx(losses["sum"] / (5 * 3), rel=1e-5)
+
+
+def test_face_losses_by_score(make_task: MakeTask) -> None:
+    task, module = make_task()
+    task.eval()
+    batch = module.train_faces[torch.arange(4)]
+    total, coordinates = (task.face_losses(batch, score) for score in ("total", "coordinates"))
+    assert bool((total >= coordinates).all())
+    assert bool((total > coordinates).any())
+
+
+def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
+    task, module = make_task()
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    last = task.network.head[-1]
+    assert isinstance(last, torch.nn.Linear)
+    with torch.no_grad():
+        last.weight.zero_()
+    batch = module.train_faces[torch.arange(len(module.train_faces))]
+    prediction, target = task.eval()(batch["image"], batch["landmarks"])
+    assert torch.allclose(prediction[0, :, :2], target.mean(dim=0), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"validation": "chess"}, "validation='chess'"),
+        ({"phases": PHASES | {"reduction": "max"}}, r"phases\.reduction='max'"),
+        (
+            {"phases": PHASES | {"optimizer": {"_target_": "torch.optim.AdamW", "eps": -1.0}}},
+            "AdamW: Invalid epsilon value",
+        ),
+        ({"network": {"_target_": "torch.nn.Lineal"}}, r"torch\.nn\.Lineal"),
+    ],
+)
+def test_a_wrong_setting_is_named(make_task: MakeTask, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make_task(**changes)
+
+
+@pytest.mark.parametrize("validation", ["manhattan", None])
+def test_bf16_keeps_outputs_targets_and_losses_exact(
+    make_task: MakeTask, validation: str | None
+) -> None:
+    """Pixels named by a bfloat16 would be off by up to a quarter of one: 32 has 8 bits."""
+    task, module = make_task(validation=validation)
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    batch = module.train_faces[torch.arange(8)]
+    torch.manual_seed(0)
+    exact = task.losses(batch)
+    _, target = task.eval()(batch["image"], batch["landmarks"])
+    task.train()
+    torch.manual_seed(0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = task.losses(batch)
+        prediction, same = task.eval()(batch["image"], batch["landmarks"])
+    assert torch.equal(same, target)
+    assert prediction.dtype == torch.float32
+    assert not torch.equal(prediction, prediction.bfloat16().float())  # more than 8 bits
+    for name in ("coordinates", "validation", "loss"):
+        assert rough[name].dtype == torch.float32
+        assert torch.allclose(rough[name], exact[name], rtol=0.05)
+
+
+def test_a_bf16_training_lowers_the_error(make_task: MakeTask) -> None:
+    pl.seed_everything(0, verbose=False)
+    task, module = make_task(phases=PHASES | {"scale": 5.0})
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    before = float(fit(task, module, max_epochs=1).callback_metrics["val/nme"])
+    trainer = fit(task, module, precision="bf16-mixed")
+    assert float(trainer.callback_metrics["val/nme"]) < 0.8 * before
+    assert all(weight.dtype == torch.float32 for weight in task.network.parameters())

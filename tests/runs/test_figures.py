@@ -1,0 +1,203 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import scipy.stats
+import torch
+from torch import Tensor
+
+from landmark_lightning.metrics.discarding import (
+    discard_count,
+    discard_error,
+    random_discard_error,
+)
+from landmark_lightning.metrics.nme import normalized_error
+from landmark_lightning.runs.figures import discard_curve, summarize
+from landmark_lightning.runs.predictions import Records
+
+MakeRecords = Callable[..., Records]
+
+KEYS = {
+    *(
+        "faces",
+        "faces_by",
+        "nme",
+        "nme_by",
+        "nme_visible_by",
+        "fr_0.08",
+        "auc_0.08",
+        "fr_0.10",
+        "auc_0.10",
+    ),
+    *("discard", "discard_random", "discard_prior", "discard_oracle", "closed"),
+    *("spearman", "spearman_face", "pearson", "ause", "signal_mae", "failure_auroc"),
+}
+OF_SIGNAL = {"spearman", "spearman_face", "pearson", "ause", "signal_mae", "failure_auroc"}
+
+
+def _leaves(value: Any) -> list[Any]:  # noqa: ANN401
+    if isinstance(value, dict):
+        return [leaf for entry in value.values() for leaf in _leaves(entry)]
+    return [value]
+
+
+def _chosen(records: Records, faces: Tensor) -> Records:
+    """The records of some of the faces, (N,) bool."""
+    assert records.signal is not None
+    names = ("prediction", "target", "signal", "visible", "normalizer", "subsets", "to_photo")
+    return dataclasses.replace(
+        records,
+        **{name: getattr(records, name)[faces] for name in names},
+        photo=tuple(records.photo[i] for i in faces.nonzero().flatten().tolist()),
+    )
+
+
+def test_every_subset_has_every_figure_and_json_takes_it(make_records: MakeRecords) -> None:
+    summary = summarize(make_records())
+    assert list(summary) == ["full", "frontal", "none"]
+    for figures in summary.values():
+        assert set(figures) == KEYS
+        for name in ("discard", "discard_random", "discard_prior", "discard_oracle"):
+            assert list(figures[name]) == ["10", "20", "30"]
+        assert list(figures["closed"]) == ["within", "pooled", "face"]
+        assert list(figures["nme_by"]) == list(figures["nme_visible_by"]) == ["box", "diag"]
+    assert all(leaf is not None for leaf in _leaves(summary["full"]))
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+
+def test_an_empty_subset_has_no_faces_and_no_figures(make_records: MakeRecords) -> None:
+    empty = summarize(make_records())["none"]
+    assert empty.pop("faces") == 0
+    assert empty.pop("faces_by") == {"box": 0, "diag": 0}
+    assert all(leaf is None for leaf in _leaves(empty))
+
+
+def test_a_subset_is_summarized_as_if_it_were_all(make_records: MakeRecords) -> None:
+    records = make_records(missing=0.2)
+    alone = _chosen(records, records.subsets[:, 0])
+    part, whole = summarize(records)["frontal"], summarize(alone)["full"]
+    for figures in (part, whole):
+        figures.pop("discard_random")
+    assert _leaves(part) == pytest.approx(_leaves(whole))
+
+
+def test_a_model_without_signal_discards_at_random(make_records: MakeRecords) -> None:
+    figures = summarize(make_records(model="non"))["full"]
+    assert figures["discard"] == figures["discard_random"]
+    assert all(figures[name] is None for name in OF_SIGNAL)
+    assert figures["closed"] == {"within": None, "pooled": None, "face": None}
+    assert figures["discard_prior"]["30"] < figures["nme"]
+
+
+def test_visible_landmarks_of_the_faces_that_have_one(make_records: MakeRecords) -> None:
+    records = make_records()
+    records.visible[3] = 1
+    error = normalized_error(records.prediction, records.target, records.normalizer[:, 1])
+    for name, member in (("full", torch.ones(40).bool()), ("frontal", records.subsets[:, 0])):
+        by_face = [error[i][records.visible[i] == 2].mean() for i in member.nonzero() if i != 3]
+        shown = summarize(records)[name]["nme_visible_by"]["diag"]
+        assert shown == pytest.approx(float(torch.stack(by_face).mean()), rel=1e-5)
+
+
+def test_a_file_without_hidden_landmarks_does_not_repeat_the_nme(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    records.visible[:] = 2
+    figures = summarize(records)["full"]
+    assert figures["nme_visible_by"] == {"box": None, "diag": None}
+    assert figures["nme_by"]["diag"] is not None
+
+
+@pytest.mark.parametrize("length", [0.0, torch.nan, torch.inf])
+def test_a_face_without_a_normalizer_is_left_out_of_its_figures_and_counted(
+    make_records: MakeRecords, length: float
+) -> None:
+    records = make_records()
+    before = summarize(records)["full"]
+    records.normalizer[4] = length
+    left = summarize(_chosen(records, torch.arange(40) != 4))["full"]
+    after = summarize(records)["full"]
+    assert (after["faces"], after["faces_by"]) == (40, {"box": 39, "diag": 39})
+    in_pixels = ("spearman", "spearman_face", "pearson", "signal_mae")
+    assert [after[name] for name in in_pixels] == [before[name] for name in in_pixels]
+    for name in ("faces", "discard_random", *in_pixels):
+        for figures in (left, after):
+            del figures[name]
+    assert _leaves(after) == pytest.approx(_leaves(left))
+
+
+def test_a_secondary_normalizer_leaves_the_figures_of_the_first(make_records: MakeRecords) -> None:
+    records = make_records()
+    before = summarize(records)["full"]
+    records.normalizer[4, 1] = 0
+    after = summarize(records)["full"]
+    for key in ("faces_by", "nme_by", "nme_visible_by"):
+        assert after[key].pop("diag") != before[key].pop("diag")
+    assert after == before
+
+
+def test_landmarks_that_are_not_labelled_count_in_nothing(make_records: MakeRecords) -> None:
+    records = make_records(missing=0.3)
+    records.prediction[records.visible == 0] = 1e6
+    figures = summarize(records)["full"]
+    error = normalized_error(records.prediction, records.target, records.normalizer[:, 0])
+    faces = [face[~face.isnan()] for face in error]
+    assert figures["nme"] == pytest.approx(float(torch.stack([f.mean() for f in faces]).mean()))
+    kept = [f.sort().values[: len(f) - discard_count(len(f), 30)].mean() for f in faces]
+    assert figures["discard_oracle"]["30"] == pytest.approx(float(torch.stack(kept).mean()))
+    assert records.signal is not None
+    flat = records.target[..., 0].isnan().logical_not()
+    rank = scipy.stats.spearmanr(records.signal[flat], (error * records.normalizer[:, :1])[flat])
+    assert figures["spearman"] == pytest.approx(rank.statistic, abs=1e-4)
+    assert figures["nme"] < 100
+
+
+def test_a_signal_of_unknown_distance_has_no_mean_absolute_error(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    info = dataclasses.replace(records.info, distance="chebyshev")
+    figures = summarize(dataclasses.replace(records, info=info))["full"]
+    assert figures["signal_mae"] is None
+    assert figures["spearman"] is not None
+
+
+def test_signal_mae_is_measured_to_the_distance_it_was_trained_for(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    for distance, norm in (("manhattan", 1), ("euclidean", 2)):
+        info = dataclasses.replace(records.info, distance=distance)
+        perfect = (records.prediction - records.target).norm(p=norm, dim=-1)  # type: ignore[no-untyped-call]
+        exact = dataclasses.replace(records, info=info, signal=perfect + 0.25)
+        assert summarize(exact)["full"]["signal_mae"] == pytest.approx(0.25, abs=1e-5)
+
+
+def test_discard_curve_starts_together_and_agrees_with_the_summary(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records()
+    curves, figures = discard_curve(records), summarize(records)["full"]
+    assert set(curves) == {"signal", "prior", "random", "oracle"}
+    for name, key in (("signal", "discard"), ("prior", "discard_prior"), ("oracle",) * 2):
+        curve = curves[name]
+        assert curve.shape == (51,)
+        assert curve[0].item() == pytest.approx(figures["nme"])
+        key = "discard_oracle" if name == "oracle" else key
+        assert curve[[10, 20, 30]].tolist() == pytest.approx(list(figures[key].values()))
+    assert "signal" not in discard_curve(make_records(model="non"))
+
+
+def test_discarded_figures_refer_to_the_primary_normalizer(make_records: MakeRecords) -> None:
+    records = make_records()
+    error = normalized_error(
+        records.prediction.double(), records.target.double(), records.normalizer[:, 0].double()
+    )
+    figures = summarize(records)["full"]
+    random = random_discard_error(error).mean(dim=0)
+    assert list(figures["discard_random"].values()) == pytest.approx(random.tolist())
+    oracle = discard_error(error, error).mean(dim=0)
+    assert list(figures["discard_oracle"].values()) == pytest.approx(oracle.tolist())

@@ -1,0 +1,108 @@
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.training.loggers import (
+    csv_logger,
+    keep_id,
+    start_curves,
+    summary_figures,
+    wandb_logger,
+)
+
+CONFIG: dict[str, Any] = {
+    "dataset": {"name": "dots"},
+    "model": {"name": "bb"},
+    "seed": 3,
+    "rerun": False,
+    "logger": {"wandb": True, "offline": True, "project": "study", "tags": ["x" * 90, ""]},
+}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    first = csv_logger(folder)
+    start_curves(first, folder, None)
+    for step in range(5):
+        first.log_metrics({"loss": float(step)}, step=step)
+    first.save()
+    with folder.curves.open("a") as lines:
+        lines.write("2.5\n")  # cut short before its step, as by a full disk
+    torch.save({"global_step": 3, "state_dict": {}}, tmp_path / "last.ckpt")
+    again = csv_logger(folder)
+    start_curves(again, folder, tmp_path / "last.ckpt")
+    again.log_metrics({"loss": 30.0, "nme": 1.0}, step=3)
+    again.save()
+    rows = _rows(folder.curves)
+    assert [(row["step"], row["loss"]) for row in rows] == [
+        ("0", "0.0"), ("1", "1.0"), ("2", "2.0"), ("3", "30.0")
+    ]  # fmt: skip
+
+
+def test_a_new_run_starts_its_curve_anew(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for value in (1.0, 2.0):
+        logger = csv_logger(folder)
+        start_curves(logger, folder, None)
+        logger.log_metrics({"loss": value}, step=0)
+        logger.save()
+    assert [row["loss"] for row in _rows(folder.curves)] == ["2.0"]
+
+
+def test_wandb_names_and_tags(tmp_path: Path) -> None:
+    logger = wandb_logger(RunFolder(tmp_path / "run"), CONFIG)
+    start = logger._wandb_init
+    assert start["name"] == "dots-bb-s3"
+    assert (start["group"], start["job_type"]) == ("dots", "bb")
+    assert start["tags"] == ["bb", "dots", "seed3", "x" * 64]
+    assert start["config"]["seed"] == 3
+    assert logger._offline
+
+
+def test_a_run_keeps_its_id_until_it_is_run_anew(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    first = wandb_logger(folder, CONFIG)
+    assert not folder.path.exists()
+    keep_id(first, folder)
+    assert wandb_logger(folder, CONFIG).version == first.version
+    anew = wandb_logger(folder, CONFIG | {"rerun": True})
+    assert anew.version != first.version
+    folder.clear()
+    assert wandb_logger(folder, CONFIG).version not in (first.version, anew.version)
+
+
+@pytest.mark.parametrize("project", ["", "a/b", "100%", 3])
+def test_a_project_that_wandb_refuses_is_named(tmp_path: Path, project: object) -> None:
+    config = CONFIG | {"logger": CONFIG["logger"] | {"project": project}}
+    with pytest.raises(ValueError, match=r"logger\.project="):
+        wandb_logger(RunFolder(tmp_path), config)
+
+
+def test_summary_figures_are_flat_and_without_nulls() -> None:
+    content = {
+        "epochs": 2,
+        "epochs_trained": 1.5,
+        "train_seconds": 1.5,
+        "rescore_seconds": None,
+        "validation_nme": 6.5,
+        "fps": {"batch_1": 90.5, "device": "CPU, 1 thread"},
+        "subsets": {"full": {"nme": 6.0, "spearman": None, "discard": {"30": 5.0}}},
+    }
+    assert summary_figures(content) == {
+        "validation_nme": 6.5,
+        "test/epochs": 2,
+        "test/epochs_trained": 1.5,
+        "test/train_seconds": 1.5,
+        "test/fps_batch_1": 90.5,
+        "test/full/nme": 6.0,
+        "test/full/discard/30": 5.0,
+    }
