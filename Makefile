@@ -34,10 +34,10 @@ rehearsal-full: $(READY) ## six cells and the report at the size of the real dat
 	$(BIN)/python -m pytest -m slow -s tests/commands/test_rehearsal_full.py
 
 test: $(READY) ## the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-all: $(READY) ## the tests and the slow ones
-	$(BIN)/python -m pytest -m ''
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m ''
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
