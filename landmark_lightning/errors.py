@@ -1,4 +1,4 @@
-"""Errors in one sentence, as the commands print them and state.json keeps them."""
+"""What a user did wrong, in one sentence, as the commands print it and state.json keeps it."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -6,8 +6,45 @@ from difflib import get_close_matches
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
-"""What a user can mend: said in one sentence, without a trace."""
+
+class UserError(ValueError):
+    """What a user can mend: one sentence that names the file or setting, its value and the remedy.
+
+    Any other exception but those of ``USER_ERRORS`` is a bug of this library and shows its trace.
+    """
+
+
+USER_ERRORS = (UserError, OSError, HydraException, OmegaConfBaseException)
+"""Said in one sentence, without a trace: ours, the operating system's and Hydra's."""
+
+
+def did_you_mean(given: object, known: Collection[object]) -> str:
+    """``; did you mean <the nearest one>``, or nothing where none is near.
+
+    Args:
+        given: What was typed.
+        known: What could have been.
+    """
+    choices = {str(choice).lower(): str(choice) for choice in known}
+    near = get_close_matches(str(given).lower(), choices, 1, cutoff=0.5)
+    return f"; did you mean {choices[near[0]]}" if near and str(given) not in choices else ""
+
+
+def no_setting(key: str, known: Collection[str]) -> str:
+    """One sentence on a setting that is not there: it names the nearest one that is, if any.
+
+    Args:
+        key: Its dotted name.
+        known: Dotted names of the settings that there are.
+    """
+    room, _, last = key.rpartition(".")
+    known = [name for name in known if name != key]
+    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == room}
+    near = [beside[name] for name in get_close_matches(last, beside, 1)]
+    near += get_close_matches(key, known, 1, cutoff=0.8)
+    near += [name for name in known if name.rpartition(".")[2] == last]
+    hint = f"did you mean {near[0]}" if near else "--cfg job lists all of them"
+    return f"there is no setting {key!r}; {hint}"
 
 
 def unknown_key(error: BaseException) -> str | None:
@@ -28,20 +65,11 @@ def sentence(error: BaseException) -> str:
     for plugin, extra in (("joblib", "joblib"), ("submitit", "slurm")):
         if f"Could not find 'hydra/launcher/{plugin}" in text:
             return f"launcher={extra} needs more: pip install 'landmark-lightning[{extra}]'"
-    text = text.split(" Config search path:")[0].replace(" Available options", "; choices")
+    text = text.split(" Config search path:")[0]
+    text, _, choices = text.partition(" Available options in ")
+    if choices:  # Could not find 'model/bbb' Available options in 'model': bb bbo
+        group, _, names = choices.partition(": ")
+        given = text.rpartition(f"{group.strip(chr(39))}/")[2].strip("'")
+        hint = did_you_mean(given, names.split())
+        text = f"{text.removeprefix(chr(39))}; choices are {', '.join(names.split())}{hint}"
     return f"{text} (setting {key.split()[0]})" if key else text
-
-
-def no_setting(key: str, known: Collection[str]) -> str:
-    """One sentence on a setting that is not there: it names the nearest one that is, if any.
-
-    Args:
-        key: Its dotted name.
-        known: Dotted names of the settings that there are.
-    """
-    room, _, last = key.rpartition(".")
-    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == room}
-    near = [beside[name] for name in get_close_matches(last, beside, 1)]
-    near += [name for name in known if name.rpartition(".")[2] == last and name != key]
-    hint = f"did you mean {near[0]}" if near else "--cfg job lists all of them"
-    return f"there is no setting {key!r}; {hint}"

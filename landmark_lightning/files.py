@@ -83,6 +83,6 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a mapping as JSON.
 
     Raises:
-        ValueError: A NaN or an infinity in it.
+        UserError: A NaN or an infinity in it.
     """
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")

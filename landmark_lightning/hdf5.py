@@ -9,6 +9,8 @@ from pathlib import Path
 
 import h5py
 
+from landmark_lightning.errors import UserError
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -19,7 +21,7 @@ def opened(path: Path) -> h5py.File:
     Raises:
         OSError: It can't be opened, though it may be sound, such as PermissionError or, where
             another program writes it, BlockingIOError: one sentence.
-        ValueError: It is no HDF5 file or is damaged: the reason alone.
+        UserError: It is no HDF5 file or is damaged: the reason alone.
     """
     try:
         return h5py.File(path, "r")
@@ -27,7 +29,7 @@ def opened(path: Path) -> h5py.File:
         if error.errno in _NO_LOCKS:
             return h5py.File(path, "r", locking=False)
         if error.errno is None:
-            raise ValueError(str(error)) from error
+            raise UserError(str(error)) from error
         reason = os.strerror(error.errno)
         if isinstance(error, BlockingIOError):
             reason = "another program has it open to write; close it there and start again"

@@ -8,6 +8,8 @@ pair where the name of one, its sides exchanged, is the name of the other.
 import re
 from collections.abc import Sequence
 
+from landmark_lightning.errors import UserError
+
 _SIDE = re.compile(
     r"(?<![A-Za-z])(?:left|right)"  # left_eye, lefteye
     r"|(?<![A-Z])(?:Left|Right)"  # LeftEye, eyeLeft
@@ -45,20 +47,20 @@ def check_names(names: object, landmarks: int, where: str) -> tuple[str, ...]:
         where: What they are of, for messages.
 
     Raises:
-        ValueError: Another number of names, one that is empty, no single line of text or there
+        UserError: Another number of names, one that is empty, no single line of text or there
             twice; it is named.
     """
     if names is None or (isinstance(names, Sequence) and len(names) == 0):
         return ()
     if isinstance(names, str) or not isinstance(names, Sequence):
-        raise ValueError(f"{where}: names={names!r} must be a list of {landmarks} names")
+        raise UserError(f"{where}: names={names!r} must be a list of {landmarks} names")
     if len(names) != landmarks:
-        raise ValueError(f"{where}: names has {len(names)} names for {landmarks} landmarks")
+        raise UserError(f"{where}: names has {len(names)} names for {landmarks} landmarks")
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            raise ValueError(f"{where}: names holds {name!r}, which must be a line of text")
+            raise UserError(f"{where}: names holds {name!r}, which must be a line of text")
         if name in seen:
-            raise ValueError(f"{where}: names has {name!r} twice")
+            raise UserError(f"{where}: names has {name!r} twice")
         seen.add(name)
     return tuple(names)

@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.landmark_names import check_names, mirror_pairs
 
 BOX_NORMALIZERS = ("box", "diag")
@@ -43,7 +44,7 @@ class Scheme:
         names: L names of the landmarks, or none.
 
     Raises:
-        ValueError: A count, a permutation or an index that makes no sense; it names the value.
+        UserError: A count, a permutation or an index that makes no sense; it names the value.
     """
 
     name: str
@@ -56,26 +57,26 @@ class Scheme:
         _check_count(self.name, self.landmarks)
         check_names(self.names, self.landmarks, f"scheme {self.name}")
         if sorted(self.mirror) != list(range(self.landmarks)):
-            raise ValueError(
+            raise UserError(
                 f"scheme {self.name}: mirror must be a permutation of 0..{self.landmarks - 1}"
             )
         if any(self.mirror[j] != i for i, j in enumerate(self.mirror)):
-            raise ValueError(f"scheme {self.name}: mirroring twice must give back each landmark")
+            raise UserError(f"scheme {self.name}: mirroring twice must give back each landmark")
         if not self.normalizers:
-            raise ValueError(f"scheme {self.name}: name at least one normalizer, such as box: box")
+            raise UserError(f"scheme {self.name}: name at least one normalizer, such as box: box")
         for name, rule in self.normalizers.items():
             if isinstance(rule, str):
                 if rule not in BOX_NORMALIZERS:
-                    raise ValueError(
+                    raise UserError(
                         f"scheme {self.name}: normalizer {name}={rule!r} must be box, diag or "
                         "two lists of landmark indices"
                     )
                 continue
             if len(rule) != 2 or not all(len(group) for group in rule):
-                raise ValueError(f"scheme {self.name}: normalizer {name} needs two lists")
+                raise UserError(f"scheme {self.name}: normalizer {name} needs two lists")
             for index in (*rule[0], *rule[1]):
                 if not 0 <= index < self.landmarks:
-                    raise ValueError(
+                    raise UserError(
                         f"scheme {self.name}: normalizer {name} names landmark {index}, but the "
                         f"landmarks are 0..{self.landmarks - 1}"
                     )
@@ -128,7 +129,7 @@ class Scheme:
 
 def _check_count(name: str, landmarks: object) -> None:
     if isinstance(landmarks, bool) or not isinstance(landmarks, int) or landmarks < 1:
-        raise ValueError(
+        raise UserError(
             f"scheme {name}: landmarks={landmarks!r} must be a whole number of at least 1"
         )
 
@@ -137,7 +138,7 @@ def _permutation(name: str, landmarks: int, pairs: Sequence[Sequence[int]]) -> t
     mirror = list(range(landmarks))
     for pair in pairs:
         if len(pair) != 2 or not all(isinstance(i, int) and 0 <= i < landmarks for i in pair):
-            raise ValueError(
+            raise UserError(
                 f"scheme {name}: mirror pair {list(pair)} must be two landmarks of "
                 f"0..{landmarks - 1}"
             )
@@ -201,25 +202,28 @@ def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: An unknown name, a file that can't be read, or a mapping that lacks a key or
+        UserError: An unknown name, a file that can't be read, or a mapping that lacks a key or
             has one too many.
     """
     known = ", ".join(SCHEMES)
     if value is None:
-        raise ValueError(
+        raise UserError(
             f"dataset.scheme is not given; name one of {known} or a YAML file of your own"
         )
     if isinstance(value, str):
         if value in SCHEMES:
             return SCHEMES[value]
         if not value.endswith((".yaml", ".yml")):
-            raise ValueError(f"scheme={value!r} is unknown; choose from {known}, or name a .yaml")
+            hint = did_you_mean(value, SCHEMES)
+            raise UserError(
+                f"scheme={value!r} is unknown; choose from {known}, or name a .yaml{hint}"
+            )
         return _scheme_of_file(Path(value))
     if not isinstance(value, Mapping):
-        raise ValueError(f"scheme={value!r} must be a name, a .yaml file or a mapping")
+        raise UserError(f"scheme={value!r} must be a name, a .yaml file or a mapping")
     needed = {"name", "landmarks", "mirror", "normalizers"}
     if not needed <= set(value) <= needed | {"names"}:
-        raise ValueError(
+        raise UserError(
             f"a scheme has {', '.join(sorted(needed))} and maybe names; got "
             f"{', '.join(sorted(map(str, value)))}"
         )
@@ -229,7 +233,7 @@ def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
         mirror = _permutation(name, count, value["mirror"])
         normalizers = {str(key): _rule(rule) for key, rule in value["normalizers"].items()}
     except (TypeError, AttributeError) as error:
-        raise ValueError(
+        raise UserError(
             f"scheme {name}: mirror must be a list of pairs, and normalizers a mapping of "
             "names to two lists of landmarks, box or diag"
         ) from error
@@ -247,7 +251,7 @@ def scheme_from_names(name: str, names: Sequence[str]) -> Scheme:
         names: (L) names.
 
     Raises:
-        ValueError: Names that can't be some; it is named.
+        UserError: Names that can't be some; it is named.
     """
     checked = check_names(names, len(names), f"scheme {name}")
     mirror = _permutation(name, len(checked), mirror_pairs(checked))
@@ -265,10 +269,10 @@ def _scheme_of_file(path: Path) -> Scheme:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"scheme={path} is no YAML: {' '.join(str(error).split())}") from error
+        raise UserError(f"scheme={path} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, Mapping):
-        raise ValueError(f"scheme={path} must hold name, landmarks, mirror and normalizers")
+        raise UserError(f"scheme={path} must hold name, landmarks, mirror and normalizers")
     try:
         return scheme_from(content)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}") from error

@@ -1,6 +1,7 @@
 """The console scripts: each reads its settings, calls what does the work, and prints.
 
-``entry`` has the scripts; ``prepare``, ``inspect``, ``train``, ``evaluate``, ``report`` and
-``export`` a ``run(config)`` each; ``checks`` what is checked before anything heavy is loaded;
-``sweep`` a multirun of landmark-train, ``requeueing`` one in jobs of a cluster.
+``entry`` has the scripts, ``help`` what they say of themselves; ``prepare``, ``inspect``,
+``train``, ``evaluate``, ``report`` and ``export`` a ``run(config)`` each; ``checks`` what is
+checked before anything heavy is loaded; ``sweep`` a multirun of landmark-train, ``requeueing`` one
+in jobs of a cluster.
 """

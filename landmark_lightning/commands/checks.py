@@ -1,80 +1,58 @@
-"""What is checked of a composed configuration before anything heavy is loaded."""
+"""What is checked of a command's settings before anything heavy is loaded."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.config.limits import check, check_all
-from landmark_lightning.config.read import check_folder, check_kinds, check_path
+from landmark_lightning.config.schema import Evaluate, Export, Report
+from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import RunFolder
 
-MAPPINGS = (
-    "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
-    "augmentation", "trainer", "logger", "data",
-)  # fmt: skip
-LISTS = ("phases.list", "augmentation.extra", "logger.tags", "allow_targets", "callbacks")
-"""Settings of train.yaml that are mappings, and those that are lists."""
+FOLDERS = {
+    "train": ("data_dir", "runs_dir"), "prepare": ("data_dir",), "inspect": ("data_dir",),
+    "evaluate": ("output",), "report": ("output",),
+}  # fmt: skip
+"""Settings that are folders, or such as can be made, by command."""
 
 
-def check_training(config: Mapping[str, Any]) -> None:
-    """Checks the settings of landmark-train.
+def check_files(command: str, config: Any) -> None:  # noqa: ANN401
+    """Checks the files and folders that a command's settings name.
 
     Raises:
-        ValueError: The first one that is wrong; it is named.
+        UserError: A file lies where a folder must be, or there is nothing to read.
     """
-    check_kinds(config, MAPPINGS, LISTS)
-    for name in ("data_dir", "runs_dir"):
-        check_folder(config[name], name)
-    check_all(config)
-    RunFolder.of(config)
+    for name in FOLDERS.get(command, ()):
+        if (path := getattr(config, name)) is not None:
+            check_folder(path, name)
+    if isinstance(config, (Evaluate, Export)):
+        checkpoint_of(config.run)
+    if isinstance(config, Report) and not config.runs.is_dir():
+        raise UserError(f"runs={config.runs} is no folder; landmark-train writes runs")
 
 
-def checkpoint_of(run: object) -> Path:
+def check_folder(path: Path, name: str) -> None:
+    """Checks that a folder is one, or can be made.
+
+    Raises:
+        UserError: A file lies there or on the way.
+    """
+    if found := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
+        raise UserError(f"{name}={path}: {found} is a file; name a folder")
+
+
+def checkpoint_of(run: Path) -> Path:
     """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
 
     Raises:
         FileNotFoundError: There is none.
     """
-    given = check_path(run, "run")
-    checkpoint = given if given.is_file() else RunFolder(given).best
+    checkpoint = run if run.is_file() else RunFolder(run).best
     if not checkpoint.is_file():
-        raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
+        raise FileNotFoundError(f"run={run} is neither a checkpoint nor a run's folder with one")
     return checkpoint
 
 
-def run_of(run: object) -> RunFolder:
+def run_of(run: Path) -> RunFolder:
     """The folder of the run that ``run=`` means; of a checkpoint elsewhere, where that lies."""
-    given = check_path(run, "run")
-    if given.is_dir():
-        return RunFolder(given)
-    return RunFolder(given.parent.parent if given.parent.name == "checkpoints" else given.parent)
-
-
-def _check_run(config: Mapping[str, Any]) -> None:
-    check_kinds(config, (), ("allow_targets",))
-    checkpoint_of(config["run"])
-
-
-def _check_runs(config: Mapping[str, Any]) -> None:
-    runs = check_path(config["runs"], "runs")
-    check_folder(config["output"], "output")
-    if not runs.is_dir():
-        raise FileNotFoundError(f"runs={runs} is no folder; landmark-train writes runs")
-
-
-def _check_preparing(config: Mapping[str, Any]) -> None:
-    check_kinds(config, ("dataset",), ("allow_targets",))
-    check_folder(config["data_dir"], "data_dir")
-    for name in ("strict", "drawn", "max_rejected", "exif", "follow_links", "max_pixels"):
-        check(f"dataset.{name}", config["dataset"][name])
-    check("workers", config["workers"])
-
-
-CHECKS: dict[str, Callable[[Mapping[str, Any]], None]] = {
-    "train": check_training,
-    "prepare": _check_preparing,
-    "evaluate": _check_run,
-    "export": _check_run,
-    "report": _check_runs,
-}
-"""By command."""
+    if run.is_dir():
+        return RunFolder(run)
+    return RunFolder(run.parent.parent if run.parent.name == "checkpoints" else run.parent)

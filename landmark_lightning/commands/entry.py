@@ -8,17 +8,16 @@ import importlib
 import os
 import sys
 from importlib.metadata import version
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from landmark_lightning.commands.checks import CHECKS
-from landmark_lightning.config.compose import config_folder
-from landmark_lightning.config.known_settings import check_added, known_names
-from landmark_lightning.config.typed_paths import quoted_paths, readable
+from landmark_lightning.commands.checks import check_files
+from landmark_lightning.commands.help import help_of
+from landmark_lightning.config.compose import config_folder, known_names, settings_of
+from landmark_lightning.config.typed_paths import as_typed, readable
 from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.errors import USER_ERRORS, no_setting, sentence, unknown_key
 from landmark_lightning.terminal import steady_output
@@ -59,17 +58,12 @@ def _compose_and_run(name: str) -> bool:
 
     def job(config: DictConfig) -> None:
         nonlocal failed
-        overrides = HydraConfig.get().overrides.task
+        hydra_config = HydraConfig.get()
+        overrides = hydra_config.overrides.task
         try:
-            plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            check_added(name, plain, overrides)
-            if name in CHECKS:
-                CHECKS[name](plain)
-            if name == "train":
-                from landmark_lightning.datasets.preparation.prepared import for_training
-
-                plain = for_training(plain, overrides)
-            importlib.import_module(f"landmark_lightning.commands.{name}").run(plain)
+            settings = settings_of(name, config, overrides, hydra_config.runtime.choices)
+            check_files(name, settings)
+            importlib.import_module(f"landmark_lightning.commands.{name}").run(settings)
         except USER_ERRORS as error:
             if wanted:
                 raise
@@ -78,14 +72,17 @@ def _compose_and_run(name: str) -> bool:
             _say(name, sentence(error), f" ({' '.join(overrides)})" if multirun else "")
 
     try:
-        sys.argv[1:] = quoted_paths(readable(sys.argv[1:]))
+        sys.argv[1:] = as_typed(readable(sys.argv[1:]))
+        if {"--help", "-h"} & set(sys.argv[1:]):
+            print(help_of(name, [a for a in sys.argv[1:] if not a.startswith("-")]))
+            return False
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=name)(job)()
     except USER_ERRORS as error:
         if wanted:
             raise
         said = sentence(error)
         if (key := unknown_key(error)) is not None:
-            said = no_setting(key, known_names(name, config_folder(), sys.argv[1:]))
+            said = no_setting(key, known_names(name, sys.argv[1:]))
         _say(name, said)
         failed = True
     finally:

@@ -1,16 +1,18 @@
 """landmark-export: a trained run as an ONNX model."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from landmark_lightning.commands.checks import checkpoint_of, run_of
-from landmark_lightning.config.limits import check_flag
-from landmark_lightning.config.read import check_path
-from landmark_lightning.datasets.preparation.prepared import facefile_path, open_prepared
+from landmark_lightning.config.schema import Export
+from landmark_lightning.datasets.preparation.prepared import (
+    dataset_of,
+    facefile_path,
+    open_prepared,
+)
+from landmark_lightning.errors import UserError
 from landmark_lightning.inference.export import export
 from landmark_lightning.inference.predict import input_images
 from landmark_lightning.loading.faces import faces_from
@@ -20,38 +22,36 @@ from landmark_lightning.model.task import LandmarkTask
 CHECKED_FACES = 64
 
 
-def run(config: Mapping[str, Any]) -> None:
+def run(config: Export) -> None:
     """Exports ``run`` to ``output`` and checks the model on test faces."""
-    checkpoint = checkpoint_of(config["run"])
-    task = load_task(checkpoint, tuple(config["allow_targets"]))
-    output = check_path(config["output"] or run_of(config["run"]).onnx, "output")
+    checkpoint = checkpoint_of(config.run)
+    task = load_task(checkpoint, config.allow_targets)
+    output = config.output or run_of(config.run).onnx
     if output.is_dir():
-        raise ValueError(
-            f"output={output} is a folder; name the file to write, such as model.onnx"
-        )
+        raise UserError(f"output={output} is a folder; name the file to write, such as model.onnx")
     if output.suffix != ".onnx":
-        raise ValueError(f"output={output} must end in .onnx, so that no other file is replaced")
+        raise UserError(f"output={output} must end in .onnx, so that no other file is replaced")
     print(f"Exporting {checkpoint} to {output}")
     images = None
-    if check_flag(config["check"], "check"):
-        images = _test_images(task, checkpoint, config["data_dir"])
-    worst = export(task, output, images, config["batch"])
+    if config.check:
+        images = _test_images(task, checkpoint, config.data_dir)
+    worst = export(task, output, images, config.batch)
     if images is not None:
         print(f"  ONNX Runtime and torch agree on {len(images)} faces to {worst:.1g} pixels")
     print(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: object) -> Tensor:
+def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: Path | None) -> Tensor:
     """What the network sees of faces of the run's own dataset: (N, S, S) uint8.
 
     They are of the test split, and where that is empty of the training faces.
     """
     if not task.run:
-        raise ValueError(
+        raise UserError(
             f"{checkpoint} does not say which dataset made it, so there is nothing to check the "
             "model on; pass check=false"
         )
-    dataset, folder = task.run["dataset"], check_path(data_dir or task.run["data_dir"], "data_dir")
+    dataset, folder = dataset_of(task.run), data_dir or Path(task.run["data_dir"])
     path = facefile_path(dataset, folder)
     if not path.is_file():
         raise FileNotFoundError(

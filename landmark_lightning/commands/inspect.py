@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from hydra.core.hydra_config import HydraConfig
 from numpy.typing import NDArray
 from PIL import Image
 
-from landmark_lightning.config.limits import check_count
-from landmark_lightning.config.read import check_path
+from landmark_lightning.config.schema import Inspect
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
 from landmark_lightning.datasets.preparation.dataset import summary
@@ -22,6 +19,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.datasets.preparation.protocol import Protocol
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing, write_json
 from landmark_lightning.inspection.measures import (
     MEASURES,
@@ -40,22 +38,19 @@ IN_A_ROW = 6
 Splits = Mapping[str, FaceSplit]
 
 
-def run(config: Mapping[str, Any]) -> None:
+def run(config: Inspect) -> None:
     """Inspects ``dataset`` in ``data_dir``."""
-    data_dir = check_path(config["data_dir"], "data_dir")
-    path = facefile_path(config["dataset"], data_dir)
-    count = check_count(config["faces"], "faces", 1)
-    output = check_path(config["output"] or path.with_name(f"{path.stem}-inspect"), "output")
+    path = facefile_path(config.dataset, config.data_dir)
+    output = config.output or path.with_name(f"{path.stem}-inspect")
     if output.exists() and not output.is_dir():
-        raise ValueError(f"output={output} is no folder")
-    settings = config["dataset"]["protocol"]
+        raise UserError(f"output={output} is no folder")
+    settings = config.dataset.protocol
     protocol = None if settings is None else Protocol.from_settings(settings)
-    dataset = as_prepared(config["dataset"], data_dir, HydraConfig.get().overrides.task)
-    faces = open_prepared(dataset, data_dir)
+    faces = open_prepared(as_prepared(config.dataset, config.data_dir), config.data_dir)
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
-    if changed := changed_origin(faces, config["dataset"]):
+    if changed := changed_origin(faces, config.dataset.root):
         print(f"  Warning: {changed}")
     for note in faces.notes:
         print(f"  {note}")
@@ -64,7 +59,7 @@ def run(config: Mapping[str, Any]) -> None:
     print(_tables(found))
     for warning in found.warnings:
         print(f"  Warning: {shown(warning)}")
-    _write(output, faces, splits, found, count)
+    _write(output, faces, splits, found, config.faces)
 
 
 def _tables(found: Inspection) -> str:

@@ -5,23 +5,23 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
-from landmark_lightning.commands.checks import check_training
+from landmark_lightning.commands.checks import check_files
 from landmark_lightning.commands.requeueing import queued_again
-from landmark_lightning.config.known_settings import check_added
-from landmark_lightning.config.read import check_path
+from landmark_lightning.config.compose import settings_of
+from landmark_lightning.config.read import plain
+from landmark_lightning.config.schema import Train
 from landmark_lightning.ending import Ended, ended_by_signals
-from landmark_lightning.errors import sentence
+from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.state import Attempt, read_state, write_plan
 from landmark_lightning.terminal import steady_output
@@ -79,7 +79,9 @@ class CellJob:
             return self._run(config)
 
     def _run(self, config: DictConfig) -> str | None:
-        settings: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        hydra_config = HydraConfig.get()
+        choices = hydra_config.runtime.choices
+        settings: Train = settings_of("train", config, hydra_config.overrides.task, choices)
         folder = RunFolder.of(settings)
         number = self.numbers[HydraConfig.get().job.num]
         print(f"Cell {number} of {self.total}: {folder.path}", flush=True)
@@ -87,7 +89,7 @@ class CellJob:
         child = os.getppid() == self.sweep_process
         attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
         if self._began_anew(number, folder):
-            settings["rerun"] = False
+            settings = replace(settings, rerun=False)
         try:
             self._attempt(attempt, folder, settings)
         except Ended as end:
@@ -108,15 +110,15 @@ class CellJob:
         return False
 
     @staticmethod
-    def _attempt(attempt: Attempt, folder: RunFolder, settings: dict[str, Any]) -> None:
+    def _attempt(attempt: Attempt, folder: RunFolder, settings: Train) -> None:
         with suppress(Exception), attempt:
             from landmark_lightning.datasets.preparation.prepared import for_training
             from landmark_lightning.training.fit import train
 
-            settings = for_training(settings, HydraConfig.get().overrides.task)
             # Refused before it began: what lies there keeps its state.
-            if settings["rerun"] is False and (clash := folder.clash(settings)) is not None:
-                raise ValueError(clash)
+            known = plain(for_training(settings))
+            if not settings.rerun and (clash := folder.clash(known)) is not None:
+                raise UserError(clash)
             attempt.begin()
             train(settings)
 
@@ -147,13 +149,13 @@ class Sweep(BasicSweeper):
         """Starts the runs and shows at the end what became of each.
 
         Raises:
-            ValueError: Two runs would share a folder, or some are not finished at the end.
+            UserError: Two runs would share a folder, or some are not finished at the end.
         """
         cells = [self._cell(overrides) for overrides in self._combinations(arguments)]
         folders: dict[Path, int] = {}
         for number, cell in enumerate(cells, 1):
             if (other := folders.setdefault(cell.folder.path, number)) != number:
-                raise ValueError(
+                raise UserError(
                     f"cells {other} and {number} of the sweep would both be written to "
                     f"{cell.folder.path}; put what is swept into model.name, as in "
                     "'model.name=bb-${model.balancing.power}', or into runs_dir"
@@ -166,7 +168,7 @@ class Sweep(BasicSweeper):
         errors = self._launch(cells, numbers) if numbers else {}
         left = _print_table(cells, errors)
         if left:
-            raise ValueError(
+            raise UserError(
                 f"{left} of {len(cells)} cells are not done; start the same command again to "
                 "try them once more"
             )
@@ -184,25 +186,25 @@ class Sweep(BasicSweeper):
         assert self.config is not None
         loader = self.hydra_context.config_loader
         composed = loader.load_sweep_config(self.config, list(overrides))
+        choices = composed.hydra.runtime.choices
         with open_dict(composed):
             del composed["hydra"]
-        settings: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        check_added("train", settings, overrides)
-        check_training(settings)
+        settings: Train = settings_of("train", composed, overrides, choices)
+        check_files("train", settings)
         from landmark_lightning.datasets.preparation.prepared import for_training
 
-        settings = for_training(settings, overrides)
+        settings = for_training(settings)
         self._check_origin(settings)
         folder = RunFolder.of(settings)
-        again = settings["rerun"] is not False
-        whole = folder.metrics.is_file() and not again and folder.clash(settings) is None
-        return Cell(list(overrides), check_path(settings["runs_dir"], "runs_dir"), folder, whole)
+        finished = folder.metrics.is_file() and not settings.rerun
+        whole = finished and folder.clash(plain(settings)) is None
+        return Cell(list(overrides), settings.runs_dir, folder, whole)
 
-    def _check_origin(self, settings: dict[str, Any]) -> None:
+    def _check_origin(self, settings: Train) -> None:
         """Says once a dataset, before the first run starts, that it must be prepared again."""
         from landmark_lightning.datasets.preparation.origins import check_origin
 
-        key = json.dumps([settings["dataset"], settings["data_dir"]], default=str)
+        key = json.dumps([plain(settings.dataset), str(settings.data_dir)])
         if key not in self.checked:
             check_origin(settings)
             self.checked.add(key)

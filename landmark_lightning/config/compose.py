@@ -1,6 +1,21 @@
-"""Where the YAML files of the settings lie."""
+"""From a command line to its settings: composed by Hydra, then read and checked."""
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from hydra import compose as compose_with_hydra
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from landmark_lightning.config.difference import leaves
+from landmark_lightning.config.read import names, read
+from landmark_lightning.config.schema import COMMANDS, Dataset, Train
+from landmark_lightning.config.typed_paths import as_typed
 
 
 def config_folder() -> Path:
@@ -14,3 +29,108 @@ def config_folder() -> Path:
         if (folder / "train.yaml").is_file():
             return folder
     raise FileNotFoundError(f"no conf folder with train.yaml in {package} or beside it")
+
+
+def compose(*overrides: str) -> Train:
+    """The settings of a training, as the command line of landmark-train gives them.
+
+    Args:
+        overrides: What the command line would hold, such as ``"model=bb"`` or ``"seed=1"``.
+
+    Raises:
+        UserError: A setting that is unknown, or that is not what it must be.
+        HydraException: A choice that there is not.
+    """
+    typed = as_typed(overrides)
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        composed = compose_with_hydra("train", typed, return_hydra_config=True)
+    choices = composed.hydra.runtime.choices
+    with open_dict(composed):
+        del composed["hydra"]
+    settings: Train = settings_of("train", composed, typed, choices)
+    return settings
+
+
+def settings_of(
+    command: str, composed: DictConfig, overrides: Sequence[str], choices: Mapping[str, Any]
+) -> Any:  # noqa: ANN401
+    """The settings of a command, read and checked.
+
+    Args:
+        command: Its name.
+        composed: What Hydra made of the YAML files and the command line.
+        overrides: The command line.
+        choices: The YAML file of each group, by its name.
+
+    Raises:
+        UserError: A setting that is unknown, or that is not what it must be.
+    """
+    plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    changes = OverridesParser.create().parse_overrides(list(overrides))
+    named = [change.key_or_group for change in changes]
+    _keep_own_arguments(plain, changes, choices)
+    added = [change.key_or_group for change in changes if change.is_add() or change.is_force_add()]
+    settings: Any = read(COMMANDS[command], plain, added=added)
+    if isinstance(dataset := getattr(settings, "dataset", None), Dataset):
+        usual = dict(leaves(group_defaults("dataset", choices.get("dataset"))))
+        given = [name.removeprefix("dataset.") for name in named if name.startswith("dataset.")]
+        given += [
+            key for key, v in leaves(plain["dataset"]) if key not in usual or v != usual[key]
+        ]
+        settings = replace(settings, dataset=replace(dataset, given=tuple(given)))
+    return settings
+
+
+def _keep_own_arguments(
+    plain: dict[str, Any], changes: Sequence[Override], choices: Mapping[str, Any]
+) -> None:
+    """Leaves a new ``_target_`` of the command line the arguments that are named there.
+
+    Hydra would mix in those of the target that it takes the place of.
+    """
+    rooms: dict[str, set[str]] = {}
+    for change in changes:
+        name, value = change.key_or_group, change.value()
+        if isinstance(value, Mapping) and "_target_" in value:
+            rooms.setdefault(name, set()).update(map(str, value))
+        elif name.endswith("._target_"):
+            rooms.setdefault(name.removesuffix("._target_"), {"_target_"})
+    for room, kept in rooms.items():
+        group, *path = room.split(".")
+        usual: Any = group_defaults(group, choices.get(group))
+        found: Any = plain.get(group)
+        for key in path:
+            usual, found = (m.get(key) if isinstance(m, Mapping) else None for m in (usual, found))
+        before = usual.get("_target_") if isinstance(usual, Mapping) else None
+        if isinstance(found, dict) and found.get("_target_") != before:
+            below = [c.key_or_group.removeprefix(f"{room}.").split(".")[0] for c in changes]
+            for key in found.keys() - {*kept, *below}:
+                del found[key]
+
+
+def group_defaults(group: str, choice: str | None) -> dict[str, Any]:
+    """What a choice of a group says in its YAML file and in those that it builds on.
+
+    Args:
+        group: The group, such as ``dataset``.
+        choice: Name of the file; of None, and of one elsewhere, nothing is known.
+    """
+    path = config_folder() / group / f"{choice}.yaml"
+    if not path.is_file():
+        return {}
+    own = OmegaConf.load(path)
+    assert isinstance(own, DictConfig)
+    below = [group_defaults(group, name) for name in own.pop("defaults", ()) if name != "_self_"]
+    merged: Any = OmegaConf.to_container(OmegaConf.merge(*below, own))
+    return merged
+
+
+def known_names(command: str, arguments: Sequence[str]) -> list[str]:
+    """Dotted names of a command's settings, with the choices that its command line makes."""
+    groups = [path.name for path in config_folder().iterdir() if path.is_dir()]
+    chosen = [a.split(",")[0] for a in arguments if a.split("=")[0] in groups]
+    plain: Any = None
+    with suppress(Exception), initialize_config_dir(str(config_folder()), version_base="1.3"):
+        plain = OmegaConf.to_container(compose_with_hydra(command, chosen))
+    below = [key for key, _ in leaves(plain or {}) if not any(k.isdigit() for k in key.split("."))]
+    return [*dict.fromkeys([*names(COMMANDS[command], plain), *below, *groups])]

@@ -5,11 +5,14 @@ package. What is not listed here is refused unless the command line allows it by
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
+
+from landmark_lightning.errors import UserError, did_you_mean
 
 TRUSTED = ("pytorch_lightning.", "torch.optim.", "torch.nn.", "kornia.augmentation.")
 
@@ -18,33 +21,20 @@ OWN = (
 )  # fmt: skip
 """Public names of this library that may be built; others write files, or are no parts of a run."""
 
-OLDER = {
-    "landmark_lightning.learning.network.LandmarkNetwork": "landmark_lightning.LandmarkNetwork",
-    "landmark_lightning.data.sources.w300.read": "landmark_lightning.read_300w",
-    **{
-        f"landmark_lightning.data.sources.{name}.read": f"landmark_lightning.read_{name}"
-        for name in ("aflw", "own", "synthetic", "wflw")
-    },
-}
-"""What targets were called in checkpoints, FaceFiles and runs of before."""
 
-
-def modern(settings: Any) -> Any:  # noqa: ANN401
-    """Nested settings as they would be written today: a file of before has names of before."""
-    if isinstance(settings, Mapping):
-        changed = {key: modern(value) for key, value in settings.items()}
-        if isinstance(target := changed.get("_target_"), str):
-            changed["_target_"] = OLDER.get(target, target)
-        return changed
-    return [modern(value) for value in settings] if isinstance(settings, list) else settings
-
-
-def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kwargs: Any) -> Any:  # noqa: ANN401
+def build(
+    config: Mapping[str, Any],
+    *args: Any,  # noqa: ANN401
+    kind: type | None = None,
+    allow: Sequence[str] = (),
+    **kwargs: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
     """Calls the ``_target_`` of a plain mapping with its other keys as arguments.
 
     Args:
         config: The mapping; nested mappings with a ``_target_`` are built first.
         *args: Positional arguments of the call.
+        kind: What the place takes, such as ``torch.nn.Module``; None: anything.
         allow: Prefixes of targets to trust besides ``TRUSTED``.
         **kwargs: More arguments of the call.
 
@@ -52,22 +42,32 @@ def build(config: Mapping[str, Any], *args: Any, allow: Sequence[str] = (), **kw
         What the target returns (or a partial, with ``_partial_: true``).
 
     Raises:
-        ValueError: A target that is not trusted or does not exist, or what it says of its
-            arguments.
+        UserError: A target that is not trusted, does not exist or makes no ``kind``, or what it
+            says of its arguments.
     """
     if not isinstance(config, Mapping) or "_target_" not in config:
-        raise ValueError(f"{config!r} must be a mapping with a _target_")
+        raise UserError(f"{config!r} must be a mapping with a _target_")
     if isinstance(allow, str):
-        raise ValueError(f"allow_targets={allow!r} must be a list, such as [mypackage.]")
+        raise UserError(f"allow_targets={allow!r} must be a list, such as [mypackage.]")
     for target in _targets(config):
         _check(target, tuple(allow))
+    name = str(config["_target_"]).rpartition(".")[2]
     try:
-        return instantiate(config, *args, _convert_="all", **kwargs)
+        made = instantiate(config, *args, _convert_="all", **kwargs)
     except InstantiationException as error:
-        cause = error.__cause__
-        if cause is not None:
-            raise ValueError(f"{config['_target_'].rpartition('.')[2]}: {cause}") from error
-        raise ValueError(" ".join(str(error).split())) from error
+        message = str(error.__cause__ or error)
+        raise UserError(f"{name}: {' '.join(message.split())}{_hint(config, message)}") from error
+    if kind is not None and not isinstance(made, kind):
+        raise UserError(f"_target_={config['_target_']!r} makes no {kind.__name__}")
+    return made
+
+
+def _hint(config: Mapping[str, Any], message: str) -> str:
+    """The argument that an unknown one was likely meant to be."""
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
+    if unknown is None:
+        return ""
+    return did_you_mean(unknown[1], inspect.signature(get_object(config["_target_"])).parameters)
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room: str) -> None:
@@ -79,12 +79,14 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room
         room: Dotted name of the room.
 
     Raises:
-        ValueError: It takes no such argument.
+        UserError: It takes no such argument.
     """
     try:
         inspect.signature(function).bind_partial(**given)
     except TypeError as error:
-        raise ValueError(f"{room} {error}") from error
+        unknown = min(given.keys() - inspect.signature(function).parameters.keys(), default="")
+        hint = did_you_mean(unknown, inspect.signature(function).parameters)
+        raise UserError(f"{room} {error}{hint}") from error
 
 
 def _check(target: str, allow: tuple[str, ...]) -> None:
@@ -102,11 +104,11 @@ def _check(target: str, allow: tuple[str, ...]) -> None:
         try:
             found = get_object(target)
         except (ImportError, ValueError) as error:
-            raise ValueError(f"_target_={target!r} does not exist") from error
+            raise UserError(f"_target_={target!r} does not exist") from error
         origin = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
         if origin.startswith(TRUSTED):
             return
-    raise ValueError(
+    raise UserError(
         f"_target_={target!r} is not of a trusted package; allow it with "
         f"'allow_targets=[{target.rpartition('.')[0]}.]'"
     )

@@ -1,66 +1,136 @@
-"""Single settings, checked: names, paths, folders, and rooms that must be mappings or lists."""
+"""Settings read once: from plain mappings, as YAML has them, to the schema and back."""
 
-import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from landmark_lightning.errors import UserError, no_setting
+
+T = TypeVar("T")
 
 
-def check_name(value: object, name: str) -> str:
-    """A setting that names files and folders: letters, digits, -, _ and dots between them.
-
-    Raises:
-        ValueError: It is anything else.
-    """
-    kind = isinstance(value, (str, int)) and not isinstance(value, bool)
-    if not kind or not re.fullmatch(r"[\w-]+(\.[\w-]+)*", str(value)):
-        raise ValueError(f"{name}={value!r} must be letters, digits, -, _ and dots between them")
-    return str(value)
-
-
-def check_path(value: object, name: str) -> Path:
-    """A setting that is a path, ``~`` being the home folder; YAML makes a number of 2024.
-
-    Raises:
-        ValueError: It is null or anything else, or holds a line break, which no message could.
-    """
-    if isinstance(value, bool) or not isinstance(value, (str, int, Path)) or value == "":
-        raise ValueError(f"{name}={value!r} must be a path")
-    if len(str(value).splitlines()) > 1:
-        raise ValueError(f"{name}={value!r} must be a path without line breaks")
-    return Path(os.path.expanduser(value if isinstance(value, Path) else str(value)))  # noqa: PTH111
-
-
-def check_folder(value: object, name: str) -> Path:
-    """A setting that is a folder, or one that can be made.
-
-    Raises:
-        ValueError: It is no path, or a file lies there or on the way.
-    """
-    path = check_path(value, name)
-    if found := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
-        raise ValueError(f"{name}={path}: {found} is a file; name a folder")
-    return path
-
-
-def check_kinds(
-    settings: Mapping[str, Any], mappings: Collection[str], lists: Collection[str]
-) -> None:
-    """Checks that settings which hold others, or are lists, were not replaced by something else.
+def check(kind: type, **values: object) -> None:
+    """Checks arguments of a constructor by the limits of the settings of the same names.
 
     Args:
-        settings: Nested settings.
-        mappings: Dotted names of mappings, outer ones first.
-        lists: Dotted names of lists.
+        kind: The schema's dataclass that has the settings.
+        values: The arguments.
 
     Raises:
-        ValueError: Another kind; it is named.
+        UserError: One is not what it must be; it speaks of the argument.
     """
-    for names, kind, word in ((mappings, Mapping, "a mapping"), (lists, list, "a list")):
-        for name in names:
-            value: Any = settings
-            for key in name.split("."):
-                value = value.get(key)
-            if not isinstance(value, kind):
-                raise ValueError(f"{name}={value!r} must be {word}")
+    known = {each.name: each for each in fields(kind)}
+    for name, value in values.items():
+        known[name].metadata["limit"].check(value, name)
+
+
+def read(
+    kind: type[T],
+    given: object,
+    name: str = "",
+    added: Collection[str] = (),
+    known: Collection[str] | None = None,
+) -> T:
+    """Reads settings, each by its limit.
+
+    Args:
+        kind: The schema's dataclass.
+        given: The mapping, as YAML has it.
+        name: Dotted name of the room that it is; empty for all settings of a command.
+        added: Settings that the command line adds with ``+``: each must be read.
+        known: Dotted names to choose the nearest from where one is unknown; None: those of kind.
+
+    Returns:
+        The settings.
+
+    Raises:
+        UserError: One is unknown, missing or not what it must be; it is named in full.
+    """
+    known = list(names(kind, given, name)) if known is None else known
+    if not isinstance(given, Mapping):
+        raise UserError(f"{name}={given!r} must be a mapping")
+    above = f"{name}." if name else ""
+    wanted = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    for key in given:
+        passed = key in getattr(kind, "PASSED", ()) and f"{above}{key}" not in added
+        if key not in wanted and not passed:
+            raise UserError(no_setting(f"{above}{key}", known))
+    values: dict[str, Any] = {}
+    for key, each in wanted.items():
+        if key in given:
+            values[key] = _read_one(each, given[key], f"{above}{key}", added, known)
+        elif each.default is MISSING:
+            raise UserError(f"{above}{key} can't be taken away; leave out ~{above}{key}")
+    return kind(**values)
+
+
+def _read_one(
+    each: "Field[Any]",
+    value: Any,  # noqa: ANN401
+    name: str,
+    added: Collection[str],
+    known: Collection[str],
+) -> Any:  # noqa: ANN401
+    told = each.metadata
+    if "limit" in told:
+        return told["limit"].check(value, name)
+    if "built" in told:
+        if not isinstance(value, Mapping):
+            raise UserError(f"{name}={value!r} must be a mapping")
+        if value.get("_target_") == told["by"]:
+            ours = {field.name for field in fields(told["built"])}
+            mine = {k: v for k, v in value.items() if k in ours or not told["more"]}
+            mine.pop("_target_", None)
+            read(told["built"], mine, name, added, known)
+        return dict(value)
+    if told["many"]:
+        if not isinstance(value, list) or not value:
+            raise UserError(f"{name}={value!r} must be a list of mappings")
+        return [read(told["kind"], v, f"{name}[{k}]", added, known) for k, v in enumerate(value)]
+    kind = told["kind"]
+    if not isinstance(kind, type):
+        kind = kind(value)
+        if kind is None:
+            return value
+    return read(kind, value, name, added, known)
+
+
+@contextmanager
+def speaking_of(room: str) -> Iterator[None]:
+    """Puts the room of the settings before what a constructor says of its arguments."""
+    try:
+        yield
+    except UserError as error:
+        joint = "." if re.match(r"\w[\w.\[\]]*=", str(error)) else ": "
+        raise UserError(f"{room}{joint}{error}") from error
+
+
+def plain(settings: Any) -> Any:  # noqa: ANN401
+    """Settings as YAML and JSON have them; what may be found but was not is left out."""
+    if is_dataclass(settings):
+        values = {each.name: plain(getattr(settings, each.name)) for each in fields(settings)}
+        unsaid = {e.name for e in fields(settings) if e.default is None and not values[e.name]}
+        return {key: value for key, value in values.items() if key not in {*unsaid, "given"}}
+    if isinstance(settings, Mapping):
+        return {key: plain(value) for key, value in settings.items()}
+    if isinstance(settings, (list, tuple)):
+        return [plain(value) for value in settings]
+    return str(settings) if isinstance(settings, Path) else settings
+
+
+def names(kind: Any, given: Any = None, name: str = "") -> Iterator[str]:  # noqa: ANN401
+    """Dotted names of all settings of a dataclass, rooms chosen as in a mapping of them."""
+    above = f"{name}." if name else ""
+    yield from (f"{above}{key}" for key in getattr(kind, "PASSED", ()))
+    for each in fields(kind):
+        value = given.get(each.name) if isinstance(given, Mapping) else None
+        inner = each.metadata.get("kind") or each.metadata.get("built")
+        if inner is not None and not isinstance(inner, type):
+            inner = inner(value)
+        if each.default is MISSING:
+            yield f"{above}{each.name}"
+        if inner is not None and not each.metadata.get("many"):
+            yield from names(inner, value, f"{above}{each.name}")

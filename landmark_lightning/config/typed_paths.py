@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.terminal import shown
 
 PATHS = ("data_dir", "dataset.root", "output", "run", "runs", "runs_dir")
@@ -31,29 +32,34 @@ MIXED = ("dataset.scheme", "dataset.source.table", "dataset.source.test", "datas
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _VALUE = re.compile(rf"(?:{_QUOTED}|\$\{{[^}}]*\}}|[^,])+")
 _FUNCTION = re.compile(r"[A-Za-z_]+\(.*\)", re.DOTALL)
+_TARGET = re.compile(r"[\w.]+=\{.*\b_target_\s*:")
 _NO_PATH = re.compile(r"[+-]?\d+|[\[{].*", re.DOTALL)
 
 
-def quoted_paths(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a command, those that name files quoted for Hydra by the rule above."""
+def as_typed(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command, those that name files quoted for Hydra by the rule above.
+
+    What is to be built by a ``_target_`` may have arguments that the one before it had not.
+    """
     sweeps = any(
         argument == "-m"
         or argument.startswith("--multi")
         or argument.lstrip("+").startswith(("experiment=", "hydra.mode="))
         for argument in arguments
     )
-    return [_quoted(argument, sweeps) for argument in arguments]
+    quoted = (_quoted(argument, sweeps) for argument in arguments)
+    return [f"++{a}" if _TARGET.match(a) else a for a in quoted]
 
 
 def readable(arguments: Sequence[str]) -> Sequence[str]:
     """The arguments as they are.
 
     Raises:
-        ValueError: One holds bytes that are no UTF-8, as a file's name from another system may.
+        UserError: One holds bytes that are no UTF-8, as a file's name from another system may.
     """
     for argument in arguments:
         if not argument.isascii() and argument != argument.encode(errors="replace").decode():
-            raise ValueError(f"{shown(argument)} is no UTF-8; rename the file or folder")
+            raise UserError(f"{shown(argument)} is no UTF-8; rename the file or folder")
     return arguments
 
 

@@ -22,15 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning import hdf5
-from landmark_lightning.config.instantiate import modern
+from landmark_lightning.config import schema
+from landmark_lightning.config.older import modern
+from landmark_lightning.config.read import check
 from landmark_lightning.datasets.digests import Digests, digests
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile_arrays import LAYOUT, SCHEMA, check_split, row_shapes
 from landmark_lightning.datasets.origin import Origin
-from landmark_lightning.datasets.photos import GRAY_RULES
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from
-
-BOX_KINDS = ("landmarks", "provided", "detector")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CropRule:
         gray: ``luma`` or ``mean``.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        UserError: A value out of range; it is named.
     """
 
     boxes: str = "landmarks"
@@ -57,16 +57,8 @@ class CropRule:
     gray: str = "luma"
 
     def __post_init__(self) -> None:
-        if self.boxes not in BOX_KINDS:
-            raise ValueError(f"boxes={self.boxes!r} must be one of {', '.join(BOX_KINDS)}")
-        if self.gray not in GRAY_RULES:
-            raise ValueError(f"crop.gray={self.gray!r} must be one of {', '.join(GRAY_RULES)}")
-        for name, low, high in (("scale", 0.5, 4.0), ("margin", 1.0, 4.0), ("side", 16, 1024)):
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not low <= value <= high:
-                raise ValueError(f"crop.{name}={value!r} must lie between {low} and {high}")
-        if not isinstance(self.side, int):
-            raise ValueError(f"crop.side={self.side!r} must be a whole number")
+        check(schema.Dataset, boxes=self.boxes)
+        check(schema.Crop, scale=self.scale, margin=self.margin, side=self.side, gray=self.gray)
 
 
 @dataclass(frozen=True)
@@ -132,14 +124,14 @@ class FaceFile:
 
         Raises:
             FileNotFoundError: No such file.
-            ValueError: Not a FaceFile, of another schema, or damaged; one sentence.
+            UserError: Not a FaceFile, of another schema, or damaged; one sentence.
         """
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
         with _opened(path) as file:
             schema = file.attrs.get("schema")
             if schema != SCHEMA:
-                raise ValueError(
+                raise UserError(
                     f"{path} has schema {schema}, this version reads {SCHEMA}; "
                     "run landmark-prepare again"
                 )
@@ -162,10 +154,10 @@ class FaceFile:
             images: False leaves them in the file: the split's ``images`` have no rows.
 
         Raises:
-            ValueError: An unknown split, content that fails its checksum, or another file by now.
+            UserError: An unknown split, content that fails its checksum, or another file by now.
         """
         if split not in SPLITS:
-            raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
+            raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")
         with _opened(self.path) as file:
             self.check_same(file)
             arrays = {
@@ -193,10 +185,10 @@ class FaceFile:
         """Checks that what is opened under the FaceFile's name still is what was opened before.
 
         Raises:
-            ValueError: It was replaced.
+            UserError: It was replaced.
         """
         if file.attrs.get("sha256") != self.sha256:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} was replaced by another file while this one was in use; start the "
                 "same command again"
             )
@@ -205,12 +197,12 @@ class FaceFile:
         """Compares the whole content with the digest written when it was prepared.
 
         Raises:
-            ValueError: It differs.
+            UserError: It differs.
         """
         with _opened(self.path) as file:
             self.check_same(file)
             if digests(file) != (self.sha256, self.content, self.sets):
-                raise ValueError(
+                raise UserError(
                     f"{self.path} has changed since it was written (its SHA-256 differs); "
                     "run landmark-prepare again"
                 )
@@ -249,8 +241,6 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         raise damaged(path, error) from error
 
 
-def damaged(path: Path, reason: Exception) -> ValueError:
+def damaged(path: Path, reason: Exception) -> UserError:
     """What a file that is no FaceFile, or a broken one, is as an error."""
-    return ValueError(
-        f"{path} is no FaceFile or is damaged ({reason}); run landmark-prepare again"
-    )
+    return UserError(f"{path} is no FaceFile or is damaged ({reason}); run landmark-prepare again")

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from landmark_lightning.datasets.photos import THUMBNAIL
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 SCHEMA = 3
@@ -64,11 +65,11 @@ def check_split(
         The split's number of faces.
 
     Raises:
-        ValueError: An array is missing, links elsewhere or is of another type or shape.
+        UserError: An array is missing, links elsewhere or is of another type or shape.
     """
 
-    def refuse(name: str, reason: str) -> ValueError:
-        return ValueError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
+    def refuse(name: str, reason: str) -> UserError:
+        return UserError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
 
     counts: set[int] = set()
     for name, kind in LAYOUT.items():
@@ -88,5 +89,5 @@ def check_split(
             raise refuse(name, "is shorter than it declares")
         counts.add(len(array))
     if len(counts) != 1:
-        raise ValueError(f"{path}: the arrays of {split} differ in length")
+        raise UserError(f"{path}: the arrays of {split} differ in length")
     return counts.pop()

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from landmark_lightning.datasets.face import fit_name
+from landmark_lightning.errors import UserError
 
 MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels; a header that claims more is refused unread."""
@@ -21,7 +22,6 @@ MAX_PIXELS = 64_000_000
 THUMBNAIL = 16
 """Pixels of a thumbnail's sides."""
 
-GRAY_RULES = ("luma", "mean")
 FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP")
 
 TURNS = {
@@ -93,17 +93,17 @@ def photo_path(root: Path, photo: str, kind: str = "photo") -> Path:
 
     Raises:
         MissingPhotoError: No such file exists.
-        ValueError: The name leaves the root (by ``..`` or as an absolute path), or can't be used.
+        UserError: The name leaves the root (by ``..`` or as an absolute path), or can't be used.
     """
     fit_name(photo, kind)
     name = Path(os.path.normpath(photo))
     path = root / name
     if name.is_absolute() or name.parts[:1] == ("..",):
-        raise ValueError(f"{kind} {photo[:80]!r} lies outside {root}")
+        raise UserError(f"{kind} {photo[:80]!r} lies outside {root}")
     try:
         there = path.is_file()
     except OSError as error:  # too long, or a folder that may not be read
-        raise ValueError(f"{kind} {photo[:80]!r} is no file's name ({error.strerror})") from error
+        raise UserError(f"{kind} {photo[:80]!r} is no file's name ({error.strerror})") from error
     if not there:
         links = (p for p in (path, *path.parents) if p.is_relative_to(root) and p.is_symlink())
         broken = next((link for link in links if not link.exists()), None)
@@ -116,10 +116,10 @@ def held_inside(root: Path, path: Path) -> None:
     """Refuses a photo under the root that in truth lies outside, behind a symbolic link.
 
     Raises:
-        ValueError: It does; the setting that allows it is named.
+        UserError: It does; the setting that allows it is named.
     """
     if not path.resolve().is_relative_to(root.resolve()):
-        raise ValueError(
+        raise UserError(
             f"photo {str(path.relative_to(root))!r} lies outside {root}, behind a symbolic link; "
             "pass dataset.follow_links=true to allow that"
         )
@@ -140,7 +140,7 @@ def read_photo(
         max_pixels: Pixels of the largest photo that is decoded.
 
     Raises:
-        ValueError: Not a photo, damaged, or larger than ``max_pixels``.
+        UserError: Not a photo, damaged, or larger than ``max_pixels``.
     """
     if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own guard, one for the whole process
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
@@ -151,18 +151,18 @@ def read_photo(
             if readable and width * height <= max_pixels:
                 return _gray(_turned(image, upright), gray)
     except Image.DecompressionBombError as error:
-        raise ValueError(
+        raise UserError(
             f"photo {path} claims too many pixels, more than dataset.max_pixels={max_pixels}"
         ) from error
     except Exception as error:  # whatever Pillow's parsers meet in a damaged file
         if isinstance(error, OSError) and error.strerror:
-            raise ValueError(f"photo {path} can't be read ({error.strerror})") from error
-        raise ValueError(f"photo {path} is damaged or none of {', '.join(FORMATS)}") from error
+            raise UserError(f"photo {path} can't be read ({error.strerror})") from error
+        raise UserError(f"photo {path} is damaged or none of {', '.join(FORMATS)}") from error
     if not readable:
-        raise ValueError(
+        raise UserError(
             f"photo {path} has pixels of {image.mode}; convert it to gray or RGB of 8 or 16 bits"
         )
-    raise ValueError(
+    raise UserError(
         f"photo {path} claims {width} x {height} pixels, more than dataset.max_pixels={max_pixels}"
     )
 

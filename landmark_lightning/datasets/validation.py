@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
+from landmark_lightning.errors import UserError
 
 SHARE = 0.1
 """The share held out where neither the source nor the user says more."""
@@ -49,12 +51,12 @@ def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) ->
 
     Raises:
         FileNotFoundError: ``wanted`` is neither a subset nor a file.
-        ValueError: There is no training face, ``wanted`` is none of these, one side would be left
+        UserError: There is no training face, ``wanted`` is none of these, one side would be left
             empty, or no face held out has the normalizer that tables lead with.
     """
-    check("data.validation", wanted)
+    check(schema.Data, validation=wanted)
     if not faces.faces["train"]:
-        raise ValueError(
+        raise UserError(
             f"{faces.path} has no faces in split 'train', so there is nothing to train on; "
             "landmark-evaluate tests another run on it"
         )
@@ -73,12 +75,12 @@ def choose_validation(faces: FaceFile, wanted: float | str | None, seed: int) ->
         member, source = _listed(faces, split, Path(wanted)), f"listed in {wanted}"
     chosen = f"data.validation={'null' if wanted is None else wanted} ({source})"
     if member.all() or not member.any():
-        raise ValueError(
+        raise UserError(
             f"{chosen} holds out {'all' if member.all() else 'none'} of the {len(split)} training "
             f"faces of {faces.path}; pass a share, such as data.validation={SHARE}"
         )
     if not (split.normalizer[member, 0] > 0).any():
-        raise ValueError(
+        raise UserError(
             f"{chosen} holds out {member.sum()} faces of which none has a usable "
             f"{faces.normalizers[0]}, so the best checkpoint can't be chosen by them; hold out "
             "others, or prepare with another dataset.normalizer"
@@ -114,13 +116,13 @@ def _listed(faces: FaceFile, split: FaceSplit, path: Path) -> NDArray[np.bool_]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"data.validation={path} can't be read as text ({error})") from error
+        raise UserError(f"data.validation={path} can't be read as text ({error})") from error
     known_photos, named = set(split.photo), set()
     for number, line in enumerate(lines, 1):
         if not (photo := line.strip()):
             continue
         if photo not in known_photos:
-            raise ValueError(
+            raise UserError(
                 f"data.validation={path} line {number}: {photo!r} is no photo of the training "
                 f"faces of {faces.path}, such as {split.photo[0]!r}"
             )
@@ -142,7 +144,7 @@ def hold_out(
         Places of the faces that stay and of those taken out, ascending.
 
     Raises:
-        ValueError: Groups that leave one side empty.
+        UserError: Groups that leave one side empty.
     """
     names = [name or f"\0{place}" for place, name in enumerate(group)]
     members: dict[str, list[int]] = {}
@@ -161,7 +163,7 @@ def hold_out(
     held = np.array(sorted(taken), dtype=np.int64)
     kept = np.setdiff1d(np.arange(len(group)), held)
     if not len(held) or not len(kept):
-        raise ValueError(
+        raise UserError(
             f"data.validation={share}: {len(members)} groups of {len(group)} training faces can't "
             "be divided so; check the group column or choose another share"
         )

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
 from landmark_lightning.model.folded import evaluation_copy
 from landmark_lightning.model.task import LandmarkTask
@@ -28,7 +29,7 @@ try:
     import onnxruntime
     import onnxscript  # noqa: F401  torch's exporter imports it
 except ModuleNotFoundError as error:
-    raise ValueError(
+    raise UserError(
         f"exporting needs {error.name}; pip install 'landmark-lightning[onnx]'"
     ) from error
 
@@ -89,10 +90,10 @@ def export(
         The largest difference of an output, pixels; 0 without a check.
 
     Raises:
-        ValueError: A batch out of range, or outputs that differ by more than ``TOLERANCE``.
+        UserError: A batch out of range, or outputs that differ by more than ``TOLERANCE``.
     """
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
-        raise ValueError(f"batch={batch!r} must be a whole number of at least 1, or null")
+        raise UserError(f"batch={batch!r} must be a whole number of at least 1, or null")
     task.eval()
     module = _CropsToLandmarks(task).eval()
     side = task.network.side
@@ -122,7 +123,7 @@ def export(
     content = model.SerializeToString()
     worst = 0.0 if images is None else _difference(task, content, images, batch)
     if not worst <= TOLERANCE:
-        raise ValueError(
+        raise UserError(
             f"ONNX Runtime's answers differ from torch's by {worst:g} pixels (more than "
             f"{TOLERANCE:g}), so {path} was not written; another version of onnxruntime may help"
         )

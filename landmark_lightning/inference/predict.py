@@ -6,6 +6,7 @@ from tqdm import tqdm
 
 from landmark_lightning import geometry
 from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.faces import Faces, faces_from
 from landmark_lightning.metrics.nme import landmark_error
 from landmark_lightning.model.task import DIVERGED, LandmarkTask
@@ -75,23 +76,23 @@ def predict_test(
         batch_size: Faces in a batch.
 
     Raises:
-        ValueError: The FaceFile's landmarks or crops are not those of the task, or its
+        UserError: The FaceFile's landmarks or crops are not those of the task, or its
             predictions are not finite.
     """
     if faces.scheme.landmarks != task.scheme.landmarks or faces.scheme.name != task.scheme.name:
-        raise ValueError(
+        raise UserError(
             f"{faces.path} has scheme {faces.scheme.name} ({faces.scheme.landmarks} landmarks), "
             f"the run predicts {task.scheme.name} ({task.scheme.landmarks})"
         )
     # Either may have no names.
     for i, (here, there) in enumerate(zip(faces.scheme.names, task.scheme.names, strict=False)):
         if here != there:
-            raise ValueError(
+            raise UserError(
                 f"{faces.path} names landmark {i} {here!r}, the run predicts {there!r} there"
             )
     for name in ("boxes", "scale", "gray"):
         if task.crop[name] != getattr(faces.crop, name):
-            raise ValueError(
+            raise UserError(
                 f"{faces.path} was prepared with {name}={getattr(faces.crop, name)}, the run was "
                 f"trained with {task.crop[name]}; prepare it with the same"
             )
@@ -100,7 +101,7 @@ def predict_test(
     task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
     prediction, target = predict(task, split, batch_size, "testing")
     if not bool(prediction.isfinite().all()):
-        raise ValueError(DIVERGED)
+        raise UserError(DIVERGED)
     points, signal = task.split_output(prediction)
     zero = torch.zeros(1)
     to_crop = geometry.input_to_crop(

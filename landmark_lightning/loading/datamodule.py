@@ -6,9 +6,11 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.validation import choose_validation
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.device_batches import DeviceDraws
 from landmark_lightning.loading.faces import (
     MEMORY_SHARE,
@@ -46,7 +48,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     Raises:
         FileNotFoundError: ``validation`` names a file that does not exist.
-        ValueError: A value out of range, which is named, or no face to train on.
+        UserError: A value out of range, which is named, or no face to train on.
     """
 
     def __init__(
@@ -62,11 +64,10 @@ class FaceDataModule(pl.LightningDataModule):
         prefetch: int = 2,
     ) -> None:
         super().__init__()
-        for name, value in (
-            ("eval_batch_size", eval_batch_size), ("validation_seed", validation_seed),
-            ("residency", residency), ("prefetch", prefetch),
-        ):  # fmt: skip
-            check(f"data.{name}", value)
+        check(
+            schema.Data, eval_batch_size=eval_batch_size, validation_seed=validation_seed,
+            residency=residency, prefetch=prefetch,
+        )  # fmt: skip
         self.faces = faces
         self.eval_batch_size = eval_batch_size
         self.validation = choose_validation(faces, validation, validation_seed)
@@ -81,7 +82,8 @@ class FaceDataModule(pl.LightningDataModule):
         self.train_faces = faces_from(faces, "train", kept, streamed)
         self.val_faces = faces_from(faces, "train", held, streamed)
         knobs = dict(balancing or {"refresh": "none"})
-        refresh = check("model.balancing.refresh", knobs.pop("refresh", None))
+        refresh = knobs.pop("refresh", None)
+        check(schema.Even, refresh=refresh)
         self.device_draws: DeviceDraws | None = None
         self.sampler: BatchSampler
         if refresh == "none":
@@ -96,10 +98,10 @@ class FaceDataModule(pl.LightningDataModule):
         """The sampler as a LossBalancer.
 
         Raises:
-            ValueError: The model draws evenly.
+            UserError: The model draws evenly.
         """
         if not isinstance(self.sampler, LossBalancer):
-            raise ValueError("model.balancing.refresh=none draws evenly: it has no losses")
+            raise UserError("model.balancing.refresh=none draws evenly: it has no losses")
         return self.sampler
 
     def place(self, device: torch.device) -> None:
@@ -169,7 +171,7 @@ class FaceDataModule(pl.LightningDataModule):
         """The validation faces in order; of several processes each has its share."""
         rank, ranks = self._ranks()
         if len(self.val_faces) < ranks:
-            raise ValueError(
+            raise UserError(
                 f"{len(self.val_faces)} validation faces are too few for {ranks} processes; "
                 "pass a larger data.validation"
             )
@@ -187,11 +189,11 @@ class FaceDataModule(pl.LightningDataModule):
         """Restores the sampler's state from a checkpoint.
 
         Raises:
-            ValueError: Other faces are held out than were then.
+            UserError: Other faces are held out than were then.
         """
         before = state_dict.get("validation", self.validation.digest)
         if before != self.validation.digest:
-            raise ValueError(
+            raise UserError(
                 f"the validation faces ({self.validation.source}) are not those that the run "
                 "began with; bring them back or pass rerun=true"
             )

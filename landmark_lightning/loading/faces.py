@@ -187,7 +187,7 @@ def faces_from(
         streamed: Whether the images stay in the file; None: where they take too much memory.
 
     Raises:
-        ValueError: A row that the split does not have.
+        UserError: A row that the split does not have.
     """
     annotations = file.read(split, images=False)
     rows = np.arange(len(annotations)) if chosen is None else chosen

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
 from landmark_lightning.distributed import Part
+from landmark_lightning.errors import UserError
 from landmark_lightning.model.extras import extras
 from landmark_lightning.model.image_ops import blur, contrast, occlude, warp
 from landmark_lightning.schemes import Scheme
@@ -64,7 +66,7 @@ class Augmentation(nn.Module):
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: A value out of range, a mirror without pairs of landmarks to swap, or an extra
+        UserError: A value out of range, a mirror without pairs of landmarks to swap, or an extra
             augmentation that would part image and landmarks; it is named.
     """
 
@@ -91,27 +93,18 @@ class Augmentation(nn.Module):
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        for name, value in (
-            ("shift", shift), ("rotation", rotation), ("mirror", mirror), ("noise", noise),
-            ("blur_probability", blur_probability), ("occlusion", occlusion),
-            ("contrast", contrast),
-        ):  # fmt: skip
-            check(f"augmentation.{name}", value)
+        check(
+            schema.Augmentation, shift=shift, rotation=rotation, mirror=mirror, noise=noise,
+            blur=blur, blur_probability=blur_probability, occlusion=occlusion, contrast=contrast,
+        )  # fmt: skip
         if mirror and scheme.landmarks > 1 and scheme.mirror == tuple(range(scheme.landmarks)):
-            raise ValueError(
-                f"augmentation.mirror={mirror} mirrors faces, but scheme {scheme.name} names no "
-                "mirror pairs: left would be learned as right; give it its pairs, or pass "
-                "augmentation.mirror=0"
+            raise UserError(
+                f"mirror={mirror} mirrors faces, but scheme {scheme.name} names no mirror pairs: "
+                "left would be learned as right; give it its pairs, or pass mirror=0"
             )
-        if (
-            not isinstance(blur, Sequence)
-            or len(blur) != 2
-            or not all(isinstance(s, (int, float)) for s in blur)
-        ):
-            raise ValueError(f"augmentation.blur={blur!r} must be two numbers")
-        if not 0 < blur[0] <= blur[1] <= side / 8:
-            raise ValueError(
-                f"augmentation.blur={list(blur)} must be 0 < low <= high <= {side / 8:g}"
+        if blur[1] > side / 8:
+            raise UserError(
+                f"blur={list(blur)} must be at most {side / 8:g}, an eighth of the input's side"
             )
         self.crop_side, self.margin, self.side = crop_side, margin, side
         self.mirror, self.noise, self.occlusion = mirror, noise, occlusion

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from landmark_lightning.config.instantiate import modern
+from landmark_lightning.config.older import modern
+from landmark_lightning.errors import UserError
 from landmark_lightning.model.task import LandmarkTask
 
 
@@ -21,7 +22,7 @@ def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: No checkpoint of this library, or damaged.
+        UserError: No checkpoint of this library, or damaged.
     """
     checkpoint = read_checkpoint(path)
     try:
@@ -31,7 +32,7 @@ def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
         task = LandmarkTask(**arguments)
         task.load_state_dict(checkpoint["state_dict"])
     except (LookupError, RuntimeError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path} is no checkpoint of this library ({type(error).__name__}: {error!s:.60})"
         ) from error
     return task.eval()
@@ -42,17 +43,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: No such file.
-        ValueError: No checkpoint, or damaged.
+        UserError: No checkpoint, or damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; landmark-train writes it")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, LookupError, RuntimeError, ValueError, UnpicklingError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path} is no checkpoint or is damaged; use the other one beside it, or train again "
             "with rerun=true"
         ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise ValueError(f"{path} is no checkpoint")
+        raise UserError(f"{path} is no checkpoint")
     return checkpoint

@@ -11,6 +11,7 @@ from kornia.augmentation.container.base import ImageSequentialBase
 from torch import nn
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.errors import UserError
 
 # Elastic, thin-plate and fisheye warps leave the landmarks where they were; a flip swaps left and
 # right without renaming the landmarks (``mirror`` does both); the mixes join two faces.
@@ -42,13 +43,13 @@ def extras(
         The module, on (B, 1, S, S) in [0, 1] and (B, L, 2) pixels; None where there is none.
 
     Raises:
-        ValueError: One of them would part image and landmarks, or can't change gray images; it is
+        UserError: One of them would part image and landmarks, or can't change gray images; it is
             named.
     """
     built: list[Any] = [build(m, allow=allow) if isinstance(m, Mapping) else m for m in modules]
     for module in built:
         if not isinstance(module, nn.Module):
-            raise ValueError(f"augmentation.extra: {module!r} is no module")
+            raise UserError(f"augmentation.extra: {module!r} is no module")
         _refuse(module)
     if not built:
         return None
@@ -59,11 +60,11 @@ def extras(
     except Exception as error:  # whatever a module says of pictures that it is not made for
         names = ", ".join(type(module).__name__ for module in built)
         said = " ".join(str(error).split())
-        raise ValueError(
+        raise UserError(
             f"augmentation.extra: {names} can't change gray images and their landmarks ({said})"
         ) from error
     if tried.shape[1:] != (1, side, side):
-        raise ValueError(
+        raise UserError(
             f"augmentation.extra makes {tuple(tried.shape[1:])} of an image of (1, {side}, {side})"
         )
     return extra
@@ -78,11 +79,11 @@ def _refuse(module: nn.Module, around: str = "") -> None:
             and so is all that it holds.
 
     Raises:
-        ValueError: It would; it is named.
+        UserError: It would; it is named.
     """
     name, origin = type(module).__name__, type(module).__module__
     if any(word in name for word in REFUSED):
-        raise ValueError(
+        raise UserError(
             f"augmentation.extra: {name} would part image and landmarks"
             + ("; use augmentation.mirror" if "Flip" in name else "")
         )
@@ -92,7 +93,7 @@ def _refuse(module: nn.Module, around: str = "") -> None:
         isinstance(module, GeometricAugmentationBase2D) or origin.startswith("kornia.geometry.")
     ):
         inside = f" inside {around}" if around != name else ""
-        raise ValueError(
+        raise UserError(
             f"augmentation.extra: {name}{inside} would move the image and leave the landmarks; "
             "name kornia.augmentation's own modules side by side, or in an ImageSequential"
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.geometry import euclidean, manhattan
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -51,29 +52,40 @@ def distance_from(
         allow: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: An unknown name, or something that can't be called.
+        UserError: An unknown name, or something that can't be called.
     """
     if value is None:
         return None
+    return _one_of(DISTANCES, value, "validation", allow)
+
+
+def _one_of(
+    known: Mapping[str, Callable[..., Tensor]],
+    value: "str | Mapping[str, Any] | Callable[..., Tensor]",
+    name: str,
+    allow: Sequence[str],
+) -> Callable[..., Tensor]:
+    """A function by its name, by ``_target_`` (with ``_partial_: true``), or as it is."""
     if isinstance(value, str):
-        if value not in DISTANCES:
-            raise ValueError(
-                f"model.validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
+        if value not in known:
+            raise UserError(
+                f"{name}={value!r} must be one of {', '.join(known)}, or a mapping with a "
+                f"_target_{did_you_mean(value, known)}"
             )
-        return DISTANCES[value]
+        return known[value]
     try:
-        distance = build(value, allow=allow) if isinstance(value, Mapping) else value
-    except ValueError as error:
+        found = build(value, allow=allow) if isinstance(value, Mapping) else value
+    except UserError as error:
         if isinstance(value, Mapping) and "_target_" in value and "_partial_" not in value:
-            raise ValueError(f"{error}; a function needs _partial_:true beside it") from error
+            raise UserError(f"{error}; a function needs _partial_:true beside it") from error
         raise
-    if not callable(distance):
-        raise ValueError(f"model.validation={value!r} is no distance: it can't be called")
-    return distance  # type: ignore[no-any-return]
+    if not callable(found):
+        raise UserError(f"{name}={value!r} makes nothing that can be called")
+    return found
 
 
-def distance_name(value: str | Mapping[str, Any] | None) -> str | None:
-    """What files call a distance: its name or its ``_target_``; None without validation."""
+def loss_name(value: str | Mapping[str, Any] | None) -> str | None:
+    """What files call a loss or a distance: its name or its ``_target_``; None without one."""
     return value["_target_"] if isinstance(value, Mapping) else value
 
 
@@ -89,24 +101,23 @@ class Objective:
     of x and y nor of v.
 
     Args:
-        coordinate: l2, l1 or wing.
+        coordinate: l2, l1, wing, or any callable on residuals in input pixels that gives each
+            its loss; by ``_target_`` (with ``_partial_: true``) in a configuration.
         distance: manhattan, euclidean, any callable (B,L,2), (B,L,2) -> (B,L), or None: no
             validation signal.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: An unknown name.
+        UserError: An unknown name.
     """
 
     def __init__(
         self,
-        coordinate: str,
+        coordinate: "str | Mapping[str, Any] | Callable[[Tensor], Tensor]",
         distance: str | Mapping[str, Any] | Distance | None,
         allow_targets: Sequence[str] = (),
     ) -> None:
-        if coordinate not in COORDINATE_LOSSES:
-            raise ValueError(f"loss={coordinate!r} must be one of {', '.join(COORDINATE_LOSSES)}")
-        self.coordinate = COORDINATE_LOSSES[coordinate]
+        self.coordinate = _one_of(COORDINATE_LOSSES, coordinate, "loss", allow_targets)
         self.distance = distance_from(distance, allow_targets)
 
     def parts(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

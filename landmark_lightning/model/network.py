@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from landmark_lightning.config.limits import check, check_count
+from landmark_lightning.config import schema
+from landmark_lightning.config.limits import whole
+from landmark_lightning.config.read import check
+from landmark_lightning.errors import UserError
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:
@@ -48,20 +51,17 @@ class LandmarkNetwork(nn.Module):
         hidden: Width of the first fully connected layer.
 
     Raises:
-        ValueError: A value that is not a whole number of the right range; it is named.
+        UserError: A value that is not a whole number of the right range; it is named.
     """
 
     def __init__(
         self, landmarks: int, outputs: int, side: int = 64, width: int = 64, hidden: int = 512
     ) -> None:
         super().__init__()
-        check_count(landmarks, "landmarks", 1)
-        for name, value in (("side", side), ("width", width), ("hidden", hidden)):
-            check(f"network.{name}", value)
-        if side % 16:
-            raise ValueError(f"network.side={side} must be a multiple of 16")
+        whole(1).check(landmarks, "landmarks")
+        check(schema.Network, side=side, width=width, hidden=hidden)
         if outputs not in (2, 3):
-            raise ValueError(f"outputs={outputs!r} must be 3 with validation or 2 without")
+            raise UserError(f"outputs={outputs!r} must be 3 with validation or 2 without")
         self.landmarks = landmarks
         self.outputs = outputs
         self.side = side

@@ -2,34 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from landmark_lightning.config.limits import OF_A_PHASE, check, check_phases
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training.
-
-    Attributes:
-        loss: Coordinate loss: l2, l1 or wing.
-        lr: Learning rate, more than 0.
-        epochs: Length in epochs, before scaling.
-        decay: ``constant``, or ``cosine`` down to 0 within the phase.
-
-    Raises:
-        ValueError: A value out of range; it is named.
-    """
-
-    loss: str
-    lr: float
-    epochs: float
-    decay: str = "constant"
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            check(name, value, OF_A_PHASE)
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check, read
+from landmark_lightning.config.schema import Phase
+from landmark_lightning.errors import UserError
+from landmark_lightning.model.losses import loss_name
 
 
 class Schedule:
@@ -38,7 +18,8 @@ class Schedule:
     A phase that is scaled to less than half a step is left out.
 
     Args:
-        phases: The phases in order, mappings of the attributes of Phase.
+        phases: The phases in order, mappings of ``loss``, ``lr``, ``epochs`` and, if
+            wanted, ``decay``.
         steps_per_epoch: Batches in an epoch.
         scale: Stretches or shrinks every phase.
         warmup: Share of all steps over which the rate rises linearly from nearly 0.
@@ -47,7 +28,7 @@ class Schedule:
         lr_scale: Multiplies every phase's rate.
 
     Raises:
-        ValueError: No phases, or a value out of range; it is named.
+        UserError: No phases, or a value out of range; it is named.
     """
 
     def __init__(
@@ -59,11 +40,10 @@ class Schedule:
         decay: str = "constant",
         lr_scale: float = 1.0,
     ) -> None:
-        for name, value in (
-            ("scale", scale), ("warmup", warmup), ("decay", decay), ("lr_scale", lr_scale)
-        ):  # fmt: skip
-            check(f"phases.{name}", value)
-        given = [Phase(**phase) for phase in check_phases(phases)]
+        check(schema.Phases, scale=scale, warmup=warmup, decay=decay, lr_scale=lr_scale)
+        if not isinstance(phases, Sequence) or isinstance(phases, str) or not phases:
+            raise UserError(f"list={phases!r} must be a list of mappings")
+        given = [read(Phase, phase, f"list[{place}]") for place, phase in enumerate(phases)]
         self.phases = [replace(phase, lr=phase.lr * lr_scale) for phase in given]
         self.warmup = warmup
         self.decay = decay
@@ -103,7 +83,8 @@ class Schedule:
     def describe(self) -> str:
         """One line, such as ``l2 10 epochs at 0.001``, but for phases too short for a step."""
         return ", ".join(
-            f"{phase.loss} {(end - start) / self.steps_per_epoch:.4g} epochs at {phase.lr:g}"
+            f"{loss_name(phase.loss)} {(end - start) / self.steps_per_epoch:.4g} epochs "
+            f"at {phase.lr:g}"
             for phase, start, end in self._stretches()
         )
 
@@ -122,7 +103,7 @@ class Schedule:
             "planned_steps": self.total_steps,
             "phases_reached": [
                 {
-                    "loss": phase.loss,
+                    "loss": loss_name(phase.loss),
                     "lr": phase.lr,
                     "steps": min(steps, end) - start,
                     "planned_steps": end - start,
@@ -137,7 +118,7 @@ class Schedule:
         if steps >= self.total_steps:
             return None
         missed = [
-            f"{phase.loss} at {phase.lr:g}"
+            f"{loss_name(phase.loss)} at {phase.lr:g}"
             for phase, start, _ in self._stretches()
             if steps <= start
         ]

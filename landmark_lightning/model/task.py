@@ -9,17 +9,19 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from landmark_lightning import geometry
-from landmark_lightning.config.instantiate import build, check_arguments
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.instantiate import build
+from landmark_lightning.config.read import check, speaking_of
 from landmark_lightning.distributed import Part
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanError, SignalQuality
 from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.model.losses import (
     Objective,
-    distance_name,
     drawing_losses,
     labelled_weight,
+    loss_name,
 )
 from landmark_lightning.model.network import LandmarkNetwork
 from landmark_lightning.model.schedule import Schedule
@@ -51,7 +53,7 @@ class LandmarkTask(pl.LightningModule):
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        UserError: A value out of range; it is named.
     """
 
     static_prior: Tensor
@@ -72,33 +74,39 @@ class LandmarkTask(pl.LightningModule):
         self.save_hyperparameters(logger=False)  # the loggers get the whole configuration
         self.scheme = scheme_from(dataset["scheme"])
         outputs = 2 if validation is None else 3
-        self.network: LandmarkNetwork = build(
-            network, landmarks=self.scheme.landmarks, outputs=outputs, allow=allow_targets
-        )
+        with speaking_of("network"):
+            self.network: LandmarkNetwork = build(
+                network, landmarks=self.scheme.landmarks, outputs=outputs, allow=allow_targets
+            )
         self.network.to(memory_format=torch.channels_last)  # a quarter faster on a CPU
-        check_arguments(Augmentation, augmentation, "augmentation")
-        self.augmentation = Augmentation(
-            self.scheme,
-            crop["side"],
-            crop["margin"],
-            self.network.side,
-            **augmentation,
-            allow_targets=allow_targets,
-        )
-        self.schedule = Schedule(
-            phases["list"],
-            steps_per_epoch,
-            phases["scale"],
-            phases["warmup"],
-            phases["decay"],
-            phases.get("lr_scale", 1.0),
-        )
+        with speaking_of("augmentation"):
+            self.augmentation = Augmentation(
+                self.scheme,
+                crop["side"],
+                crop["margin"],
+                self.network.side,
+                **augmentation,
+                allow_targets=allow_targets,
+            )
+        with speaking_of("phases"):
+            check(
+                schema.Phases, reduction=phases["reduction"],
+                gradient_clip=phases["gradient_clip"], mean_shape=phases["mean_shape"],
+            )  # fmt: skip
+            self.schedule = Schedule(
+                phases["list"],
+                steps_per_epoch,
+                phases["scale"],
+                phases["warmup"],
+                phases["decay"],
+                phases.get("lr_scale", 1.0),
+            )
         self.objectives = [
             Objective(phase.loss, validation, allow_targets) for phase in self.schedule.phases
         ]
-        per_output = check("phases.reduction", phases["reduction"]) == "mean"
+        per_output = phases["reduction"] == "mean"
         self.loss_scale = 1 / (self.scheme.landmarks * outputs) if per_output else 1.0
-        self.gradient_clip: float | None = check("phases.gradient_clip", phases["gradient_clip"])
+        self.gradient_clip: float | None = phases["gradient_clip"]
         self.optimizer_config = dict(phases["optimizer"])
         self.allow_targets = tuple(allow_targets)
         self._build_optimizer()  # a wrong argument is said before the training starts
@@ -108,7 +116,7 @@ class LandmarkTask(pl.LightningModule):
         self.discard = DiscardError(normalizers, subsets)
         self.crop = dict(crop)
         self.run = dict(run or {})
-        self.distance = distance_name(validation)
+        self.distance = loss_name(validation)
         self.signal_quality = (
             None if validation is None else SignalQuality(normalizers, subsets, self.distance)
         )
@@ -181,11 +189,11 @@ class LandmarkTask(pl.LightningModule):
         """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by.
 
         Raises:
-            ValueError: The training diverged.
+            UserError: The training diverged.
         """
         figures = self.validation_figures()
         if not bool(figures["val/nme"].isfinite()):
-            raise ValueError(DIVERGED)
+            raise UserError(DIVERGED)
         self.log_dict(figures)
 
     def validation_figures(self) -> dict[str, Tensor]:

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_difference, leaves
-from landmark_lightning.config.instantiate import modern
-from landmark_lightning.config.read import check_kinds, check_name, check_path
+from landmark_lightning.config.older import modern
+from landmark_lightning.config.schema import Train
+from landmark_lightning.errors import UserError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
@@ -41,19 +42,11 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "RunFolder":
-        """The folder that the settings of landmark-train name.
-
-        Raises:
-            ValueError: A dataset, model or seed that can't name a folder.
-        """
-        check_kinds(config, ("dataset", "model"), ())
-        seed = config["seed"]
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
-        dataset = check_name(config["dataset"]["name"], "dataset.name")
-        model = check_name(config["model"]["name"], "model.name")
-        return cls(check_path(config["runs_dir"], "runs_dir") / dataset / model / f"seed{seed}")
+    def of(cls, config: Train) -> "RunFolder":
+        """The folder that the settings of landmark-train name."""
+        return cls(
+            config.runs_dir / config.dataset.name / config.model.name / f"seed{config.seed}"
+        )
 
     @property
     def config(self) -> Path:
@@ -145,7 +138,7 @@ class RunFolder:
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: It is damaged.
+            UserError: It is damaged.
         """
         try:
             content = yaml.load(self.config.read_text(encoding="utf-8"), Loader=_LOADER)
@@ -153,9 +146,9 @@ class RunFolder:
             raise
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             said = " ".join(str(error).split())
-            raise ValueError(f"{self.config} is damaged ({said})") from error
+            raise UserError(f"{self.config} is damaged ({said})") from error
         if not isinstance(content, dict):
-            raise ValueError(f"{self.config} is damaged (it holds no settings)")
+            raise UserError(f"{self.config} is damaged (it holds no settings)")
         return modern(content)
 
     def clear(self) -> None:
@@ -199,7 +192,7 @@ class RunFolder:
             )
         try:
             before = self.read_config()
-        except ValueError as error:
+        except UserError as error:
             return f"{error}; pass rerun=true to train anew"
         remedy = "pass rerun=true to replace it or runs_dir=... to keep both"
         if found := first_difference(before, config, _ignored(before, config)):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import RunFolder, shared_settings
 from landmark_lightning.runs.search import Below, folders_below
 from landmark_lightning.runs.variants import data_name, variants
@@ -103,20 +104,20 @@ def read_run(path: Path) -> Run:
     """Reads a metrics.json, and the settings beside it where they can be read.
 
     Raises:
-        ValueError: It can't be read or lacks what every run has; one sentence that names it.
+        UserError: It can't be read or lacks what every run has; one sentence that names it.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path} can't be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is not the metrics.json of a run: it holds no object")
+        raise UserError(f"{path} is not the metrics.json of a run: it holds no object")
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
         if not isinstance(content.get(key), kind):
-            raise ValueError(f"{path} is not the metrics.json of a run: {key} is missing or wrong")
+            raise UserError(f"{path} is not the metrics.json of a run: {key} is missing or wrong")
     subsets = content.get("subsets")
     if not isinstance(subsets, dict) or not isinstance(subsets.get("full"), dict):
-        raise ValueError(f"{path} is not the metrics.json of a run: subsets.full is missing")
+        raise UserError(f"{path} is not the metrics.json of a run: subsets.full is missing")
     identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
     try:
         settings = shared_settings(RunFolder(path.parent).read_config())

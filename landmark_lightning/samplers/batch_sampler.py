@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from landmark_lightning.config.limits import check, check_count
+from landmark_lightning.config import schema
+from landmark_lightning.config.limits import whole
+from landmark_lightning.config.read import check
 
 
 class BatchSampler(Sampler[Tensor]):
@@ -28,9 +30,8 @@ class BatchSampler(Sampler[Tensor]):
     """
 
     def __init__(self, size: int, batch_size: int, seed: int = 0) -> None:
-        check_count(size, "size", 1)
-        check("batch_size", batch_size)
-        check_count(seed, "seed", 0)
+        whole(1).check(size, "size")
+        check(schema.Train, batch_size=batch_size, seed=seed)
         self.size = size
         self.batch_size = batch_size
         self.seed = seed

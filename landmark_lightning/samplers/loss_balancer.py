@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
+from landmark_lightning.errors import UserError
 from landmark_lightning.samplers.batch_sampler import BatchSampler
 from landmark_lightning.samplers.sums import SMALLEST_SUM, weight_table
 
@@ -62,11 +64,10 @@ class LossBalancer(BatchSampler):
         start_epoch: int = 0,
     ) -> None:
         super().__init__(size, batch_size, seed)
-        for name, value in (
-            ("power", power), ("floor", floor), ("clip_quantile", clip_quantile),
-            ("start_epoch", start_epoch),
-        ):  # fmt: skip
-            check(f"model.balancing.{name}", value)
+        check(
+            schema.Online, power=power, floor=floor, clip_quantile=clip_quantile,
+            start_epoch=start_epoch,
+        )  # fmt: skip
         self.power = power
         self.floor = floor
         self.clip_quantile = clip_quantile
@@ -284,7 +285,7 @@ class LossBalancer(BatchSampler):
 
     def _check_size(self, state: dict[str, Any]) -> None:
         if len(state["losses"]) != self.size:
-            raise ValueError(
+            raise UserError(
                 f"the saved balancer knows {len(state['losses'])} faces, the training set has "
                 f"{self.size}; it was prepared anew since, so start with rerun=true"
             )

@@ -8,7 +8,8 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
 from landmark_lightning.distributed import gathered, world
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch, Faces
@@ -42,13 +43,14 @@ class OnlineBalancing(Callback):
         score: ``total`` loss of a face, or that of its ``coordinates`` alone.
 
     Raises:
-        ValueError: Another score.
+        UserError: Another score.
     """
 
     seconds = 0.0  # the losses come for free
 
     def __init__(self, score: str = "total") -> None:
-        self.score = check("model.balancing.score", score)
+        check(schema.Online, score=score)
+        self.score = score
         self.in_step = False  # whether the training step itself updates the balancer
 
     def losses(self, outputs: dict[str, Tensor]) -> Tensor:
@@ -98,7 +100,7 @@ class Rescoring(Callback):
             bf16 where it has. With ``auto`` two machines may draw other faces.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        UserError: A value out of range; it is named.
     """
 
     def __init__(
@@ -108,12 +110,11 @@ class Rescoring(Callback):
         score: str = "total",
         precision: str = "float32",
     ) -> None:
-        for name, value in (("every", every), ("fraction", fraction)):
-            check(f"model.balancing.{name}", value)
+        check(schema.Rescored, every=every, fraction=fraction, score=score, precision=precision)
         self.every = every
         self.fraction = fraction
-        self.score = check("model.balancing.score", score)
-        self.precision = check("model.balancing.precision", precision)
+        self.score = score
+        self.precision = precision
         self.seconds = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -8,7 +8,8 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
 from landmark_lightning.distributed import summed, world
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch
@@ -27,11 +28,12 @@ class TrainingCurves(Callback):
         every: Steps between two points of the curves.
 
     Raises:
-        ValueError: Not a whole number of at least 1.
+        UserError: Not a whole number of at least 1.
     """
 
     def __init__(self, every: int = 50) -> None:
-        self.every: int = check("trainer.log_every_n_steps", every)
+        check(schema.Trainer, log_every_n_steps=every)
+        self.every = every
         self.sums: Tensor | None = None
         self.steps = 0
 

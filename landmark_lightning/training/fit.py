@@ -1,9 +1,7 @@
 """One cell of an experiment, from the FaceFile to its test figures."""
 
 import signal
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
 
 import pytorch_lightning as pl
 import torch
@@ -12,17 +10,20 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from landmark_lightning.config.instantiate import check_arguments
-from landmark_lightning.config.read import check_path
+from landmark_lightning.config.read import plain
+from landmark_lightning.config.schema import Train
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.preparation.dataset import prepare_dataset
 from landmark_lightning.datasets.preparation.origins import check_origin
 from landmark_lightning.datasets.preparation.prepared import (
     as_in_file,
     facefile_path,
+    for_training,
     open_prepared,
 )
+from landmark_lightning.datasets.preparation.source import beside, source_of
 from landmark_lightning.ending import Ended
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import locked, replacing, write_json, write_text
 from landmark_lightning.inference.evaluate import figures_line, write_results, written
 from landmark_lightning.inference.predict import static_prior
@@ -57,11 +58,11 @@ from landmark_lightning.training.trainer import (
 )
 
 
-def train(config: dict[str, Any]) -> None:
+def train(config: Train) -> None:
     """Trains and tests one run, unless its folder says that this is done.
 
     Args:
-        config: Settings that ``check_training`` has passed.
+        config: The settings.
     """
     folder = RunFolder.of(config)
     with Attempt(folder.path) as attempt:
@@ -75,38 +76,37 @@ def train(config: dict[str, Any]) -> None:
             raise
 
 
-def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
+def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     """The run itself; the attempt begins when the run's folder is about to be written."""
     hush_lightning()
-    dataset, model, seed = config["dataset"], config["model"], config["seed"]
-    rerun = config["rerun"]
-    dataset_name, model_name = str(dataset["name"]), str(model["name"])
+    seed, rerun = config.seed, config.rerun
+    dataset_name, model_name = config.dataset.name, config.model.name
     cell = f"{dataset_name}/{model_name}/seed{seed}"
-    clash = None if rerun else folder.clash(config)
+    config = for_training(config)
+    clash = None if rerun else folder.clash(plain(config))
     if folder.metrics.is_file() and not rerun and clash is None:
         check_origin(config, photos=False)
         print(f"{folder.path} is finished already; pass rerun=true to train it again")
         return
     faces = _facefile(config)
-    dataset = config["dataset"] = as_in_file(dataset, faces.settings) | faces.marks
+    config = replace(config, dataset=as_in_file(config.dataset, faces))
     if not rerun:  # once more, now that it is known on which faces
-        clash = folder.clash(config)
+        clash = folder.clash(plain(config))
     pl.seed_everything(seed, workers=True, verbose=False)
-    check_arguments(FaceDataModule, config["data"], "data")
     datamodule = FaceDataModule(
         faces,
-        batch_size=config["batch_size"],
-        balancing=model["balancing"],
+        batch_size=config.batch_size,
+        balancing=plain(config.model.balancing),
         seed=seed,
-        **config["data"],
+        **plain(config.data),
     )
     task = _task(config, faces, datamodule)
-    balancing = refreshing(model["balancing"])
+    balancing = refreshing(plain(config.model.balancing))
     state, kept = RunState(), BestAndLast(folder)
     callbacks: list[Callback] = [
         state,  # before what takes time
         *balancing,
-        TrainingCurves(config["trainer"]["log_every_n_steps"]),
+        TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
         DrawCurves(balancing),
         TrainingProgress(cell),
         kept,
@@ -116,14 +116,14 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
     tracked = None
-    if config["logger"]["wandb"]:
+    if config.logger.wandb:
         tracked = wandb_logger(folder, config)
         loggers.append(tracked)
-        callbacks.append(ValidationPictures(tracked, config["logger"]["pictures"]))
+        callbacks.append(ValidationPictures(tracked, config.logger.pictures))
     trainer = build_trainer(config, task, callbacks, loggers)
     # Every setting is known to be good by now: a wrong one is said before a clash.
     if clash is not None:
-        raise ValueError(clash)
+        raise UserError(clash)
     if not trainer.is_global_zero:  # of several processes the first one writes
         trainer.loggers = []
         datamodule.place(trainer.strategy.root_device)
@@ -135,7 +135,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     print_plan(folder, faces, datamodule, task, trainer, resumed is not None)
     if rerun:
         folder.clear()
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain(config))))
     start_curves(curves, folder, resumed)
     if tracked:
         keep_id(tracked, folder)
@@ -143,7 +143,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         with companions(config, trainer):
             fit(trainer, task, datamodule, resumed)
         if not folder.best.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{folder.best} is missing: the training was never validated, or somebody has "
                 "removed it; pass rerun=true to train anew"
             )
@@ -165,7 +165,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
                     sheet.save(temporary, format="png")
         content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)
         if tracked:
-            log_results(tracked, folder, config["logger"]["pictures"] > 0)
+            log_results(tracked, folder, config.logger.pictures > 0)
         for logger in loggers:
             logger.log_metrics(summary_figures(content), step=trainer.global_step)
             logger.save()
@@ -178,31 +178,30 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     print(f"Wrote {folder.path}: {', '.join(names)}")
 
 
-def _facefile(config: Mapping[str, Any]) -> FaceFile:
+def _facefile(config: Train) -> FaceFile:
     """The dataset's FaceFile, prepared first where the config says all that this needs."""
-    dataset, data_dir = config["dataset"], check_path(config["data_dir"], "data_dir")
+    dataset, data_dir = config.dataset, config.data_dir
     path = facefile_path(dataset, data_dir)
     if path.is_file():
         check_origin(config)
         return open_prepared(dataset, data_dir)
-    if dataset["drawn"] or dataset["root"] is not None:
+    read = source_of(dataset.source, config.allow_targets)
+    if dataset.root is not None or beside(read, "RENDERED"):
         with locked(path):  # of a sweep's parallel cells, one prepares and the others wait
             if path.is_file():
                 return open_prepared(dataset, data_dir)
-            return prepare_dataset(dataset, data_dir, config["allow_targets"], config["workers"])
-    choice = dataset["choice"]
-    own = f" dataset.name={dataset['name']} dataset.scheme=..." if choice == "custom" else ""
+            return prepare_dataset(dataset, data_dir, config.allow_targets, config.workers)
+    choice, own = dataset.name, ""
+    if dataset.source["_target_"] == "landmark_lightning.read_own":
+        choice, own = "custom", f" dataset.name={dataset.name} dataset.scheme=..."
     raise FileNotFoundError(
         f"{path} does not exist; prepare it with: landmark-prepare dataset={choice}{own} "
         f"dataset.root=<folder of the dataset> data_dir={data_dir}"
     )
 
 
-def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule) -> LandmarkTask:
-    phases = {
-        key: value for key, value in config["phases"].items() if key not in ("name", "schedules")
-    }
-    compiled = config["compile"]
+def _task(config: Train, faces: FaceFile, datamodule: FaceDataModule) -> LandmarkTask:
+    compiled = config.compile
     captured = compiled == "cudagraph" and torch.cuda.is_available()
     if compiled == "cudagraph" and not captured:
         print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
@@ -213,16 +212,16 @@ def _task(config: Mapping[str, Any], faces: FaceFile, datamodule: FaceDataModule
             "subsets": list(faces.subsets),
         },
         crop=asdict(faces.crop),
-        network=config["network"],
-        augmentation=config["augmentation"],
-        phases=phases,
-        validation=config["model"]["validation"],
+        network=config.network,
+        augmentation=plain(config.augmentation),
+        phases=plain(config.phases),
+        validation=config.model.validation,
         steps_per_epoch=len(datamodule.sampler),
-        run={key: config[key] for key in ("dataset", "data", "data_dir", "seed")}
-        | {"model": str(config["model"]["name"])},
-        allow_targets=config["allow_targets"],
+        run={key: plain(config)[key] for key in ("dataset", "data", "data_dir", "seed")}
+        | {"model": config.model.name},
+        allow_targets=config.allow_targets,
     )
-    if phases["mean_shape"]:
+    if config.phases.mean_shape:
         task.start_at_mean_shape(datamodule.train_faces.landmarks)
     check_last_batch(task, datamodule.sampler)
     if compiled is True:

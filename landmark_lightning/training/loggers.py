@@ -11,6 +11,9 @@ from typing import Any
 import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
+from landmark_lightning.config.read import plain
+from landmark_lightning.config.schema import Train
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import write_text
 from landmark_lightning.model.checkpoint import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
@@ -46,7 +49,7 @@ def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> 
         logger.experiment.metrics.extend(rows)
 
 
-def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
+def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
     """One W&B run for one cell: group is the dataset, job type the model.
 
     It touches nothing yet. A run that goes on has the id that ``keep_id`` left in its folder; one
@@ -54,29 +57,22 @@ def wandb_logger(folder: RunFolder, config: Mapping[str, Any]) -> WandbLogger:
 
     Args:
         folder: The run's folder; W&B writes under ``wandb`` in it.
-        config: The whole resolved configuration.
-
-    Raises:
-        ValueError: A project name that W&B refuses.
+        config: Settings of landmark-train.
     """
-    dataset, model = str(config["dataset"]["name"]), str(config["model"]["name"])
-    seed = config["seed"]
-    project = config["logger"]["project"]
-    if not isinstance(project, str) or not project or set(project) & set("/\\#?%:"):
-        raise ValueError(f"logger.project={project!r} must be a name without / \\ # ? % :")
-    tags = [model, dataset, f"seed{seed}", *config["logger"]["tags"]]
-    known = folder.wandb_id.is_file() and not config["rerun"]
+    dataset, model, seed = config.dataset.name, config.model.name, config.seed
+    tags = [model, dataset, f"seed{seed}", *config.logger.tags]
+    known = folder.wandb_id.is_file() and not config.rerun
     return WandbLogger(
         id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
         name=f"{dataset}-{model}-s{seed}",
-        project=project,
+        project=config.logger.project,
         # Absolute, since W&B's own process may have been started in another folder.
         save_dir=folder.path.resolve(),
-        offline=config["logger"]["offline"],
+        offline=config.logger.offline,
         group=dataset,
         job_type=model,
         tags=[str(tag)[:64] for tag in tags if str(tag)],
-        config=dict(config),
+        config=plain(config),
         settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
     )
 
@@ -91,14 +87,14 @@ def one_wandb_run() -> Iterator[None]:
     """Finishes the W&B run of the block however it ends, as failed where it raises.
 
     Raises:
-        ValueError: W&B refuses the run.
+        UserError: W&B refuses the run.
     """
     code = 1
     try:
         yield
         code = 0
     except wandb.Error as error:
-        raise ValueError(
+        raise UserError(
             f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
         ) from error
     finally:

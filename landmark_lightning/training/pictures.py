@@ -17,7 +17,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
-from landmark_lightning.config.limits import check
+from landmark_lightning.config import schema
+from landmark_lightning.config.read import check
 from landmark_lightning.inference.predict import input_images
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Faces
@@ -45,12 +46,13 @@ class ValidationPictures(Callback):
             them; 0: never.
 
     Raises:
-        ValueError: ``times`` is not a whole number of at least 0.
+        UserError: ``times`` is not a whole number of at least 0.
     """
 
     def __init__(self, logger: WandbLogger, times: int) -> None:
         self.logger = logger
-        self.times = check("logger.pictures", times)
+        check(schema.Logger, pictures=times)
+        self.times = times
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws the faces where it is time; of several processes the first one does."""

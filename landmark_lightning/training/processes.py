@@ -15,8 +15,10 @@ import torch
 from pytorch_lightning.strategies import DDPStrategy
 from torch import distributed
 
+from landmark_lightning.config.read import plain
+from landmark_lightning.config.schema import Train
 from landmark_lightning.ending import sigterm_held_back
-from landmark_lightning.errors import USER_ERRORS
+from landmark_lightning.errors import USER_ERRORS, UserError
 
 RENDEZVOUS = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE")
 """Variables by which a process finds the others of its run."""
@@ -32,23 +34,23 @@ def check_ranks(trainer: pl.Trainer, batch_size: int) -> None:
     """Checks that a run on several devices is one that this library knows.
 
     Raises:
-        ValueError: Another strategy than DDP in processes of their own, or a batch that is too
+        UserError: Another strategy than DDP in processes of their own, or a batch that is too
             small to be shared.
     """
     if trainer.world_size == 1:
         return
     strategy = trainer.strategy
     if type(strategy) is not DDPStrategy or strategy._start_method != "popen":
-        raise ValueError("several devices train one run with trainer.strategy=ddp only")
+        raise UserError("several devices train one run with trainer.strategy=ddp only")
     if batch_size < trainer.world_size:
-        raise ValueError(
+        raise UserError(
             f"batch_size={batch_size} is the whole batch of all {trainer.world_size} devices and "
             "must be at least their number"
         )
 
 
 @contextmanager
-def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]:
+def companions(config: Train, trainer: pl.Trainer) -> Iterator[None]:
     """Runs a block, ``trainer.fit``, together with the run's other processes on this machine.
 
     Lightning would start them by the command line again, which with a multirun is all its runs.
@@ -70,7 +72,7 @@ def companions(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]
 
 
 @contextmanager
-def _others(config: Mapping[str, Any], trainer: pl.Trainer) -> Iterator[None]:
+def _others(config: Train, trainer: pl.Trainer) -> Iterator[None]:
     """Starts the other processes on this machine, if they are ours to start, and ends them."""
     environment = getattr(trainer.strategy, "cluster_environment", None)
     alone = environment is None or environment.creates_processes_externally
@@ -130,7 +132,7 @@ def _take_sigterm_between_steps(trainer: pl.Trainer) -> None:
     connector._sigterm_notifier_fn = note  # type: ignore[assignment]
 
 
-def _start(config: Mapping[str, Any], variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _start(config: Train, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
     other = subprocess.Popen(
         [sys.executable, "-m", "landmark_lightning.training.rank"],
         stdin=subprocess.PIPE,
@@ -139,7 +141,7 @@ def _start(config: Mapping[str, Any], variables: Mapping[str, str]) -> subproces
     )
     assert other.stdin is not None
     with other.stdin as pipe:
-        pipe.write(json.dumps(config).encode())
+        pipe.write(json.dumps(plain(config)).encode())
     return other
 
 

@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 
+from landmark_lightning.config.read import read
+from landmark_lightning.config.schema import Train
 from landmark_lightning.ending import leave_signals_to_parent
 from landmark_lightning.errors import USER_ERRORS, sentence
 from landmark_lightning.terminal import steady_output
@@ -23,7 +25,7 @@ def main() -> None:
     with steady_output():
         try:
             fit = importlib.import_module("landmark_lightning.training.fit")  # seconds
-            fit.train(json.load(sys.stdin))
+            fit.train(read(Train, json.load(sys.stdin)))
         except USER_ERRORS as error:
             rank = os.environ["LOCAL_RANK"]
             print(f"landmark-train (process {rank}): {sentence(error)}", file=sys.stderr)

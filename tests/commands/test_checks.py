@@ -22,7 +22,7 @@ finally:
     [
         (["train", "batch_size=0"], "batch_size=0 must be a whole number of at least 1"),
         (["train", "phases=long"], "Could not find 'phases/long'"),
-        (["train", "phases.list=3"], "phases.list=3 must be a list"),
+        (["train", "phases.list=3"], "phases.list=3 must be a list of mappings"),
         (["train", "model=bb", "model.balancing.power=-1"], "model.balancing.power=-1 must be"),
         (["train", "dataset.name=a/b"], "dataset.name='a/b' must be letters"),
         (["train", "-m", "seed=0,-1"], "seed=-1 must be"),
@@ -53,8 +53,8 @@ def test_a_run_is_a_folder_or_a_checkpoint(tmp_path: Path) -> None:
     best = tmp_path / "run" / "checkpoints" / "best.ckpt"
     best.parent.mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match="is neither a checkpoint nor a run's folder"):
-        checkpoint_of(str(tmp_path / "run"))
+        checkpoint_of(tmp_path / "run")
     best.touch()
-    assert checkpoint_of(str(tmp_path / "run")) == checkpoint_of(str(best)) == best
-    assert run_of(str(tmp_path / "run")).path == run_of(str(best)).path == tmp_path / "run"
-    assert run_of(str(tmp_path / "lone.ckpt")).path == tmp_path
+    assert checkpoint_of(tmp_path / "run") == checkpoint_of(best) == best
+    assert run_of(tmp_path / "run").path == run_of(best).path == tmp_path / "run"
+    assert run_of(tmp_path / "lone.ckpt").path == tmp_path

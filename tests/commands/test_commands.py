@@ -21,9 +21,42 @@ def test_help_says_what_groups_and_examples(command: Command, name: str) -> None
     done = command(name, "--help")
     assert done.code == 0
     assert done.out.startswith(f"landmark-{name} ")
-    assert "Groups" in done.out
     examples = [line for line in done.out.splitlines() if line.startswith(f"  landmark-{name}")]
     assert len(examples) >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("train", ("model=bb", "phases=paper", "dataset=300w")),
+        ("train", ("model=non", "network=small", "augmentation=mild", "trainer=ddp")),
+        ("train", ("model=bbs", "dataset=custom")),
+        ("prepare", ("dataset=aflw",)),
+        ("inspect", ("dataset=wflw",)),
+        ("evaluate", ()),
+        ("report", ()),
+        ("export", ()),
+    ],
+)
+def test_help_explains_every_setting(
+    command: Command, name: str, choices: tuple[str, ...]
+) -> None:
+    lines = command(name, *choices, "--help").out.splitlines()
+    settings = lines[1 + next(k for k, line in enumerate(lines) if line.startswith("All set")) :]
+    explained_above = (
+        "train:", "test:", "helen", "lfpw", "afw", "ibug", "common", "challenging", "blur:",
+        "expression", "illumination", "makeup", "occlusion:", "pose", "folders", "subsets:",
+        "data:", "dataset:", "model:", "balancing:", "network:", "phases:", "optimizer:",
+        "augmentation:", "trainer:", "logger:", "schedules:", "300w:", "wflw:",
+    )  # fmt: skip
+    bare = [s for s in settings if "# " not in s and not s.strip().startswith(explained_above)]
+    assert bare == []
+    for choice in choices:
+        group, _, chosen = choice.partition("=")
+        assert any(li.startswith(f"  {group}=") and chosen in li.split() for li in lines) or (
+            any(f"{group}={chosen} " in li for li in lines)
+        )
+    assert "base" not in " ".join(li for li in lines if li.startswith("  dataset="))
 
 
 def test_every_command_is_a_console_script() -> None:

@@ -159,7 +159,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
         (["dataset.name=../x"], "dataset.name='../x' must be letters"),
         (["dataset.boxes=best"], "boxes='best' must be one of"),
         (["dataset.normalizer=eyes"], "normalizer='eyes' is unknown to scheme ibug68"),
-        (["dataset.crop.scale=0"], "crop.scale=0 must lie between"),
+        (["dataset.crop.scale=0"], "dataset.crop.scale=0 must be a number between"),
         (["dataset.boxes=provided"], "it has no box"),
         (["dataset.strict=no"], "dataset.strict='no' must be true or false"),
         (["dataset.scheme=null"], "scheme is not given"),

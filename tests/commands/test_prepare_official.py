@@ -129,7 +129,7 @@ def test_so_many_missing_photos_may_be_left_out(command: Command, tree: Tree) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["dataset=aflw", "dataset.protocol=1"], "dataset.protocol=1 must name train, test"),
+        (["dataset=aflw", "dataset.protocol=1"], "dataset.protocol=1 must be a mapping"),
         (["dataset=aflw", "dataset.protocol.test=x"], "protocol.test='x' must be a whole number"),
         (["dataset=wflw"], "has no folder WFLW_annotations/list_98pt_rect_attr_train_test"),
         (["dataset=300w"], "holds none of the folders afw"),

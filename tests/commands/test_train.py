@@ -90,9 +90,12 @@ def test_the_same_seed_gives_the_same_figures(command: Command, tmp_path: Path) 
     ("arguments", "said"),
     [
         (["modle=bb"], "there is no setting 'modle'"),
-        (["model=best"], "Could not find 'model/best'; choices in 'model': bb bbo bbs nobb non"),
+        (
+            ["model=best"],
+            "Could not find 'model/best'; choices are bb, bbo, bbs, nobb, non; did you mean bbs",
+        ),
         (["network.width=abc"], "network.width='abc' must be a whole number"),
-        (["phases.lr=-1"], "phases.list: lr=-1 must be a number above 0"),
+        (["phases.lr=-1"], "phases.list[0].lr=-1 must be a number above 0"),
         (["phases.lr=1e400"], "lr=inf must be a number above 0"),
         (["phases.list=3"], "phases.list=3 must be a list"),
         (["batch_size=0"], "batch_size=0 must be"),

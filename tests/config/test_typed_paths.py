@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landmark_lightning.config.typed_paths import MIXED, PATHS, quoted_paths, readable
+from landmark_lightning.config.typed_paths import MIXED, PATHS, as_typed, readable
 from tests.console import TINY, Command
 
 PARSER = OverridesParser.create()
@@ -26,7 +26,7 @@ TYPED = st.text(
 
 @given(TYPED, st.sampled_from(PATHS))
 def test_a_path_reaches_hydra_as_it_was_typed(path: str, name: str) -> None:
-    (argument,) = quoted_paths([f"{name}={path}"])
+    (argument,) = as_typed([f"{name}={path}"])
     override = PARSER.parse_override(argument)
     assert override.key_or_group == name
     assert override.value() == os.path.expanduser(path)  # noqa: PTH111
@@ -38,7 +38,7 @@ def test_a_path_reaches_hydra_as_it_was_typed(path: str, name: str) -> None:
 @given(st.lists(TYPED.filter(lambda text: set(text).isdisjoint(",'\"()")), min_size=1))
 def test_a_sweep_s_paths_are_separated_by_commas(paths: list[str]) -> None:
     paths = [path for path in map(str.strip, paths) if path and path.lower() != "null"]
-    _, argument = quoted_paths(["-m", f"runs_dir={','.join(paths)}"])
+    _, argument = as_typed(["-m", f"runs_dir={','.join(paths)}"])
     value = PARSER.parse_override(argument).value()
     assert (
         [str(v.text) for v in value.list] if len(paths) > 1 else [value] * len(paths)  # type: ignore[union-attr]
@@ -64,7 +64,7 @@ def test_a_sweep_s_paths_are_separated_by_commas(paths: list[str]) -> None:
     ],
 )
 def test_what_a_value_is_read_as(typed: str, read: object) -> None:
-    assert PARSER.parse_override(quoted_paths([typed])[0]).value() == read
+    assert PARSER.parse_override(as_typed([typed])[0]).value() == read
 
 
 def test_a_comma_is_a_sweep_s_unless_a_path_has_it(
@@ -73,14 +73,14 @@ def test_a_comma_is_a_sweep_s_unless_a_path_has_it(
     monkeypatch.chdir(tmp_path)
     for first in ("-m", "--multirun", "experiment=paper", "hydra.mode=MULTIRUN"):
         asked = [first, "runs_dir=a, ü b ,${oc.env:R,c},'d,e'", "run=choice(a,b)", "seed=0,1"]
-        assert quoted_paths(asked) == [
+        assert as_typed(asked) == [
             first, "runs_dir='a','ü b','${oc.env:R,c}','d,e'", "run=choice(a,b)", "seed=0,1"
         ]  # fmt: skip
-    assert quoted_paths(["runs_dir=a,b"]) == ["runs_dir='a,b'"]
+    assert as_typed(["runs_dir=a,b"]) == ["runs_dir='a,b'"]
     (tmp_path / "a,b").mkdir()
     (tmp_path / "[1]").touch()
-    assert quoted_paths(["-m", "runs_dir=a,b"]) == ["-m", "runs_dir='a,b'"]
-    assert quoted_paths([f"{MIXED[0]}=[1]"]) == [f"{MIXED[0]}='[1]'"]
+    assert as_typed(["-m", "runs_dir=a,b"]) == ["-m", "runs_dir='a,b'"]
+    assert as_typed([f"{MIXED[0]}=[1]"]) == [f"{MIXED[0]}='[1]'"]
 
 
 def test_what_is_no_utf_8_is_said(command: Command) -> None:

@@ -12,11 +12,11 @@ from landmark_lightning.geometry import euclidean, manhattan
 from landmark_lightning.model.losses import (
     DISTANCES,
     Objective,
-    distance_name,
     drawing_losses,
     l1,
     l2,
     labelled_weight,
+    loss_name,
     wing,
 )
 
@@ -158,7 +158,7 @@ def test_any_callable_may_be_the_distance() -> None:
         Objective("l2", target_config)
     allowed = Objective("l2", target_config, ["tests."])
     assert allowed.parts(prediction, target)[1].tolist() == [(4.0 - 1.0) ** 2 / 2]
-    assert distance_name(target_config) == "tests.model.test_losses.chessboard"
+    assert loss_name(target_config) == "tests.model.test_losses.chessboard"
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,10 @@ def test_starts_at_a_shape(outputs: int) -> None:
 @pytest.mark.parametrize(
     ("knobs", "said"),
     [
-        ({"width": "abc"}, "network.width='abc'"),
-        ({"width": 0}, "network.width=0"),
-        ({"hidden": 1.5}, r"network.hidden=1\.5"),
-        ({"side": 60}, "network.side=60 must be a multiple of 16"),
+        ({"width": "abc"}, "width='abc'"),
+        ({"width": 0}, "width=0"),
+        ({"hidden": 1.5}, r"hidden=1\.5"),
+        ({"side": 60}, "side=60 must be a multiple of 16"),
         ({"outputs": 4}, "outputs=4"),
     ],
 )

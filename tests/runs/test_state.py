@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.runs import lock, state
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.state import (
@@ -60,7 +61,7 @@ def test_the_states_of_a_runs_folder(tmp_path: Path) -> None:
     (tmp_path / "aflw" / "empty" / "seed0").mkdir(parents=True)
     (tmp_path / "aflw" / "other" / "seedling").mkdir(parents=True)
     with pytest.raises(ValueError, match="no faces"):
-        _fail(tmp_path / "300w/bb/seed1", ValueError("no faces"))
+        _fail(tmp_path / "300w/bb/seed1", UserError("no faces"))
     write_plan(tmp_path, ["300w/bb/seed1", "300w/bb/seed2", "aflw/old/seed3"])
     assert read_states(tmp_path) == [
         CellState("300w", "bb", 1, "failed", "no faces", tmp_path / "300w/bb/seed1"),
@@ -86,14 +87,14 @@ def test_a_failed_attempt_keeps_its_traceback_and_the_next_one_drops_it(tmp_path
         assert read_state(folder).state == "running"
     assert read_state(folder).state == "done"
     with pytest.raises(ValueError, match="wrong"):
-        _fail(folder, ValueError("wrong"))
+        _fail(folder, UserError("wrong"))
     assert read_state(folder).state == "done", "the finished run is still there"
 
 
 def test_an_attempt_that_never_began_leaves_nothing(tmp_path: Path) -> None:
     attempt = Attempt(tmp_path / "d/m/seed0")
     with pytest.raises(ValueError, match="wrong"), attempt:
-        raise ValueError("wrong")
+        raise UserError("wrong")
     assert list(tmp_path.iterdir()) == []
     assert attempt.error == "wrong"
 

@@ -141,5 +141,5 @@ def test_a_sheet_of_a_model_without_signal(make_task: MakeTask) -> None:
 
 @pytest.mark.parametrize("times", [-1, True, 2.5, "often"])
 def test_a_wrong_number_of_times_is_named(times: Any) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=r"logger\.pictures="):
+    with pytest.raises(ValueError, match=r"pictures="):
         ValidationPictures(WandbLogger(experiment=Run()), times)  # type: ignore[arg-type]

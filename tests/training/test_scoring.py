@@ -82,5 +82,5 @@ def test_a_training_does_not_notice_a_rescoring(
 
 @pytest.mark.parametrize("precision", ["half", 16])
 def test_an_unknown_precision_is_named(precision: str) -> None:
-    with pytest.raises(ValueError, match=rf"balancing\.precision={precision!r} must be one of"):
+    with pytest.raises(ValueError, match=rf"precision={precision!r} must be one of"):
         Rescoring(precision=precision)

@@ -62,7 +62,7 @@ def _metrics(runs: Path, model: str = "nobb") -> dict[str, Any]:
             [f"callbacks=[{OF_LIGHTNING}ModelCheckpoint,monitor:val_nme}}]"],
             "ModelCheckpoint watches 'val_nme', which nobody logs",
         ),
-        (["callbacks=[{_target_:torch.nn.ReLU}]"], "torch.nn.ReLU is no Callback of Lightning"),
+        (["callbacks=[{_target_:torch.nn.ReLU}]"], "torch.nn.ReLU' makes no Callback"),
         (["callbacks=[5]"], "5 must be a mapping with a _target_"),
         (
             ["network.side=16", "batch_size=13"],

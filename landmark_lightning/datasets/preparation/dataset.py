@@ -4,13 +4,11 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from landmark_lightning.config.instantiate import build, check_arguments
-from landmark_lightning.config.limits import check, check_count, check_flag
-from landmark_lightning.config.read import check_kinds, check_path
+from landmark_lightning.config.read import plain
+from landmark_lightning.config.schema import Dataset
 from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit
 from landmark_lightning.datasets.photos import Reading
@@ -21,6 +19,8 @@ from landmark_lightning.datasets.preparation.prepare import Preparation, cores, 
 from landmark_lightning.datasets.preparation.prepared import facefile_path, kept_settings
 from landmark_lightning.datasets.preparation.protocol import Protocol
 from landmark_lightning.datasets.preparation.scheme import scheme_of
+from landmark_lightning.datasets.preparation.source import beside, source_of
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import scheme_setting
 from landmark_lightning.terminal import shown
 
@@ -33,7 +33,7 @@ ALONE = {
 
 
 def prepare_dataset(
-    dataset: Mapping[str, Any],
+    dataset: Dataset,
     data_dir: Path,
     allow_targets: Iterable[str] = (),
     workers: int | None = None,
@@ -41,7 +41,7 @@ def prepare_dataset(
     """Prepares a dataset, with progress and a summary.
 
     Args:
-        dataset: The composed ``dataset`` group.
+        dataset: Its settings.
         data_dir: Folder of the FaceFiles.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
         workers: Threads that decode photos; None: one a core.
@@ -50,32 +50,22 @@ def prepare_dataset(
         The FaceFile.
 
     Raises:
-        ValueError: A setting or a face that can't be used.
+        UserError: A setting or a face that can't be used.
     """
     path = facefile_path(dataset, data_dir)
-    check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
-    check_arguments(CropRule, dataset["crop"], "dataset.crop")
-    crop = CropRule(boxes=dataset["boxes"], **dataset["crop"])
-    strict = check_flag(dataset["strict"], "dataset.strict")
-    asked = dataset["protocol"]
-    protocol = None if asked is None else Protocol.from_settings(asked)
-    root = None if dataset["root"] is None else check_path(dataset["root"], "dataset.root")
-    if root is None and not dataset["drawn"]:
-        raise ValueError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
+    crop = CropRule(boxes=dataset.boxes, **plain(dataset.crop))
+    requested = dataset.protocol
+    protocol = None if requested is None else Protocol.from_settings(requested)
+    read, root = source_of(dataset.source, allow_targets), dataset.root
+    if root is None and not beside(read, "RENDERED"):
+        raise UserError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
     if root is not None and not root.is_dir():
-        raise ValueError(f"dataset.root={root} is no folder")
-    subsets = dataset["subsets"]
-    if subsets is not None and not isinstance(subsets, list):
-        raise ValueError(f"dataset.subsets={subsets!r} must be a list of names, or null")
-    exif = check("dataset.exif", dataset["exif"])
-    follow_links = check_flag(dataset["follow_links"], "dataset.follow_links")
-    max_pixels = check_count(dataset["max_pixels"], "dataset.max_pixels", 1)
-    read = build(dataset["source"] | {"_partial_": True}, allow=tuple(allow_targets))
-    check_arguments(read.func, read.keywords, "dataset.source")
+        raise UserError(f"dataset.root={root} is no folder")
+    exif, strict = dataset.exif, dataset.strict
     scheme, made = scheme_of(dataset, read, root)
     print(
-        f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
-        f"from {root or 'drawn faces'} into {path}"
+        f"Preparing {dataset.name} ({scheme.name}, {scheme.landmarks} landmarks) "
+        f"from {root or 'rendered faces'} into {path}"
     )
     if made:
         print(made)
@@ -89,8 +79,8 @@ def prepare_dataset(
         print(f"  Warning: {shown(message.message)}")
     if protocol is not None:
         source = list(source)
-        tolerant = dataset["max_rejected"] is not None
-        _check_protocol(protocol, source, f"{dataset['name']} under {root}", strict, tolerant)
+        tolerant = dataset.max_rejected is not None
+        _check_protocol(protocol, source, f"{dataset.name} under {root}", strict, tolerant)
     notes = ["photos are turned as EXIF says (dataset.exif=apply)"] if exif == "apply" else []
     if exif is None and root is not None:
         source = list(source)
@@ -101,22 +91,22 @@ def prepare_dataset(
     done = prepare(
         source,
         path,
-        name=str(dataset["name"]),
+        name=dataset.name,
         root=root,
         scheme=scheme,
-        normalizer=dataset["normalizer"],
+        normalizer=dataset.normalizer,
         crop=crop,
-        subsets=None if subsets is None else tuple(subsets),
+        subsets=None if dataset.subsets is None else tuple(dataset.subsets),
         strict=strict,
-        max_rejected=dataset["max_rejected"],
+        max_rejected=dataset.max_rejected,
         workers=workers,
         settings=kept_settings(dataset)
         | {
             "scheme": scheme_setting(scheme),
-            "normalizer": dataset["normalizer"] or next(iter(scheme.normalizers)),
+            "normalizer": dataset.normalizer or next(iter(scheme.normalizers)),
             "exif": exif,
         },
-        reading=Reading(exif == "apply", follow_links, max_pixels),
+        reading=Reading(exif == "apply", dataset.follow_links, dataset.max_pixels),
         notes=notes,
         origin=origin,
     )
@@ -148,7 +138,7 @@ def _check_protocol(
     if different := protocol.differences(listed, tolerant):
         said = f"{what} is not as its protocol says: {'; '.join(different)}"
         if strict:
-            raise ValueError(
+            raise UserError(
                 f"{said}; mend it, or pass dataset.protocol=null to prepare a part on purpose, or "
                 "dataset.strict=false to prepare what is there"
             )

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.photos import photo_path, read_header
 from landmark_lightning.datasets.preparation.cropping import FAR_OUTSIDE
+from landmark_lightning.errors import UserError
 
 PICTURES = ("upright", "stored")
 
@@ -51,7 +52,7 @@ def find_orientation(
         What fits; None where EXIF turns no photo.
 
     Raises:
-        ValueError: EXIF turns photos, and none of them tells, or they disagree; the settings that
+        UserError: EXIF turns photos, and none of them tells, or they disagree; the settings that
             decide it are named.
     """
     landmarks: dict[str, list[NDArray[np.float64]]] = {}
@@ -106,7 +107,7 @@ def _decided(fitting: Mapping[str, str]) -> Orientation | None:
     else:
         why = f"the landmarks of {len(stored)} fit the stored picture alone, of none the upright"
         return Orientation(False, f"{turned}; {why}: none is turned (dataset.exif=ignore)")
-    raise ValueError(
+    raise UserError(
         f"{turned}, and {why}; pass dataset.exif=apply if the coordinates are of the upright "
         "pictures, as viewers show them, or dataset.exif=ignore if of the pixels as stored"
     )

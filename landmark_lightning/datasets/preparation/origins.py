@@ -1,24 +1,24 @@
 """Whether a FaceFile still is of what it was prepared from."""
 
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.config.instantiate import build
-from landmark_lightning.config.read import check_path
+from landmark_lightning.config.schema import Train
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.origin import Annotations, Origin, annotations_digest
 from landmark_lightning.datasets.preparation.prepared import facefile_path
+from landmark_lightning.datasets.preparation.source import beside, source_of
+from landmark_lightning.errors import UserError
 
 
-def origin_of(read: Any, root: Path | None) -> Origin:  # noqa: ANN401
+def origin_of(read: "partial[Any]", root: Path | None) -> Origin:
     """What is about to be prepared, but for its photos.
 
     Args:
-        read: The source's ``read`` with its settings, as ``build`` makes a partial of it.
+        read: What ``source_of`` gives.
         root: The dataset's folder, as it was told.
     """
     if root is None:
@@ -26,7 +26,7 @@ def origin_of(read: Any, root: Path | None) -> Origin:  # noqa: ANN401
     return Origin(str(root), annotations_digest(root, _annotations(read)))
 
 
-def check_origin(config: Mapping[str, Any], photos: bool = True) -> None:
+def check_origin(config: Train, photos: bool = True) -> None:
     """Checks that landmark-train's FaceFile, where there is one, is of today's files.
 
     Args:
@@ -34,21 +34,20 @@ def check_origin(config: Mapping[str, Any], photos: bool = True) -> None:
         photos: Whether the sizes of the photos are looked at, too.
 
     Raises:
-        ValueError: It is of others.
+        UserError: It is of others.
     """
-    path = facefile_path(config["dataset"], check_path(config["data_dir"], "data_dir"))
     try:
-        faces = FaceFile.open(path)
-    except (FileNotFoundError, ValueError):  # said by who needs it
+        faces = FaceFile.open(facefile_path(config.dataset, config.data_dir))
+    except (FileNotFoundError, UserError):  # said by who needs it
         return
-    changed = changed_origin(faces, config["dataset"], config["allow_targets"], photos)
+    changed = changed_origin(faces, config.dataset.root, config.allow_targets, photos)
     if changed is not None:
-        raise ValueError(changed)
+        raise UserError(changed)
 
 
 def changed_origin(
     faces: FaceFile,
-    dataset: Mapping[str, Any],
+    root: Path | None,
     allow_targets: Iterable[str] = (),
     photos: bool = True,
 ) -> str | None:
@@ -56,18 +55,17 @@ def changed_origin(
 
     Args:
         faces: The FaceFile.
-        dataset: The ``dataset`` group; of it the root counts.
+        root: The dataset's folder, as it was told; None: it was not.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
         photos: Whether the sizes of the photos are looked at, too.
 
     Returns:
         A sentence that says what to do; None: nothing has.
     """
-    told = None if dataset["root"] is None else str(dataset["root"])
+    told = None if root is None else str(root)
     try:
-        source = faces.settings["source"] | {"_partial_": True}
-        annotations = _annotations(build(source, allow=tuple(allow_targets)))
-    except (KeyError, ValueError):  # a source that is not there, or not to be trusted
+        annotations = _annotations(source_of(faces.settings["source"], allow_targets))
+    except (KeyError, UserError):  # a source that is not there, or not to be trusted
         annotations = None
     names = None
     if photos:
@@ -83,7 +81,7 @@ def changed_origin(
     )
 
 
-def _annotations(read: Any) -> Annotations | None:  # noqa: ANN401
+def _annotations(read: "partial[Any]") -> Annotations | None:
     """The function ``annotations`` beside a source's ``read``, with the same settings."""
-    beside = getattr(sys.modules[read.func.__module__], "annotations", None)
-    return None if beside is None else partial(beside, **read.keywords)
+    found = beside(read, "annotations")
+    return None if found is None else partial(found, **read.keywords)

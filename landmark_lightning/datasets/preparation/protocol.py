@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 
 from landmark_lightning.datasets.face import SPLITS, Face, Rejection
+from landmark_lightning.errors import UserError
 
 _SHOWN_FOLDERS = 8
 
@@ -21,7 +22,7 @@ class Protocol:
         subsets: Reported numbers of test faces by subset; another number is only remarked on.
 
     Raises:
-        ValueError: A number that is none; it is named.
+        UserError: A number that is none; it is named.
     """
 
     train: int
@@ -34,24 +35,22 @@ class Protocol:
         for group in ("folders", "subsets"):
             value = getattr(self, group)
             if not isinstance(value, Mapping):
-                raise ValueError(
-                    f"protocol.{group}={value!r} must be a mapping of names to counts"
-                )
+                raise UserError(f"protocol.{group}={value!r} must be a mapping of names to counts")
             named |= {f"{group}.{name}": count for name, count in value.items()}
         for name, count in named.items():
             if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-                raise ValueError(f"protocol.{name}={count!r} must be a whole number")
+                raise UserError(f"protocol.{name}={count!r} must be a whole number")
 
     @classmethod
     def from_settings(cls, settings: object) -> "Protocol":
         """The protocol of ``dataset.protocol``.
 
         Raises:
-            ValueError: It lacks a setting, has one too many or a wrong one.
+            UserError: It lacks a setting, has one too many or a wrong one.
         """
         names = {field.name for field in fields(cls)}
         if not isinstance(settings, Mapping) or set(settings) != names:
-            raise ValueError(
+            raise UserError(
                 f"dataset.protocol={settings!r} must name train, test, folders and subsets, or be "
                 "null"
             )

@@ -1,20 +1,20 @@
 """Which scheme a dataset has: as given, of its landmarks' names, or as its FaceFile knows it."""
 
-import sys
 import textwrap
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from landmark_lightning.config.difference import first_difference
+from landmark_lightning.config.schema import Dataset
 from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.preparation.source import beside
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from, scheme_from_names
 
 
 def scheme_of(
-    dataset: Mapping[str, Any],
-    read: Any,  # noqa: ANN401
-    root: Path | None,
+    dataset: Dataset, read: "partial[Any]", root: Path | None
 ) -> tuple[Scheme, str | None]:
     """The scheme of a dataset that is to be prepared.
 
@@ -22,8 +22,8 @@ def scheme_of(
     function ``landmark_names`` beside its ``read``, which takes the same arguments but the scheme.
 
     Args:
-        dataset: The composed ``dataset`` group.
-        read: The source's ``read`` with its settings, as ``build`` makes a partial of it.
+        dataset: Its settings.
+        read: What ``source_of`` gives.
         root: The dataset's folder.
 
     Returns:
@@ -31,15 +31,15 @@ def scheme_of(
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
-        ValueError: None is given and the source brings no names, or one that can't be used.
+        UserError: None is given and the source brings no names, or one that can't be used.
     """
-    ask = getattr(sys.modules[read.func.__module__], "landmark_names", None)
-    if dataset["scheme"] is not None or ask is None:
-        return scheme_from(dataset["scheme"]), None
+    ask = beside(read, "landmark_names")
+    if dataset.scheme is not None or ask is None:
+        return scheme_from(dataset.scheme), None
     names = ask(root, **read.keywords)
     if not names:
         return scheme_from(None), None
-    scheme = scheme_from_names(str(dataset["name"]), names)
+    scheme = scheme_from_names(dataset.name, names)
     pairs = ", ".join(f"{scheme.names[i]} - {scheme.names[j]}" for i, j in scheme.pairs)
     told = (
         f"left and right in them make the mirror pairs {pairs}"
@@ -54,7 +54,7 @@ def check_same_scheme(faces: FaceFile, asked: Scheme) -> None:
     """Checks that the scheme asked for is the one that a FaceFile was prepared with.
 
     Raises:
-        ValueError: It is another one; what differs is named.
+        UserError: It is another one; what differs is named.
     """
     known, key = faces.scheme, "dataset.scheme"
     old, new = (f"{scheme.name} ({scheme.landmarks} landmarks)" for scheme in (known, asked))
@@ -64,7 +64,7 @@ def check_same_scheme(faces: FaceFile, asked: Scheme) -> None:
             return
         below, old, new = found
         key = f"{key}.{below}"
-    raise ValueError(
+    raise UserError(
         f"{faces.path} was prepared with {key}={old}, now it is {new}; leave dataset.scheme out, "
         "run landmark-prepare again or choose another dataset.name"
     )

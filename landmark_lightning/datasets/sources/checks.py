@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import NOT_LABELLED, UNFIT, VISIBLE, Rejection
 from landmark_lightning.datasets.photos import MissingPhotoError, photo_path
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 LARGEST = 1e6
@@ -18,12 +19,12 @@ def given_root(root: Path | None, scheme: Scheme, dataset: str, landmarks: int) 
     """The root, after checking that it is given and that the scheme fits.
 
     Raises:
-        ValueError: No root, or a scheme with another number of landmarks than the dataset's.
+        UserError: No root, or a scheme with another number of landmarks than the dataset's.
     """
     if root is None:
-        raise ValueError(f"dataset.root is not given; pass dataset.root=<folder of {dataset}>")
+        raise UserError(f"dataset.root is not given; pass dataset.root=<folder of {dataset}>")
     if scheme.landmarks != landmarks:
-        raise ValueError(
+        raise UserError(
             f"dataset.scheme={scheme.name} has {scheme.landmarks} landmarks, {dataset} has "
             f"{landmarks}"
         )
@@ -35,10 +36,10 @@ def find_photo(root: Path, photo: str) -> Path:
 
     Raises:
         MissingPhotoError: No such file exists.
-        ValueError: A name that leaves the root or that is unfit.
+        UserError: A name that leaves the root or that is unfit.
     """
     if not photo.strip():
-        raise ValueError("it names no photo")
+        raise UserError("it names no photo")
     return photo_path(root, photo)
 
 
@@ -52,16 +53,16 @@ def number(text: str, name: str) -> float:
     """A number that can be a pixel's.
 
     Raises:
-        ValueError: It is none.
+        UserError: It is none.
     """
     try:
         value = float(text)
     except ValueError:
-        raise ValueError(f"{name} is {text[:40]!r}, not a number") from None
+        raise UserError(f"{name} is {text[:40]!r}, not a number") from None
     if not np.isfinite(value):
-        raise ValueError(f"{name} is {text[:40]!r}, not a finite number")
+        raise UserError(f"{name} is {text[:40]!r}, not a finite number")
     if abs(value) > LARGEST:
-        raise ValueError(f"{name} is {text[:40]!r}, no pixel of a photo")
+        raise UserError(f"{name} is {text[:40]!r}, no pixel of a photo")
     return value
 
 
@@ -69,13 +70,13 @@ def ordered_box(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.flo
     """A box (4,) x0, y0, x1, y1.
 
     Raises:
-        ValueError: Its corners are not finite, not in order or beyond any photo.
+        UserError: Its corners are not finite, not in order or beyond any photo.
     """
     box = np.asarray(values, dtype=np.float64)
     if not (np.isfinite(box).all() and box[2] > box[0] and box[3] > box[1]):
-        raise ValueError(f"its box {box.tolist()} is not x0 < x1, y0 < y1")
+        raise UserError(f"its box {box.tolist()} is not x0 < x1, y0 < y1")
     if np.abs(box).max() > LARGEST:
-        raise ValueError(f"its box {box.tolist()} is beyond any photo")
+        raise UserError(f"its box {box.tolist()} is beyond any photo")
     return box
 
 
@@ -100,7 +101,7 @@ def labelled(
         The points, NaN where a landmark is not labelled, and ``visible``, None if all are.
 
     Raises:
-        ValueError: No landmark is labelled, or one lacks a coordinate, is beyond any photo or is
+        UserError: No landmark is labelled, or one lacks a coordinate, is beyond any photo or is
             a mark.
     """
     x, y = points.T
@@ -116,11 +117,11 @@ def labelled(
         name = f" ({names[index]})" if names else ""
         said = f"landmark {index}{name} at ({x[index]:g}, {y[index]:g})"
         if far[index]:
-            raise ValueError(f"{said} is no pixel of a photo")
+            raise UserError(f"{said} is no pixel of a photo")
         flaw = "lacks a coordinate" if lacks[index] else "is a mark rather than a place"
-        raise ValueError(f"{said} {flaw}; if it is not labelled, {unsaid}")
+        raise UserError(f"{said} {flaw}; if it is not labelled, {unsaid}")
     if not known.any():
-        raise ValueError("it has no labelled landmark")
+        raise UserError("it has no labelled landmark")
     if known.all():
         return points, None if (visible == VISIBLE).all() else visible
     return np.where(known[:, None], points, np.nan), visible

@@ -31,6 +31,7 @@ from landmark_lightning.datasets.sources.listing import (
     checked_names,
     order_of,
 )
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 UNSAID = "its v must be 0"
@@ -50,13 +51,13 @@ def read_listing(
         The names that the file has (none: empty), and the faces in its order.
 
     Raises:
-        ValueError: A file that as a whole can't be used.
+        UserError: A file that as a whole can't be used.
     """
     content = _load(listing.path)
     names = _names(listing.path, content)
     order = order_of(listing.path, names, expected, "keypoint") or slice(None)
     if names and len(names) != scheme.landmarks:
-        raise ValueError(
+        raise UserError(
             f"{listing.path} names {len(names)} keypoints, scheme {scheme.name} has "
             f"{scheme.landmarks} landmarks"
         )
@@ -76,10 +77,10 @@ def read_listing(
                 continue
             image_id = str(annotation.get("image_id"))
             if image_id not in images:
-                raise ValueError(f"no image has its image_id {image_id[:40]!r}")
+                raise UserError(f"no image has its image_id {image_id[:40]!r}")
             photo = images[image_id]
             if len(visible) != scheme.landmarks:
-                raise ValueError(
+                raise UserError(
                     f"it has {len(visible)} keypoints, scheme {scheme.name} has "
                     f"{scheme.landmarks} landmarks"
                 )
@@ -119,7 +120,7 @@ def landmark_names(path: Path) -> tuple[str, ...]:
     """The names of the keypoints that a file has; empty if it has none.
 
     Raises:
-        ValueError: A file that can't be read, or whose categories have different ones.
+        UserError: A file that can't be read, or whose categories have different ones.
     """
     return _names(path, _load(path))
 
@@ -128,20 +129,20 @@ def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
     """The three lists of a file, each of mappings.
 
     Raises:
-        ValueError: It is no COCO file.
+        UserError: It is no COCO file.
     """
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)[:120]
-        raise ValueError(f"{path} is no JSON ({reason})") from error
+        raise UserError(f"{path} is no JSON ({reason})") from error
     lists = {}
     for name in ("images", "annotations", "categories"):
         found = content.get(name, []) if isinstance(content, dict) else None
         if name != "categories" and isinstance(content, dict) and name not in content:
             found = None
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-            raise ValueError(f"{path} is no COCO file: it has no list of {name}")
+            raise UserError(f"{path} is no COCO file: it has no list of {name}")
         lists[name] = found
     return lists
 
@@ -156,7 +157,7 @@ def _names(path: Path, content: dict[str, list[dict[str, Any]]]) -> tuple[str, .
             found.setdefault(names, str(category.get("name"))[:40])
     if len(found) > 1:
         first, second = list(found.values())[:2]
-        raise ValueError(
+        raise UserError(
             f"{path}: categories {first!r} and {second!r} have different keypoints; keep one of "
             "them in a file"
         )
@@ -169,9 +170,9 @@ def _images(path: Path, images: list[dict[str, Any]]) -> dict[str, str]:
     for image in images:
         key, name = str(image.get("id")), image.get("file_name")
         if not isinstance(name, str):
-            raise ValueError(f"{path}: image {key[:40]!r} has no file_name")
+            raise UserError(f"{path}: image {key[:40]!r} has no file_name")
         if found.setdefault(key, name) != name:
-            raise ValueError(f"{path}: two images have the id {key[:40]!r}")
+            raise UserError(f"{path}: two images have the id {key[:40]!r}")
     return found
 
 
@@ -186,14 +187,14 @@ def _keypoints(values: object) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """The coordinates (K, 2) and v (K,) of an annotation.
 
     Raises:
-        ValueError: It has other things than x, y, v, or a v that is not 0, 1 or 2.
+        UserError: It has other things than x, y, v, or a v that is not 0, 1 or 2.
     """
     if not isinstance(values, list) or len(values) % 3:
-        raise ValueError("its keypoints are no flat list of x, y and v")
+        raise UserError("its keypoints are no flat list of x, y and v")
     table = _numbers(values, "its keypoints").reshape(-1, 3)
     if (odd := ~np.isin(table[:, 2], (0, 1, 2))).any():
         index = int(odd.argmax())
-        raise ValueError(f"v of keypoint {index} is {table[index, 2]:g}, not 0, 1 or 2")
+        raise UserError(f"v of keypoint {index} is {table[index, 2]:g}, not 0, 1 or 2")
     return table[:, :2], table[:, 2].astype(np.uint8)
 
 
@@ -201,15 +202,15 @@ def _numbers(values: Sequence[object], what: str) -> NDArray[np.float64]:
     """Numbers; NaN for null.
 
     Raises:
-        ValueError: Something else.
+        UserError: Something else.
     """
     for value in values:
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise ValueError(f"{what} hold {str(value)[:40]!r}, not a number")
+            raise UserError(f"{what} hold {str(value)[:40]!r}, not a number")
     try:
         return np.array([np.nan if value is None else value for value in values], np.float64)
     except OverflowError:
-        raise ValueError(f"{what} hold a number beyond any photo") from None
+        raise UserError(f"{what} hold a number beyond any photo") from None
 
 
 def _box(values: object) -> NDArray[np.float64] | None:
@@ -217,7 +218,7 @@ def _box(values: object) -> NDArray[np.float64] | None:
     if values is None or values == []:
         return None
     if not isinstance(values, list) or len(values) != 4:
-        raise ValueError("its bbox is not x, y, width and height")
+        raise UserError("its bbox is not x, y, width and height")
     x, y, width, height = _numbers(values, "its bbox")
     if width == 0 or height == 0:
         return None

@@ -24,6 +24,7 @@ import numpy as np
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources.checks import labelled, number, ordered_box, rejected
 from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos, checked_names
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 UNSAID = "leave the part out"
@@ -53,7 +54,7 @@ def read_listing(
         The names of its parts, numbers too, and the faces in its order.
 
     Raises:
-        ValueError: A file that as a whole can't be used.
+        UserError: A file that as a whole can't be used.
     """
     boxes = _load(listing.path)
     ignored = [box for box in boxes if box.place.get("ignore") == "1"]
@@ -71,12 +72,12 @@ def read_listing(
     else:
         expected = expected or names
         if names and len(expected) != scheme.landmarks:
-            raise ValueError(
+            raise UserError(
                 f"{listing.path} names {len(expected)} parts, scheme {scheme.name} has "
                 f"{scheme.landmarks} landmarks"
             )
     if unknown := sorted(set(names) - set(expected)):
-        raise ValueError(
+        raise UserError(
             f"{listing.path}: part {unknown[0]!r} is none of the {len(expected)} landmarks of "
             f"scheme {scheme.name}, {expected[0]} to {expected[-1]}"
         )
@@ -89,7 +90,7 @@ def landmark_names(path: Path) -> tuple[str, ...]:
     """The names of the parts; empty if they are numbers.
 
     Raises:
-        ValueError: A file that can't be read.
+        UserError: A file that can't be read.
     """
     names = _names(path, [box for box in _load(path) if box.place.get("ignore") != "1"])
     return () if all(name.isdigit() for name in names) else names
@@ -117,7 +118,7 @@ def _face(
         for part in box.parts:
             name = _plain(part.get("name", ""))
             if not np.isnan(points[places[name]]).all():
-                raise ValueError(f"it has part {name!r} twice")
+                raise UserError(f"it has part {name!r} twice")
             points[places[name]] = [number(part.get(axis, ""), axis) for axis in "xy"]
         landmarks, visible = labelled(points, None, UNSAID, tuple(places))
         left, top, width, height = (
@@ -142,7 +143,7 @@ def _load(path: Path) -> list[_Box]:
     """All boxes of a file.
 
     Raises:
-        ValueError: It is no XML of imglab's.
+        UserError: It is no XML of imglab's.
     """
     boxes: list[_Box] = []
     opened: list[str] = []
@@ -151,7 +152,7 @@ def _load(path: Path) -> list[_Box]:
 
     def refuse(flaw: str) -> None:
         flaws.append(f"{path} is no file of imglab's: {flaw}")
-        raise ValueError(flaw)
+        raise UserError(flaw)
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if not opened and tag != "dataset":
@@ -182,5 +183,5 @@ def _load(path: Path) -> list[_Box]:
         with path.open("rb") as file:
             parser.ParseFile(file)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise ValueError(flaws[0] if flaws else f"{path} is no XML ({error})") from error
+        raise UserError(flaws[0] if flaws else f"{path} is no XML ({error})") from error
     return boxes

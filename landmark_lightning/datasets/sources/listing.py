@@ -8,6 +8,7 @@ from pathlib import Path
 from landmark_lightning.datasets.face import Face, Rejection, fit_name
 from landmark_lightning.datasets.photos import MissingPhotoError
 from landmark_lightning.datasets.sources.checks import find_photo
+from landmark_lightning.errors import UserError
 
 Listed = list[Face | Rejection]
 
@@ -61,7 +62,7 @@ class Photos:
 
         Raises:
             MissingPhotoError: It does not exist.
-            ValueError: A name that can't be one.
+            UserError: A name that can't be one.
         """
         if name not in self._known:
             self._known[name] = self._find(name)
@@ -94,15 +95,15 @@ def checked_names(path: Path, names: Sequence[object], kind: str) -> tuple[str, 
     """Names of landmarks as a file has them.
 
     Raises:
-        ValueError: One that is no text, empty, unfit or there twice.
+        UserError: One that is no text, empty, unfit or there twice.
     """
     found: list[str] = []
     for name in names:
         if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"{path}: {kind} {len(found)} has no name")
+            raise UserError(f"{path}: {kind} {len(found)} has no name")
         found.append(fit_name(name.strip(), kind))
     if twice := {name for name in found if found.count(name) > 1}:
-        raise ValueError(f"{path} names {kind} {min(twice)!r} twice")
+        raise UserError(f"{path} names {kind} {min(twice)!r} twice")
     return tuple(found)
 
 
@@ -110,7 +111,7 @@ def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: st
     """Places in ``found`` of the ``expected`` names; as they stand where either has none.
 
     Raises:
-        ValueError: They are not the same names.
+        UserError: They are not the same names.
     """
     if not found or not expected:
         return list(range(len(found) or len(expected)))
@@ -118,5 +119,5 @@ def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: st
     if places.keys() != set(expected):
         odd = sorted(places.keys() ^ set(expected))[0]
         holder = path if odd in places else "the scheme, or the first file,"
-        raise ValueError(f"{path}: its {kind}s are not those expected: {holder} alone has {odd!r}")
+        raise UserError(f"{path}: its {kind}s are not those expected: {holder} alone has {odd!r}")
     return [places[name] for name in expected]

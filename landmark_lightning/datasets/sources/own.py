@@ -16,6 +16,7 @@ from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources import coco, dlc, dlib, pts
 from landmark_lightning.datasets.sources import table as tables
 from landmark_lightning.datasets.sources.listing import Listed, Listing
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 NAMING = {"coco": coco, "dlib": dlib, "dlc": dlc}
@@ -61,11 +62,11 @@ def read(
         The faces file by file, in their order; one that can't be used is a Rejection.
 
     Raises:
-        ValueError: A setting or a file that as a whole can't be used.
+        UserError: A setting or a file that as a whole can't be used.
     """
     listings = _listings(root, format, table, train, validation, test, first_pixel)
     if groups not in (None, "folder", "none"):
-        raise ValueError(f"dataset.source.groups={groups!r} must be folder, none or null")
+        raise UserError(f"dataset.source.groups={groups!r} must be folder, none or null")
     faces: Listed = []
     if format in NAMING:
         expected: Sequence[str] = getattr(scheme, "names", ())
@@ -114,7 +115,7 @@ def landmark_names(
     Args: as ``read``.
 
     Raises:
-        ValueError: A setting or a file that can't be used.
+        UserError: A setting or a file that can't be used.
     """
     listings = _listings(root, format, table, train, validation, test, first_pixel)
     if format not in NAMING:
@@ -161,36 +162,36 @@ def _listings(
     """What is to be read, training faces first.
 
     Raises:
-        ValueError: A setting that makes no sense, or a file that does not exist.
+        UserError: A setting that makes no sense, or a file that does not exist.
     """
     if format not in FORMATS:
-        raise ValueError(f"dataset.source.format={format!r} must be one of {', '.join(FORMATS)}")
+        raise UserError(f"dataset.source.format={format!r} must be one of {', '.join(FORMATS)}")
     if first_pixel is None:
         first_pixel = 1.0 if format == "pts" else 0.0
     plain = isinstance(first_pixel, (int, float)) and not isinstance(first_pixel, bool)
     if not plain or not 0 <= first_pixel <= 1:
-        raise ValueError(f"dataset.source.first_pixel={first_pixel!r} must be between 0 and 1")
+        raise UserError(f"dataset.source.first_pixel={first_pixel!r} must be between 0 and 1")
     if root is None:
-        raise ValueError("dataset.root is not given; pass dataset.root=<folder of the photos>")
+        raise UserError("dataset.root is not given; pass dataset.root=<folder of the photos>")
     asked = {"train": train, "validation": validation, "test": test}
     named = {key: root / str(name) for key, name in asked.items() if name is not None}
     kind = "folder" if format == "pts" else "file"
     if not named and format != "table":
-        raise ValueError(
+        raise UserError(
             f"dataset.source.format={format} needs dataset.source.train=<{kind}> and "
             f"dataset.source.test=<{kind}>, or one of them"
         )
     for key, path in named.items():
         if not (path.is_dir() if kind == "folder" else path.is_file()):
-            raise ValueError(
+            raise UserError(
                 f"dataset.source.{key}: {path} is no {kind}; name it relative to {root}"
             )
     if len({path.resolve() for path in named.values()}) < len(named):
-        raise ValueError(f"dataset.source.{' and '.join(named)} are the same {kind}")
+        raise UserError(f"dataset.source.{' and '.join(named)} are the same {kind}")
     if not named:
         path = root / str(table)
         if not path.is_file():
-            raise ValueError(f"{path} does not exist; dataset.root must be a folder with {table}")
+            raise UserError(f"{path} does not exist; dataset.root must be a folder with {table}")
         return [Listing(root, path, first_pixel=first_pixel)]
     return [
         Listing(root, path, "test" if key == "test" else "train", key == "validation", first_pixel)

@@ -25,6 +25,7 @@ from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.photos import photo_path
 from landmark_lightning.datasets.sources.checks import labelled, number, rejected, shown
 from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -140,7 +141,7 @@ def read_points(path: Path, scheme: Scheme) -> NDArray[np.float64] | Rejection:
         cells = lines[place].split()
         try:
             if len(cells) not in (0, 2):
-                raise ValueError(f"{lines[place][:40]!r} is not two numbers")
+                raise UserError(f"{lines[place][:40]!r} is not two numbers")
             if [cell.lower() for cell in cells] == ["nan", "nan"]:
                 points.append([np.nan, np.nan])
             else:

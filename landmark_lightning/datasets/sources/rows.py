@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from landmark_lightning.errors import UserError
+
 SEPARATORS = ",;\t"
 _MARKS = {
     b"\xff\xfe\0\0": "utf-32",
@@ -33,7 +35,7 @@ class Rows:
         separator: What separates the cells, as the first line shows it.
 
     Raises:
-        ValueError: A file that is empty or no text in UTF-8 or UTF-16.
+        UserError: A file that is empty or no text in UTF-8 or UTF-16.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,7 +45,7 @@ class Rows:
         found = [encoding for mark, encoding in _MARKS.items() if start.startswith(mark)]
         self._encoding = found[0] if found else "utf-8-sig"
         if not found and b"\0" in start:
-            raise ValueError(f"{path} is no text in UTF-8; {_SAVE}")
+            raise UserError(f"{path} is no text in UTF-8; {_SAVE}")
         _, self.start = next(self._lines(), (0, ""))
         told = re.fullmatch(rf"sep=([{SEPARATORS}])", self.start.strip(" \n"))  # a line of Excel's
         self._first = 2 if told else 1
@@ -74,7 +76,7 @@ class Rows:
                 for number, line in enumerate(lines, start=1):
                     yield number, line
         except UnicodeError as error:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} is no text in {self._encoding[:6].upper().rstrip('-')} after line "
                 f"{number}; {_SAVE}"
             ) from error
@@ -84,9 +86,9 @@ def fitted(cells: list[str], heading: list[str]) -> list[str]:
     """A row as long as its heading: a line may end in more commas than another, or in fewer.
 
     Raises:
-        ValueError: It has more cells with something in them, or fewer than the named columns.
+        UserError: It has more cells with something in them, or fewer than the named columns.
     """
     longer = len(cells) - len(heading)
     if any(cell.strip() for cell in (cells[len(heading) :] or heading[len(cells) :])):
-        raise ValueError(f"it has {len(cells)} cells, the header {len(heading)}")
+        raise UserError(f"it has {len(cells)} cells, the header {len(heading)}")
     return cells[: len(heading)] + [""] * -longer

@@ -22,6 +22,7 @@ from landmark_lightning.datasets.sources.checks import (
     ordered_box,
     rejected,
 )
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 LANDMARKS = 98
@@ -47,7 +48,7 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
         Rejection. A face is in the subsets of its flags, or in ``no_challenge``.
 
     Raises:
-        ValueError: No list of faces, or no folder of photos.
+        UserError: No list of faces, or no folder of photos.
     """
     root = given_root(root, scheme, "WFLW", LANDMARKS)
     lists = annotations(root)
@@ -56,7 +57,7 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
     for split, name in zip(SPLITS, lists, strict=True):
         path = root / name
         if not path.is_file():
-            raise ValueError(f"{path} does not exist; unpack WFLW_annotations again")
+            raise UserError(f"{path} does not exist; unpack WFLW_annotations again")
         text = photo_path(root, name, "file").read_text(encoding="utf-8-sig", errors="replace")
         for count, line in enumerate(text.splitlines(), start=1):
             if cells := line.split():
@@ -75,7 +76,7 @@ def _folder(root: Path, name: str, inner: str = "") -> str:
     for folder in (f"{name}/{name}/{inner}", f"{name}/{inner}"):
         if (root / folder).is_dir():
             return folder.rstrip("/")
-    raise ValueError(
+    raise UserError(
         f"{root} has no folder {f'{name}/{inner}'.rstrip('/')}; dataset.root must be where "
         "WFLW_images and WFLW_annotations were unpacked"
     )
@@ -93,7 +94,7 @@ def _face(root: Path, images: str, where: str, cells: list[str], split: str) -> 
         flags = dict(zip(FLAGS, cells[len(NUMBERS) :], strict=False))
         for name, flag in flags.items():
             if flag not in ("0", "1"):
-                raise ValueError(f"flag {name} is {flag[:40]!r}, not 0 or 1")
+                raise UserError(f"flag {name} is {flag[:40]!r}, not 0 or 1")
     except ValueError as error:
         return rejected(where, error, split, photo)
     subsets = tuple(name for name, flag in flags.items() if flag == "1") or (NO_CHALLENGE,)

@@ -1,14 +1,15 @@
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
+from landmark_lightning.config.compose import compose
 from landmark_lightning.datasets.preparation.scheme import scheme_of
 
-DATASET: dict[str, Any] = {"name": "mine", "scheme": None}
+DATASET = compose("dataset=custom", "dataset.name=mine").dataset
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_names_of_the_source_make_the_scheme(source: ModuleType) -> None:
         "scheme mine of the landmarks' names in the source; left and right in them make the "
         "mirror pairs left_eye - right_eye, earL - earR"
     )
-    given, told = scheme_of(DATASET | {"scheme": "ibug68"}, read, Path("/data"))
+    given, told = scheme_of(replace(DATASET, scheme="ibug68"), read, Path("/data"))
     assert (given.name, told) == ("ibug68", None)
 
 

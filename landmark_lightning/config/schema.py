@@ -1,0 +1,351 @@
+"""Every setting of the commands: its name, its kind and what it may be.
+
+Values stand in ``conf/``, where a comment says what each setting means. A setting that is not read
+in some choice (the rates that ``phases.lr`` is shorthand for) is named in ``PASSED``.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from landmark_lightning.config.limits import (
+    ABOVE_ZERO,
+    ANYTHING,
+    AT_LEAST_ZERO,
+    FLAG,
+    INSIDE,
+    MAPPING,
+    NAME,
+    PATH,
+    SHARE,
+    TEXT,
+    Limit,
+    between,
+    list_of,
+    one_of,
+    or_null,
+    whole,
+)  # fmt: skip
+
+
+def setting(limit: Limit, **default: Any) -> Any:  # noqa: ANN401
+    """A setting with its limit."""
+    return field(metadata={"limit": limit}, **default)
+
+
+def named_or_target(*names: "str | None") -> Limit:
+    """One of ours by its name, or one of one's own by ``_target_``."""
+    named = one_of(*names)
+    return Limit(
+        f"{named.words}, or a mapping with a _target_",
+        lambda value: named.holds(value) or (isinstance(value, dict) and "_target_" in value),
+        names,
+    )
+
+
+def room(kind: "type | Callable[[Any], type | None]", many: bool = False) -> Any:  # noqa: ANN401
+    """A setting that holds others.
+
+    Args:
+        kind: Its dataclass, or what tells by the value which one it is; None: a free mapping.
+        many: Whether it is a list of them.
+    """
+    return field(metadata={"kind": kind, "many": many})
+
+
+def built(kind: "type | None" = None, by: str = "", more: bool = False) -> Any:  # noqa: ANN401
+    """A mapping with a ``_target_``, whose other settings are arguments that the target knows.
+
+    Args:
+        kind: Those that are known here.
+        by: The target that they are known of.
+        more: Whether it takes others, too.
+    """
+    return field(metadata={"built": kind, "by": by, "more": more})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crop:
+    """``dataset.crop``: how a face's square crop is cut."""
+
+    scale: float = setting(between(0.5, 4))
+    margin: float = setting(between(1, 4))
+    side: int = setting(whole(16, 1024))
+    gray: str = setting(one_of("luma", "mean"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """``dataset``: whose faces, and how they are cropped."""
+
+    name: str = setting(NAME)
+    root: Path | None = setting(or_null(PATH))
+    scheme: Any = setting(ANYTHING)
+    normalizer: str | None = setting(or_null(TEXT))
+    subsets: list[str] | None = setting(or_null(list_of(" of names")))
+    boxes: str = setting(one_of("landmarks", "provided", "detector"))
+    strict: bool = setting(FLAG)
+    max_rejected: int | None = setting(or_null(whole(0)))
+    exif: str | None = setting(or_null(one_of("apply", "ignore")))
+    follow_links: bool = setting(FLAG)
+    max_pixels: int = setting(whole(1))
+    protocol: dict[str, Any] | None = setting(or_null(MAPPING))
+    schedule: str = setting(one_of("300w", "wflw"))
+    crop: Crop = room(Crop)
+    source: dict[str, Any] = built()
+    # Not given but found: digests of the FaceFile, and the names of the settings that were given.
+    content: str | None = setting(or_null(TEXT), default=None)
+    sets: str | None = setting(or_null(TEXT), default=None)
+    given: tuple[str, ...] = setting(ANYTHING, default=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """``data``: who is held out, and where the images are while training."""
+
+    validation: Any = setting(
+        Limit(
+            "a number above 0 and below 1, the name of a subset, a text file with a photo's name "
+            "a line, or null",
+            lambda value: value is None or TEXT.holds(value) or INSIDE.holds(value),
+        )
+    )
+    validation_seed: int = setting(whole(0))
+    eval_batch_size: int = setting(whole(1))
+    residency: str = setting(one_of("auto", "device", "host", "stream"))
+    prefetch: int = setting(whole(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Even:
+    """``model.balancing`` with ``refresh: none``."""
+
+    PASSED: ClassVar[tuple[str, ...]] = (
+        "score", "power", "floor", "clip_quantile", "start_epoch", "every", "fraction",
+        "precision",
+    )  # fmt: skip
+    refresh: str = setting(one_of("none", "online", "rescore"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Online(Even):
+    """``model.balancing`` with ``refresh: online``: LPBB's knobs."""
+
+    PASSED: ClassVar[tuple[str, ...]] = ("every", "fraction", "precision")
+    score: str = setting(one_of("total", "coordinates"))
+    power: float = setting(between(0, 500))  # with more even the largest weight is none
+    floor: float = setting(between(0, 1))
+    clip_quantile: float | None = setting(or_null(SHARE))
+    start_epoch: int = setting(whole(0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rescored(Online):
+    """``model.balancing`` with ``refresh: rescore``."""
+
+    PASSED: ClassVar[tuple[str, ...]] = ()
+    every: float = setting(SHARE)
+    fraction: float = setting(SHARE)
+    precision: str = setting(one_of("float32", "bf16", "auto"))
+
+
+def balancing(value: object) -> type | None:
+    """The kind of ``model.balancing``; None: a strategy of one's own."""
+    if isinstance(value, dict) and "_target_" in value:
+        return None
+    refresh = value.get("refresh") if isinstance(value, dict) else None
+    return {"online": Online, "rescore": Rescored}.get(str(refresh), Even)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """``model``: what the signal learns, and who is drawn."""
+
+    name: str = setting(NAME)
+    validation: Any = setting(named_or_target("manhattan", "euclidean", None))
+    balancing: "Even | dict[str, Any]" = room(balancing)
+
+
+NETWORK = "landmark_lightning.LandmarkNetwork"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """``network`` of our own ``_target_``."""
+
+    side: int = setting(
+        Limit(
+            "a multiple of 16, at least 16",
+            lambda value: whole(16).holds(value) and value % 16 == 0,
+        )
+    )
+    width: int = setting(whole(1))
+    hidden: int = setting(whole(1))
+
+
+DECAY = one_of("constant", "cosine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """An entry of ``phases.list``."""
+
+    loss: Any = setting(named_or_target("l2", "l1", "wing"))
+    lr: float = setting(ABOVE_ZERO)
+    epochs: float = setting(AT_LEAST_ZERO)
+    decay: str = setting(DECAY, default="constant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phases:
+    """``phases``: losses and rates."""
+
+    PASSED: ClassVar[tuple[str, ...]] = ("lr", "schedules")
+    name: str = setting(NAME)
+    scale: float = setting(ABOVE_ZERO)
+    lr_scale: float = setting(ABOVE_ZERO)
+    list: "list[Phase]" = room(Phase, many=True)
+    warmup: float = setting(between(0, 1))
+    decay: str = setting(DECAY)
+    reduction: str = setting(one_of("sum", "mean"))
+    gradient_clip: float | None = setting(or_null(ABOVE_ZERO))
+    mean_shape: bool = setting(FLAG)
+    optimizer: dict[str, Any] = built()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """``augmentation``: how the network's input is changed at random."""
+
+    shift: float = setting(between(0, 0.5))
+    rotation: float = setting(between(0, math.pi))
+    mirror: float = setting(between(0, 1))
+    noise: float = setting(between(0, 1))
+    blur: Any = setting(
+        Limit(
+            "two numbers, 0 < low <= high",
+            lambda v: (
+                isinstance(v, (list, tuple))
+                and len(v) == 2
+                and all(map(ABOVE_ZERO.holds, v))
+                and v[0] <= v[1]
+            ),
+        )
+    )
+    blur_probability: float = setting(between(0, 1))
+    occlusion: float = setting(between(0, 0.9))
+    contrast: float = setting(between(0, 250))
+    extra: Any = setting(list_of(""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """``trainer``: of what Lightning's own takes, what this library knows more about."""
+
+    precision: str = setting(one_of("32-true", "bf16-mixed"))
+    log_every_n_steps: int = setting(whole(1))
+    deterministic: Any = setting(one_of(False, True, "warn"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logger:
+    """``logger``: W&B beside metrics.csv."""
+
+    wandb: bool = setting(FLAG)
+    offline: bool = setting(FLAG)
+    project: str = setting(
+        Limit(
+            "a name without / \\ # ? % :",
+            lambda value: (
+                isinstance(value, str) and value != "" and not set(value) & set("/\\#?%:")
+            ),
+        )
+    )
+    tags: list[Any] = setting(list_of(""))
+    pictures: int = setting(whole(0))
+
+
+TARGETS = list_of(", such as [mypackage.]", lambda each: isinstance(each, str))
+WORKERS = or_null(whole(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """landmark-train."""
+
+    seed: int = setting(whole(0, 2**32 - 1))
+    batch_size: int = setting(whole(1))
+    data_dir: Path = setting(PATH)
+    runs_dir: Path = setting(PATH)
+    workers: int | None = setting(WORKERS)
+    compile: Any = setting(one_of(False, True, "cudagraph"))
+    rerun: bool = setting(FLAG)
+    callbacks: list[dict[str, Any]] = setting(list_of(""))
+    allow_targets: list[str] = setting(TARGETS)
+    data: Data = room(Data)
+    dataset: Dataset = room(Dataset)
+    model: Model = room(Model)
+    network: dict[str, Any] = built(Network, by=NETWORK)
+    phases: Phases = room(Phases)
+    augmentation: Augmentation = room(Augmentation)
+    trainer: dict[str, Any] = built(Trainer, by="pytorch_lightning.Trainer", more=True)
+    logger: Logger = room(Logger)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """landmark-prepare."""
+
+    dataset: Dataset = room(Dataset)
+    data_dir: Path = setting(PATH)
+    workers: int | None = setting(WORKERS)
+    allow_targets: list[str] = setting(TARGETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspect:
+    """landmark-inspect."""
+
+    dataset: Dataset = room(Dataset)
+    data_dir: Path = setting(PATH)
+    output: Path | None = setting(or_null(PATH))
+    faces: int = setting(whole(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """landmark-evaluate."""
+
+    run: Path = setting(PATH)
+    dataset: Dataset | None = room(lambda value: None if value is None else Dataset)
+    data_dir: Path | None = setting(or_null(PATH))
+    output: Path | None = setting(or_null(PATH))
+    allow_targets: list[str] = setting(TARGETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """landmark-report."""
+
+    runs: Path = setting(PATH)
+    output: Path = setting(PATH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """landmark-export."""
+
+    run: Path = setting(PATH)
+    output: Path | None = setting(or_null(PATH))
+    batch: int | None = setting(or_null(whole(1)))
+    check: bool = setting(FLAG)
+    data_dir: Path | None = setting(or_null(PATH))
+    allow_targets: list[str] = setting(TARGETS)
+
+
+COMMANDS = {
+    "prepare": Prepare, "inspect": Inspect, "train": Train, "evaluate": Evaluate,
+    "report": Report, "export": Export,
+}  # fmt: skip
