@@ -34,7 +34,8 @@ SETTINGS = {
 }  # fmt: skip
 CHOICES = {
     "model=nobbb": "nobb", "model=BB": "bb", "dataset=300W": "300w",
-    "dataset=sythetic": "synthetic", "phases=practicle": "practical", "network=smal": "small", "augmentation=milde": "mild",
+    "dataset=sythetic": "synthetic", "phases=practicle": "practical", "network=smal": "small",
+    "augmentation=milde": "mild",
     "trainer=ddpcpu": "ddp_cpu", "experiment=papr": "paper", "launcher=jobliB": "joblib",
 }  # fmt: skip
 VALUES = {
