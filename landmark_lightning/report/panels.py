@@ -96,7 +96,7 @@ def figure4_panels(curves: Sequence[CellCurves]) -> str:
         curves,
         "figure4",
         _of_figure4,
-        plots.draw_figure4,
+        plots.plot_figure4,
         lambda each: f"{cell_name(each.cell)}, seed {each.sorted_errors.seed}",
     )
     return key + made if made else ""
@@ -108,7 +108,7 @@ def discard_panels(curves: Sequence[CellCurves]) -> str:
         curves,
         "discard",
         lambda each: f"NME with 30% discarded: {_at(CURVE_PERCENTS, 30, each.discard)}",
-        plots.draw_discard,
+        plots.plot_discard,
         _with_seeds,
         lambda each: each.discard,
     )
@@ -121,7 +121,7 @@ def coverage_panels(curves: Sequence[CellCurves]) -> str:
         curves,
         "coverage-pooled",
         lambda each: f"NME with 70% of the landmarks kept: {_at(COVERAGES, 70, each.pooled)}",
-        plots.draw_pooled,
+        plots.plot_pooled,
         _with_seeds,
         lambda each: each.pooled,
     )
@@ -129,7 +129,7 @@ def coverage_panels(curves: Sequence[CellCurves]) -> str:
         curves,
         "coverage-faces",
         lambda each: f"NME with 70% of the faces kept: {_at(COVERAGES, 70, each.faces)}",
-        plots.draw_faces,
+        plots.plot_faces,
         _with_seeds,
         lambda each: each.faces,
     )
@@ -170,7 +170,7 @@ def ced_panels(curves: Sequence[CellCurves]) -> str:
         curves,
         "ced",
         lambda each: f"half of the faces below an NME of {each.quantiles[50]:.2f}",
-        plots.draw_ced,
+        plots.plot_ced,
     )
 
 
@@ -182,7 +182,7 @@ def _hardest(curves: CellCurves) -> str:
 
 def landmark_panels(curves: Sequence[CellCurves]) -> str:
     """The error of each landmark of each dataset."""
-    return _dataset_panels(curves, "landmarks", _hardest, plots.draw_landmarks)
+    return _dataset_panels(curves, "landmarks", _hardest, plots.plot_landmarks)
 
 
 def calibration_panels(curves: Sequence[CellCurves]) -> str:
@@ -192,7 +192,7 @@ def calibration_panels(curves: Sequence[CellCurves]) -> str:
         with_signal,
         "calibration",
         _of_calibration,
-        plots.draw_calibration,
+        plots.plot_calibration,
     )
 
 
@@ -205,7 +205,7 @@ def share_panels(effects: Sequence[BalancingEffect]) -> str:
             f"{name}: {share:.1f}% of the faces, {drawn:.1f}% of the draws"
             for name, share, drawn in zip(effect.subsets, faces, draws, strict=True)
         )
-        svg = panel(plots.draw_shares, effect.subsets, faces, draws)
+        svg = panel(plots.plot_shares, effect.subsets, faces, draws)
         name = f"balancing-{cell.dataset}-{cell.normalizer}-{cell.name}"
         made.append(Panel(name, cell_name(cell), told, svg))
     colors = (("training faces", plots.FACES_COLOR), ("draws", plots.DRAWS_COLOR))

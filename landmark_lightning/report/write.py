@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from landmark_lightning.files import replacing, write_text
-from landmark_lightning.plots.curves import draw_discard_curves
+from landmark_lightning.plots.curves import plot_discard_curves
 from landmark_lightning.report.balancing import read_effects
 from landmark_lightning.report.columns import by_dataset, general_tables
 from landmark_lightning.report.formats import csv_tables, markdown_table, tex_tables
@@ -62,7 +62,7 @@ def write_report(runs: Path, output: Path) -> list[Path]:
         image.unlink(missing_ok=True)  # of an earlier report, on other runs
         return written
     with replacing(image) as temporary:
-        draw_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
+        plot_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
     return [*written, image]
 
 

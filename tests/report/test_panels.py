@@ -22,13 +22,13 @@ def test_the_panels_of_a_dataset_share_their_axis(
     read = [each for each in curves if each is not None]
     assert len(read) == 3
     axes: dict[tuple[str, str], Axes] = {}
-    draw = plots.draw_discard
+    draw = plots.plot_discard
 
     def noted(made: Axes, each: CellCurves) -> None:
         axes[each.cell.dataset, each.cell.model] = made
         draw(made, each)
 
-    monkeypatch.setattr(plots, "draw_discard", noted)
+    monkeypatch.setattr(plots, "plot_discard", noted)
     assert panels.discard_panels(read).count("<figcaption>") == 3
     limits = {key: made.get_ylim() for key, made in axes.items()}
     assert limits["aflw", "non"] == limits["aflw", "bb"] != limits["other", "bb"]
