@@ -151,7 +151,7 @@ def plot_calibration(axes: Axes, group: Sequence[CellCurves], models: Sequence[s
 def plot_landmarks(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
     """The error of each landmark, a line for each model of a dataset; names where they fit."""
     for curves in group:
-        color = model_color(curves.cell.model, models)
+        color = model_color(curves.cell.name, models)
         axes.plot(curves.by_landmark, ".-", color=color, linewidth=0.8, markersize=4)
     names = group[0].names
     if 0 < len(names) <= NAMED:

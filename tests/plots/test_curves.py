@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -51,6 +52,15 @@ def test_lines_of_several_models_differ(curves: list[CellCurves]) -> None:
     for model in ("non", "mine"):
         assert plots.model_color(model, ["non", "mine"]) in svg
     assert colors[2] in plots.panel(plots.plot_calibration, curves, ["non", "mine"])
+
+
+def test_variants_of_a_model_have_the_colours_of_the_legend(curves: list[CellCurves]) -> None:
+    cells = [replace(curves[1].cell, variant=f"width={width}") for width in (8, 16)]
+    variants = [replace(curves[1], cell=cell) for cell in cells]
+    names = [cell.name for cell in cells]
+    for plot in (plots.plot_ced, plots.plot_calibration, plots.plot_landmarks):
+        svg = plots.panel(plot, variants, names)
+        assert all(plots.model_color(name, names) in svg for name in names)
 
 
 def test_names_are_no_formulas(tmp_path: Path) -> None:
