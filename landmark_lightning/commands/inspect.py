@@ -22,6 +22,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.datasets.preparation.protocol import Protocol
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing, write_json
 from landmark_lightning.inspection.measures import (
     MEASURES,
@@ -47,7 +48,7 @@ def run(config: Mapping[str, Any]) -> None:
     count = check_count(config["faces"], "faces", 1)
     output = check_path(config["output"] or path.with_name(f"{path.stem}-inspect"), "output")
     if output.exists() and not output.is_dir():
-        raise ValueError(f"output={output} is no folder")
+        raise UserError(f"output={output} is no folder")
     settings = config["dataset"]["protocol"]
     protocol = None if settings is None else Protocol.from_settings(settings)
     dataset = as_prepared(config["dataset"], data_dir, HydraConfig.get().overrides.task)

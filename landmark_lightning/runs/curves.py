@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.metrics.discarding import kept_means, labelled_mean
 from landmark_lightning.metrics.nme import landmark_error, normalized_error
 from landmark_lightning.metrics.signal import signal_distance, spearman
@@ -91,11 +92,11 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
         try:
             records = read_records(path)
             if records.info.normalizers[0] != cell.normalizer:
-                raise ValueError(f"{path} is not on {cell.normalizer} as its metrics.json is")
+                raise UserError(f"{path} is not on {cell.normalizer} as its metrics.json is")
             if records.info.data != run.word("data"):
-                raise ValueError(f"{path} is not on the faces that its metrics.json is on")
+                raise UserError(f"{path} is not on the faces that its metrics.json is on")
             if scheme is not None and records.info.scheme != scheme:
-                raise ValueError(f"{path} has another scheme than the runs beside it")
+                raise UserError(f"{path} has another scheme than the runs beside it")
         except (FileNotFoundError, ValueError) as error:
             unread.append(f"figures: {error}")
             continue
