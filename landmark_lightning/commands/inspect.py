@@ -1,4 +1,4 @@
-"""landmark-inspect: checks a FaceFile, prints what is in it and draws it."""
+"""landmark-inspect: checks a FaceFile, prints what is in it and plots it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ from landmark_lightning.inspection.measures import (
     inspect_faces,
     to_json,
 )
-from landmark_lightning.inspection.plots import draw_distributions, draw_scheme
+from landmark_lightning.inspection.plots import plot_distributions, plot_scheme
 from landmark_lightning.plots.faces import contact_sheet, stacked
 from landmark_lightning.terminal import shown
 
@@ -127,8 +127,8 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
         with replacing(output / name) as temporary:
             picture.save(temporary, format="PNG")
     figures = {
-        "distributions.png": draw_distributions(found, faces.name),
-        "landmarks.png": draw_scheme(faces.scheme, found.mean),
+        "distributions.png": plot_distributions(found, faces.name),
+        "landmarks.png": plot_scheme(faces.scheme, found.mean),
     }
     for name, figure in figures.items():
         with replacing(output / name) as temporary:

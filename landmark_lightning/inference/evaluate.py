@@ -28,7 +28,7 @@ OF_TRAINING = (
     "rescore_seconds", "validation_nme",
 )  # fmt: skip
 """What metrics.json says of the training; null where a run is tested again."""
-DRAWN_FACES, SURPRISING_FACES = 20, 8
+PLOTTED_FACES, SURPRISING_FACES = 20, 8
 
 
 def write_results(
@@ -40,7 +40,7 @@ def write_results(
     seed: int,
     training: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Tests a task on a FaceFile and writes its figures, predictions and drawn faces.
+    """Tests a task on a FaceFile and writes its figures, predictions and pictures of faces.
 
     metrics.json is written last: a folder that has it has all.
 
@@ -64,10 +64,10 @@ def write_results(
     write_records(folder.predictions, records)
     tested = len(records.photo)  # none where the dataset has no test split
     if tested:
-        spread = np.linspace(0, tested - 1, min(DRAWN_FACES, tested))
-        _draw(task, faces, records, spread.round().astype(np.int64), folder.faces)
+        spread = np.linspace(0, tested - 1, min(PLOTTED_FACES, tested))
+        _plot(task, faces, records, spread.round().astype(np.int64), folder.faces)
     if tested and records.signal is not None:
-        _draw(task, faces, records, _surprising(records, records.signal), folder.surprises)
+        _plot(task, faces, records, _surprising(records, records.signal), folder.surprises)
     content = {
         "dataset": dataset,
         "model": model,
@@ -91,14 +91,14 @@ def _surprising(records: Records, signal: Tensor) -> NDArray[np.int64]:
     return above.argsort(descending=True, stable=True)[:SURPRISING_FACES].numpy()
 
 
-def _draw(
+def _plot(
     task: LandmarkTask,
     faces: FaceFile,
     records: Records,
     rows: NDArray[np.int64],
     path: Path,
 ) -> None:
-    """Draws test faces with their predictions in the colour of the signal."""
+    """Plots test faces with their predictions in the colour of the signal."""
     sheet = predicted_faces(
         input_images(task, faces_from(faces, "test", rows)),
         records.target[rows],

@@ -11,7 +11,7 @@ MOST_BINS = 40
 _COLORS = {"train": "#0072b2", "test": "#e69f00"}
 
 
-def draw_distributions(found: Inspection, title: str) -> Figure:
+def plot_distributions(found: Inspection, title: str) -> Figure:
     """A panel a measure: the share of each split's faces, train and test over each other.
 
     Args:
@@ -56,7 +56,7 @@ SIDE = 7.0
 _POINT, _PAIR = "#0072b2", "#e69f00"
 
 
-def draw_scheme(scheme: Scheme, mean: Shapes) -> Figure:
+def plot_scheme(scheme: Scheme, mean: Shapes) -> Figure:
     """Each landmark where it lies on the mean shape, and a line between mirror partners.
 
     Args:
@@ -83,8 +83,8 @@ def draw_scheme(scheme: Scheme, mean: Shapes) -> Figure:
             parse_math=False,
         )
     pairs = len(scheme.pairs)
-    told = f"{pairs} mirror pair{'' if pairs == 1 else 's'}" if pairs else "no mirror pairs"
-    title = f"{scheme.name}: {scheme.landmarks} landmarks, {told}"
+    message = f"{pairs} mirror pair{'' if pairs == 1 else 's'}" if pairs else "no mirror pairs"
+    title = f"{scheme.name}: {scheme.landmarks} landmarks, {message}"
     axes.set_title(title, fontsize=11, parse_math=False)
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.12)

@@ -21,7 +21,7 @@ def fixed_landmarks(splits: Mapping[str, FaceSplit], scheme: Scheme) -> list[str
             for split in splits.values()
         ]
     )
-    said = []
+    messages = []
     for landmark, of_faces in enumerate(places.swapaxes(0, 1)):
         spots = of_faces[~np.isnan(of_faces).any(axis=1)]
         if len(spots) < 2:
@@ -30,24 +30,24 @@ def fixed_landmarks(splits: Mapping[str, FaceSplit], scheme: Scheme) -> list[str
         share = count.max() / len(spots)
         if share > FIXED:
             x, y = spot[count.argmax()]
-            said.append(
+            messages.append(
                 f"landmark {scheme.called(landmark)} lies at ({x:g}, {y:g}) of the photo in "
                 f"{100 * share:.0f}% of the faces"
             )
-    return said
+    return messages
 
 
 def same_pictures(splits: Mapping[str, FaceSplit]) -> list[str]:
     """Faces within a split whose crops are equal to the last bit."""
-    said = []
+    messages = []
     for name, split in splits.items():
         holders: dict[bytes, list[int]] = {}
         for i, digest in enumerate(picture_digests(split)):
             holders.setdefault(digest, []).append(i)
         if twice := [of for of in holders.values() if len(of) > 1]:
             first, second = (split.photo[i] for i in twice[0][:2])
-            said.append(
+            messages.append(
                 f"{sum(map(len, twice)) - len(twice)} faces of {name} repeat the picture of "
                 f"another, such as {second} that of {first}"
             )
-    return said
+    return messages

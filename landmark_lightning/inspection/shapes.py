@@ -3,8 +3,7 @@
 A shape is (L,) complex128, x + iy, its mean 0 and its norm 1, so that a product with a complex
 number turns and scales it. Shapes that differ by a similarity only are the same; a mirrored one is
 another. The closed forms are those of full Procrustes analysis (Dryden and Mardia, Statistical
-Shape Analysis). A landmark that is not labelled is NaN; what is said of a face then rests on its
-others.
+Shape Analysis). A landmark that is not labelled is NaN; a face is then judged by its others.
 """
 
 from typing import Any
@@ -91,8 +90,8 @@ def yaw(landmarks: NDArray[Any], scheme: Scheme) -> NDArray[np.float64] | None:
 
     Along the line of the outer eye corners, the tip of the nose lies ``a`` from the left corner
     and ``b`` from the right one. It stands about half the corners' distance before their line, so
-    tan(yaw) = (a - b) / (a + b). Right in order and rough in size: on the drawn heads the error is
-    below 1 degree for most faces and some degrees for profiles; a real nose adds its own.
+    tan(yaw) = (a - b) / (a + b). Right in order and rough in size: on the rendered heads the error
+    is below 1 degree for most faces and some degrees for profiles; a real nose adds its own.
 
     Args:
         landmarks: (N, L, 2) in any pixels.
@@ -113,7 +112,7 @@ def yaw(landmarks: NDArray[Any], scheme: Scheme) -> NDArray[np.float64] | None:
 def disorder(mean: Shapes, scheme: Scheme) -> list[str]:
     """What the mean shape says against the order of the landmarks, a sentence each.
 
-    A built-in scheme is compared with the drawn head's landmarks: the whole face mirrored or
+    A built-in scheme is compared with the rendered head's landmarks: the whole face mirrored or
     turned, and mirror pairs that have changed places. A scheme of one's own is compared with its
     own mirror image, where it has mirror pairs: pairs that are none.
     """

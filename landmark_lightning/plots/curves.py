@@ -39,7 +39,7 @@ PANEL = (3.4, 2.5)
 """Width and height of a panel in inches."""
 
 NAMED = 30
-"""So many landmarks have room for their names in a panel."""
+"""A panel has room for the names of at most this many landmarks."""
 
 _LONGEST = 18
 _INK = "#1b1c1d"
@@ -53,23 +53,23 @@ _STYLE: Any = {
 
 
 def model_color(model: str, models: Sequence[str]) -> str:
-    """The colour of a model, or of a cell by its name, among all that are drawn."""
+    """The colour of a model, or of a cell by its name, among all that are plotted."""
     others = [name for name in models if name not in MODEL_COLORS]
     if model in MODEL_COLORS:
         return MODEL_COLORS[model]
     return _OTHER_COLORS[others.index(model) % len(_OTHER_COLORS)]
 
 
-def panel(draw: Callable[..., None], *arguments: object) -> str:
-    """One panel as SVG for a page: it takes the page's text colour and font, and its width.
+def panel(plot: Callable[..., None], *arguments: object) -> str:
+    """One panel as SVG for a page, whose text colour and font it takes and whose width it fills.
 
     Args:
-        draw: One of the functions below.
-        arguments: What it takes after the axes.
+        plot: One of the functions below.
+        arguments: Its arguments after the axes.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=PANEL, layout="constrained")
-        draw(figure.subplots(), *arguments)
+        plot(figure.subplots(), *arguments)
         output = StringIO()
         figure.savefig(output, format="svg", dpi=180, metadata={"Date": None})
     svg = output.getvalue()
@@ -81,49 +81,49 @@ def panel(draw: Callable[..., None], *arguments: object) -> str:
     return re.sub(r' d="[^"]*"', lambda d: re.sub(r"(\.\d\d)\d+", r"\1", d[0]), svg)
 
 
-def draw_figure4(axes: Axes, curves: CellCurves) -> None:
+def plot_figure4(axes: Axes, curves: CellCurves) -> None:
     """Errors ascending and the signal beside them, its mean as a line, Spearman's rho on it."""
     errors = curves.sorted_errors
     count = len(errors.error)
     share = np.linspace(0, 100, count)
-    told = "no signal"
+    message = "no signal"
     if errors.signal is not None:
-        told = f"Spearman {errors.spearman:.2f}"
+        message = f"Spearman {errors.spearman:.2f}"
         size, alpha = np.clip([100, 50] / np.sqrt(count), (1.0, 0.15), (3.0, 0.6))
         dots = {"color": SIGNAL_COLOR, "alpha": alpha, "markeredgewidth": 0, "rasterized": True}
         axes.plot(share, errors.signal, ".", markersize=size, **dots)
         parts = np.array_split(np.stack([share, errors.signal]), min(count, 50), axis=1)
         axes.plot(*np.stack([part.mean(axis=1) for part in parts], axis=1), color=SIGNAL_COLOR)
     axes.plot(share, errors.error, color=ERROR_COLOR, rasterized=True)
-    axes.text(0.03, 0.97, told, transform=axes.transAxes, va="top")
+    axes.text(0.03, 0.97, message, transform=axes.transAxes, va="top")
     axes.set(xlabel="landmarks by error (%)", ylabel="min-max normalized", ylim=(0, 1.02))
 
 
-def draw_discard(axes: Axes, curves: CellCurves) -> None:
+def plot_discard(axes: Axes, curves: CellCurves) -> None:
     """NME against the share of each face's landmarks that is discarded."""
-    _draw_scores(axes, CURVE_PERCENTS, curves.discard)
+    _plot_scores(axes, CURVE_PERCENTS, curves.discard)
     axes.set(xlabel="landmarks discarded (%)", ylabel=f"NME {curves.cell.normalizer} (%)")
 
 
-def draw_pooled(axes: Axes, curves: CellCurves) -> None:
+def plot_pooled(axes: Axes, curves: CellCurves) -> None:
     """Risk-coverage of all landmarks of the set."""
-    _draw_scores(axes, COVERAGES, curves.pooled)
+    _plot_scores(axes, COVERAGES, curves.pooled)
     axes.set(xlabel="landmarks kept (%)", ylabel=f"NME {curves.cell.normalizer} (%)")
 
 
-def draw_faces(axes: Axes, curves: CellCurves) -> None:
+def plot_faces(axes: Axes, curves: CellCurves) -> None:
     """Risk-coverage of whole faces."""
-    _draw_scores(axes, COVERAGES, curves.faces)
+    _plot_scores(axes, COVERAGES, curves.faces)
     axes.set(xlabel="faces kept (%)", ylabel=f"NME {curves.cell.normalizer} (%)")
 
 
-def _draw_scores(axes: Axes, x: Sequence[int], curves: Curves) -> None:
+def _plot_scores(axes: Axes, x: Sequence[int], curves: Curves) -> None:
     for name, (label, color, style) in SCORES.items():
         if name in curves:
             axes.plot(x, curves[name], style, color=color, label=label)
 
 
-def draw_ced(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
+def plot_ced(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
     """The share of faces below each NME, a line for each model of a dataset."""
     for curves in group:
         color = model_color(curves.cell.name, models)
@@ -135,12 +135,12 @@ def draw_ced(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> 
     axes.set(xlabel=f"NME {group[0].cell.normalizer} (%)", ylabel="faces (%)", ylim=(0, 101))
 
 
-def draw_calibration(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
+def plot_calibration(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
     """The true distance against the predicted one, a line for each model of a dataset."""
-    drawn = [curves for curves in group if curves.calibration]
-    far = max(float(values.max()) for curves in drawn for values in curves.calibration.values())
+    with_signal = [curves for curves in group if curves.calibration]
+    far = max(float(v.max()) for curves in with_signal for v in curves.calibration.values())
     axes.axline((0, 0), slope=1, color="#7f7f7f", linestyle=":")
-    for curves in drawn:
+    for curves in with_signal:
         color = model_color(curves.cell.name, models)
         signal, distance = curves.calibration["signal"], curves.calibration["distance"]
         axes.plot(signal, distance, ".-", color=color, label=curves.cell.name, markersize=5)
@@ -148,10 +148,10 @@ def draw_calibration(axes: Axes, group: Sequence[CellCurves], models: Sequence[s
     axes.set(xlabel="predicted distance (px)", ylabel="true distance (px)")
 
 
-def draw_landmarks(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
+def plot_landmarks(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
     """The error of each landmark, a line for each model of a dataset; names where they fit."""
     for curves in group:
-        color = model_color(curves.cell.model, models)
+        color = model_color(curves.cell.name, models)
         axes.plot(curves.by_landmark, ".-", color=color, linewidth=0.8, markersize=4)
     names = group[0].names
     if 0 < len(names) <= NAMED:
@@ -163,7 +163,7 @@ def draw_landmarks(axes: Axes, group: Sequence[CellCurves], models: Sequence[str
     axes.set(ylabel=f"NME {group[0].cell.normalizer} (%)")
 
 
-def draw_shares(
+def plot_shares(
     axes: Axes, names: Sequence[str], faces: Sequence[float], draws: Sequence[float]
 ) -> None:
     """The share of each subset among the training faces and among LPBB's draws."""
@@ -177,10 +177,10 @@ def draw_shares(
     axes.set(xlabel="share (%)")
 
 
-def draw_discard_curves(curves: Sequence[CellCurves]) -> Figure:
+def plot_discard_curves(curves: Sequence[CellCurves]) -> Figure:
     """All discard curves as one picture: a row a dataset, a column a model or variant of it.
 
-    Of no curves, such as those of runs without test faces, the picture says that there are none.
+    Without curves (no run has test faces) the picture says that there are none.
     """
     if not curves:
         figure = Figure(figsize=PANEL)
@@ -196,7 +196,7 @@ def draw_discard_curves(curves: Sequence[CellCurves]) -> Figure:
         cell = each.cell
         axes = grid[rows.index(_dataset(cell)), models.index(cell.name)]
         axes.set_visible(True)
-        _draw_scores(axes, CURVE_PERCENTS, each.discard)
+        _plot_scores(axes, CURVE_PERCENTS, each.discard)
         seeds = f" ({each.seeds} seeds)" if each.seeds > 1 else ""
         lines = [f"{cell.dataset}, {cell.model}{seeds}", *wrap(cell.variant, 42)]
         axes.set_title("\n".join(lines), fontsize=11)

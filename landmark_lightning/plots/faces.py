@@ -1,6 +1,6 @@
 """Sheets of faces: the annotated points, or predicted beside true points coloured by the signal.
 
-Coordinates are pixels of the image that they are drawn on, pixel centres at whole numbers.
+Coordinates are pixels of the image that they are plotted on, pixel centres at whole numbers.
 """
 
 import math
@@ -25,7 +25,7 @@ DOT = (255, 200, 0)
 TRUE = (0, 140, 255)
 SHADE = (0, 0, 0)
 
-# Marks are drawn twice as large and scaled down, since Pillow does not smooth edges.
+# Marks are plotted twice as large and scaled down, since Pillow does not smooth edges.
 _SMOOTH = 2
 _COLORS = 256
 
@@ -39,11 +39,11 @@ def contact_sheet(
     columns: int = 6,
     scale: int | None = None,
 ) -> Image.Image:
-    """Draws faces with their landmarks as small dots, a caption below each.
+    """Plots faces with their landmarks as small dots, a caption below each.
 
     Args:
         images: (N, C, C) uint8 gray.
-        landmarks: (N, L, 2) in pixels of the images; NaN is not drawn.
+        landmarks: (N, L, 2) in pixels of the images; NaN is left out.
         captions: N lines; one that is too long is cut.
         columns: Faces in a row.
         scale: How many times the images are enlarged; by default what makes them ``SHEET_SIDE``
@@ -79,9 +79,9 @@ def stacked(sheets: Mapping[str, Image.Image]) -> Image.Image:
     width = max(sheet.width for sheet in sheets.values())
     height = sum(LINE + sheet.height for sheet in sheets.values())
     whole = Image.new("RGB", (width, height), PAPER)
-    draw, y = ImageDraw.Draw(whole), 0
+    canvas, y = ImageDraw.Draw(whole), 0
     for title, sheet in sheets.items():
-        draw.text((GAP, y + LINE / 2), title, fill=INK, font=_font(), anchor="lm")
+        canvas.text((GAP, y + LINE / 2), title, fill=INK, font=_font(), anchor="lm")
         whole.paste(sheet, (0, y + LINE))
         y += LINE + sheet.height
     return whole
@@ -96,7 +96,7 @@ def predicted_faces(
     columns: int = 4,
     scale: int | None = None,
 ) -> Image.Image:
-    """Draws true points as rings and predicted points as dots in the colour of their signal.
+    """Plots true points as rings and predicted points as dots in the colour of their signal.
 
     A thin line joins the two. One scale of colours, from 0 to the 98th percentile of the signal,
     serves the whole sheet; the legend below shows it in pixels.
@@ -104,9 +104,9 @@ def predicted_faces(
     Args:
         images: (N, S, S) uint8 gray.
         target: (N, L, 2) in pixels of the images; NaN for a landmark that is not labelled, whose
-            predicted point is drawn alone.
+            predicted point stands alone.
         prediction: (N, L, 2) in pixels of the images.
-        signal: (N, L) in pixels of the images; None draws all dots in one colour.
+        signal: (N, L) in pixels of the images; None: all dots in one colour.
         captions: N lines, or none at all.
         columns: Faces in a row.
         scale: How many times the images are enlarged; by default what makes them
@@ -131,11 +131,11 @@ def predicted_faces(
         colors = [DOT] * len(true)
         if signal is not None:
             colors = [_color(value / top) for value in signal[n].tolist()]
-        draw = ImageDraw.Draw(face)
+        canvas = ImageDraw.Draw(face)
         for (x, y), (u, v) in zip(true, predicted, strict=True):
             if math.isnan(x):
                 continue
-            draw.line((x, y, u, v), fill=TRUE, width=_SMOOTH)
+            canvas.line((x, y, u, v), fill=TRUE, width=_SMOOTH)
             _ring(face, x, y, _SMOOTH * 2.5)
         for (u, v), color in zip(predicted, colors, strict=True):
             _disc(face, u, v, _SMOOTH * 2.2, color)
@@ -179,7 +179,7 @@ def _shrink(face: Image.Image) -> Image.Image:
 
 
 def _places(points: Tensor, face: Image.Image, scale: int) -> list[tuple[float, float]]:
-    """Where points (L, 2) lie on their enlarged face; one far outside is drawn just outside.
+    """Where points (L, 2) lie on their enlarged face; one far outside is put just outside.
 
     NaN, of a landmark that is not labelled, stays NaN.
     """
@@ -207,11 +207,11 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(FONT_SIZE)
 
 
-def _cut(draw: ImageDraw.ImageDraw, text: str, width: float) -> str:
+def _cut(canvas: ImageDraw.ImageDraw, text: str, width: float) -> str:
     font = _font()
-    if draw.textlength(text, font=font) <= width:
+    if canvas.textlength(text, font=font) <= width:
         return text
-    while text and draw.textlength(f"{text}...", font=font) > width:
+    while text and canvas.textlength(f"{text}...", font=font) > width:
         text = text[:-1]
     return f"{text}..."
 
@@ -222,13 +222,13 @@ def _sheet(faces: Sequence[Image.Image], captions: Sequence[str], columns: int) 
     width, height = faces[0].size
     step = height + GAP + (LINE if captions else 0)
     sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * step + GAP), PAPER)
-    draw = ImageDraw.Draw(sheet)
+    canvas = ImageDraw.Draw(sheet)
     for n, face in enumerate(faces):
         x, y = GAP + n % columns * (width + GAP), GAP + n // columns * step
         sheet.paste(face, (x, y))
         if captions:
-            text = _cut(draw, captions[n], width)
-            draw.text((x, y + height + 2), text, fill=INK, font=_font())
+            text = _cut(canvas, captions[n], width)
+            canvas.text((x, y + height + 2), text, fill=INK, font=_font())
     return sheet
 
 
@@ -246,17 +246,17 @@ def _legend(top: float | None) -> Image.Image:
     """The marks by name and, for a signal, its colours from 0 to ``top`` pixels."""
     font, bar = _font(), 100
     legend = Image.new("RGB", (190 if top is None else 460, LINE), PAPER)
-    draw = ImageDraw.Draw(legend)
+    canvas = ImageDraw.Draw(legend)
     middle, marks = LINE / 2, legend.resize((legend.width * _SMOOTH, LINE * _SMOOTH))
     _ring(marks, 8 * _SMOOTH, middle * _SMOOTH, 5 * _SMOOTH)
     _disc(marks, 98 * _SMOOTH, middle * _SMOOTH, 5 * _SMOOTH, DOT if top is None else _color(0.5))
     legend.paste(_shrink(marks))
-    draw.text((18, middle), "annotated", fill=INK, font=font, anchor="lm")
-    draw.text((108, middle), "predicted", fill=INK, font=font, anchor="lm")
+    canvas.text((18, middle), "annotated", fill=INK, font=font, anchor="lm")
+    canvas.text((108, middle), "predicted", fill=INK, font=font, anchor="lm")
     if top is not None:
-        draw.text((190, middle), "signal 0", fill=INK, font=font, anchor="lm")
+        canvas.text((190, middle), "signal 0", fill=INK, font=font, anchor="lm")
         for step in range(bar):
             x = 248 + step
-            draw.line((x, 4, x, LINE - 5), fill=_color(step / (bar - 1)))
-        draw.text((248 + bar + 6, middle), f"{top:.1f} px", fill=INK, font=font, anchor="lm")
+            canvas.line((x, 4, x, LINE - 5), fill=_color(step / (bar - 1)))
+        canvas.text((248 + bar + 6, middle), f"{top:.1f} px", fill=INK, font=font, anchor="lm")
     return legend

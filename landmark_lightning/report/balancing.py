@@ -1,4 +1,4 @@
-"""What LPBB did to the draws, from the balancing.json of the runs that it balanced."""
+"""Which training faces LPBB drew, from the balancing.json that a balanced run writes."""
 
 import dataclasses
 import json
@@ -13,12 +13,13 @@ QUANTILES = ("0.05", "0.5", "0.95", "0.99", "1")
 
 @dataclass(frozen=True)
 class BalancingEffect:
-    """LPBB in the runs of a cell.
+    """What LPBB drew in the runs of a cell.
 
     Attributes:
-        cell: The runs, their content that of balancing.json instead of metrics.json.
-        subsets: Names of the subsets that training faces are in.
-        most_drawn: Photo, draws and final loss of the most drawn faces of the first run.
+        cell: The balanced runs; the ``content`` of each is its balancing.json.
+        subsets: Names of the training faces' subsets.
+        most_drawn: Photo, number of draws and final loss of the faces that the first run drew
+            most often.
     """
 
     cell: Cell
@@ -26,7 +27,7 @@ class BalancingEffect:
     most_drawn: Sequence[tuple[str, int, float]]
 
     def shares(self, of: str) -> list[float]:
-        """Percentage of the ``faces`` or of the ``draws`` by subset, mean over the seeds."""
+        """Each subset's percentage of the ``faces`` or of the ``draws``, mean over the seeds."""
         means = (Entry(self.cell.figures("subsets", name, of)).mean for name in self.subsets)
         return [100 * (mean or 0.0) for mean in means]
 
@@ -35,7 +36,8 @@ def read_effects(cells: Sequence[Cell]) -> tuple[list[BalancingEffect], list[str
     """Reads balancing.json beside every run.
 
     Returns:
-        An effect for each cell that has such a file, and a sentence for each that can't be read.
+        An effect for each cell that has such a file, and a sentence for each file that can't be
+        read.
     """
     effects, unread = [], []
     for cell in cells:
@@ -72,7 +74,7 @@ def _most_drawn(run: Run) -> list[tuple[str, int, float]]:
 
 
 def effect_table(effects: Sequence[BalancingEffect]) -> Table:
-    """The draws and the final losses of every balanced cell, a row each."""
+    """How unevenly LPBB drew the faces and what their final losses were, a row for each cell."""
     headings = ["model", "dataset", "effective sample size (% of faces)"]
     headings += [f"draws of the {n}% most drawn (%)" for n in (1, 10)]
     headings += [f"{what}, {_quantile(q)}" for what in ("draws", "loss") for q in QUANTILES]

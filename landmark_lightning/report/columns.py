@@ -24,7 +24,7 @@ def _of_run(*keys: str) -> Show:
 
 
 def _all_of(*keys: str) -> Show:
-    """What the runs of a cell say under ``keys``, each different word once."""
+    """The words that a cell's runs have under ``keys``, each once."""
 
     def show(cell: Cell) -> str:
         words = dict.fromkeys(word for run in cell.runs if (word := run.word(*keys)))
@@ -34,15 +34,15 @@ def _all_of(*keys: str) -> Show:
 
 
 def _epochs(cell: Cell) -> str:
-    """The epochs that were planned, and before them those trained where they are fewer."""
-    said = set()
+    """The planned epochs; of a training that ended early as ``trained of planned``."""
+    texts = set()
     for planned, trained in zip(
         cell.figures("epochs"), cell.figures("epochs_trained"), strict=True
     ):
         if planned is not None:
             short = trained is not None and trained < planned
-            said.add((planned, f"{trained:g} of {planned:g}" if short else f"{planned:g}"))
-    return ", ".join(text for _, text in sorted(said)) or NO_FIGURE
+            texts.add((planned, f"{trained:g} of {planned:g}" if short else f"{planned:g}"))
+    return ", ".join(text for _, text in sorted(texts)) or NO_FIGURE
 
 
 def _rescoring_share(cell: Cell) -> Entry:
@@ -70,7 +70,7 @@ MAIN: Columns = (
     ("epochs", _epochs),
     ("seconds", _of_run("train_seconds")),
 )
-"""The main table: a heading, and what it says of a cell."""
+"""Columns of the main table: the heading, and the function that makes a cell's entry."""
 
 ERRORS: Columns = tuple(
     (f"{name} {{normalizer}} at {threshold}{unit}", _of_full(f"{key}_{threshold}"))
@@ -125,8 +125,8 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
     """The tables of one dataset's cells, which share a normalizer; the main one comes first.
 
     Args:
-        cells: Of one group of ``by_dataset``; where none has test faces, tables on them are left
-            out.
+        cells: One group of ``by_dataset``. Where no run has test faces, the tables on test faces
+            are left out.
     """
     main, cost = main_table(cells), _table(cells, "cost", "cost", COST)
     if all(n == 0 for cell in cells for n in cell.figures("subsets", "full", "faces")):
@@ -142,7 +142,7 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
 
 
 def main_table(cells: Sequence[Cell]) -> Table:
-    """The main table of one dataset's cells, with notes on what they differ in."""
+    """The main table of one dataset's cells, with notes on the settings in which they differ."""
     table = _table(cells, "main", "all models", MAIN[1:])
     return replace(table, notes=differences(cells))
 
@@ -162,7 +162,7 @@ def _table(
 
 
 def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
-    """NME by subset, a table for each normalizer, and of visible landmarks where that is known."""
+    """NME by subset for each normalizer; again for visible landmarks where they are known."""
     faces = _subsets(cells, "faces")
     primary = cells[0].normalizer
     tables = []
@@ -190,12 +190,12 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
 
 
 def _count(counted: str, faces: str) -> str:
-    """Of how many faces a figure is: of all of a subset, or of those that have the normalizer."""
+    """How many faces a figure counts: all of a subset, or fewer where some lack the normalizer."""
     return faces if counted == faces else f"{counted} of {faces}"
 
 
 def _subsets(cells: Iterable[Cell], *keys: str) -> dict[str, str]:
-    """How many faces each subset has under ``keys``, as text."""
+    """How many faces each subset has, read under ``keys``; as a range where the runs differ."""
     faces: dict[str, set[float]] = {}
     for run in (run for cell in cells for run in cell.runs):
         for name in run.names("subsets"):

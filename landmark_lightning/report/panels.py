@@ -1,213 +1,239 @@
 """The figures of the page: a panel for each cell or for each dataset, with its legend."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
+from tqdm import tqdm
 
 from landmark_lightning.plots import curves as plots
 from landmark_lightning.plots.curves import SCORES, model_color, panel
 from landmark_lightning.report.balancing import BalancingEffect
-from landmark_lightning.report.markup import Panel, legend, panels_html
+from landmark_lightning.report.formats import identifier
 from landmark_lightning.runs.curves import COVERAGES, CellCurves, Curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
 from landmark_lightning.runs.results import Cell, names_in_order
 
 
-def cell_name(cell: Cell) -> str:
-    """Dataset, model and, where there are several, variant of a cell."""
+@dataclass(frozen=True)
+class Panel:
+    """One panel of a figure.
+
+    Attributes:
+        name: Short and unique on the page, such as ``figure4-300w-bb``.
+        caption: The text below it.
+        alt: What it shows, in words, for readers who can't see it.
+        svg: The picture.
+    """
+
+    name: str
+    caption: str
+    alt: str
+    svg: str
+
+    @property
+    def markup(self) -> Markup:
+        """The picture with ``alt`` in it, its ids unique among the panels of the page."""
+        svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\1{identifier(self.name)}-", self.svg)
+        opening = Markup('<svg role="img" aria-label="{}" ').format(self.alt)
+        return Markup(svg.replace("<svg ", opening, 1))
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The panels of one figure.
+
+    Attributes:
+        legend: Label, colour and line style of each kind of line.
+        rows: The panels; those of a row stand side by side.
+    """
+
+    legend: Sequence[tuple[str, str, str]]
+    rows: Sequence[Sequence[Panel]]
+
+
+def plot_figures(
+    curves: Sequence[CellCurves], effects: Sequence[BalancingEffect]
+) -> dict[str, Panels]:
+    """All figures of the page, by name; one that has nothing to show has no rows."""
+    of_curves = {
+        "figure4": figure4_panels, "discard": discard_panels, "pooled": pooled_panels,
+        "faces": faces_panels, "ced": ced_panels, "landmarks": landmark_panels,
+        "calibration": calibration_panels,
+    }  # fmt: skip
+    bar = tqdm(of_curves.items(), desc="plotting", unit="figure", leave=False)
+    return {name: plot(curves) for name, plot in bar} | {"shares": share_panels(effects)}
+
+
+def _called(cell: Cell) -> str:
     return f"{cell.dataset}, {cell.name}"
+
+
+def _with_seeds(curves: CellCurves) -> str:
+    return _called(curves.cell) + (f", mean of {curves.seeds} seeds" if curves.seeds > 1 else "")
+
+
+def _by_dataset(curves: Iterable[CellCurves]) -> dict[tuple[str, str], list[CellCurves]]:
+    groups: dict[tuple[str, str], list[CellCurves]] = {}
+    for each in curves:
+        groups.setdefault((each.cell.dataset, each.cell.normalizer), []).append(each)
+    return groups
 
 
 def _cell_panels(
     curves: Iterable[CellCurves],
     kind: str,
-    told: Callable[[CellCurves], str],
-    draw: Callable[[Axes, CellCurves], None],
-    caption: Callable[[CellCurves], str],
+    legend: Iterable[tuple[str, str, str]],
+    describe: Callable[[CellCurves], str],
+    plot: Callable[[Axes, CellCurves], None],
+    caption: Callable[[CellCurves], str] = _with_seeds,
     values: Callable[[CellCurves], Curves] | None = None,
-) -> str:
+) -> Panels:
     """A panel for each cell, a row or more for each dataset.
 
     Where ``values`` gives curves, the panels of a dataset share their y axis.
     """
-    curves = list(curves)
-    highest: dict[tuple[str, str], float] = {}
-    for each in curves if values else ():
-        assert values is not None
-        top = max(float(curve.max()) for curve in values(each).values())
-        of_dataset = each.cell.dataset, each.cell.normalizer
-        highest[of_dataset] = max(highest.get(of_dataset, 0.0), top)
-    rows: dict[tuple[str, str], list[Panel]] = {}
-    for each in curves:
-        cell = each.cell
-        limit = highest.get((cell.dataset, cell.normalizer), 0.0)
 
-        def drawn(axes: Axes, each: CellCurves = each, limit: float = limit) -> None:
-            draw(axes, each)
-            if 0 < limit < math.inf:
-                axes.set_ylim(0, 1.05 * limit)
+    def plot_limited(axes: Axes, each: CellCurves, highest: float) -> None:
+        plot(axes, each)
+        if 0 < highest < math.inf:
+            axes.set_ylim(0, 1.05 * highest)
 
-        made = Panel(
-            name="-".join((kind, cell.dataset, cell.normalizer, cell.name)),
-            caption=caption(each),
-            alt=f"{cell_name(cell)}: {told(each)}",
-            svg=panel(drawn),
-        )
-        rows.setdefault((cell.dataset, cell.normalizer), []).append(made)
-    return "\n".join(map(panels_html, rows.values()))
+    rows = []
+    for group in _by_dataset(curves).values():
+        tops = [float(c.max()) for each in group if values for c in values(each).values()]
+        highest, row = max((0.0, *tops)), []
+        for each in group:
+            cell = each.cell
+            name = "-".join((kind, cell.dataset, cell.normalizer, cell.name))
+            svg = panel(plot_limited, each, highest)
+            row.append(Panel(name, caption(each), f"{_called(cell)}: {describe(each)}", svg))
+        rows.append(row)
+    return Panels([*legend], rows)
 
 
-def _with_seeds(curves: CellCurves) -> str:
-    return cell_name(curves.cell) + (f", mean of {curves.seeds} seeds" if curves.seeds > 1 else "")
+def _score_panels(
+    curves: Sequence[CellCurves],
+    kind: str,
+    what: str,
+    place: int,
+    plot: Callable[[Axes, CellCurves], None],
+    values: Callable[[CellCurves], Curves],
+) -> Panels:
+    """Curves by each of ``SCORES``; in words, the value of each at one place of the x axis."""
+
+    def describe(each: CellCurves) -> str:
+        known = ((label, values(each).get(name)) for name, (label, _, _) in SCORES.items())
+        return f"{what}: " + ", ".join(f"{k} {v[place]:.2f}" for k, v in known if v is not None)
+
+    return _cell_panels(curves, kind, SCORES.values(), describe, plot, values=values)
 
 
-def _of_figure4(curves: CellCurves) -> str:
-    errors = curves.sorted_errors
-    if errors.signal is None:
-        return "errors ascending; no signal"
-    return f"errors ascending and the signal beside them, Spearman {errors.spearman:.2f}"
-
-
-def _of_calibration(curves: CellCurves) -> str:
-    highest = {name: values[-1] for name, values in curves.calibration.items()}
-    return f"promises {highest['signal']:.1f} px where it is {highest['distance']:.1f} px"
-
-
-def _at(x: Sequence[int], place: int, values: Curves) -> str:
-    """What curves say at one place, in words."""
-    return ", ".join(
-        f"{label} {values[name][x.index(place)]:.2f}"
-        for name, (label, _, _) in SCORES.items()
-        if name in values
-    )
-
-
-def figure4_panels(curves: Sequence[CellCurves]) -> str:
+def figure4_panels(curves: Sequence[CellCurves]) -> Panels:
     """Figure 4 of each cell."""
-    key = legend(
-        [
-            ("error", plots.ERROR_COLOR, "-"),
-            ("signal, and its mean as a line", plots.SIGNAL_COLOR, ":"),
-        ]
-    )
-    made = _cell_panels(
-        curves,
-        "figure4",
-        _of_figure4,
-        plots.draw_figure4,
-        lambda each: f"{cell_name(each.cell)}, seed {each.sorted_errors.seed}",
-    )
-    return key + made if made else ""
 
+    def describe(each: CellCurves) -> str:
+        errors = each.sorted_errors
+        if errors.signal is None:
+            return "errors ascending; no signal"
+        return f"errors ascending and the signal beside them, Spearman {errors.spearman:.2f}"
 
-def discard_panels(curves: Sequence[CellCurves]) -> str:
-    """Discard curves of each cell."""
-    made = _cell_panels(
-        curves,
-        "discard",
-        lambda each: f"NME with 30% discarded: {_at(CURVE_PERCENTS, 30, each.discard)}",
-        plots.draw_discard,
-        _with_seeds,
-        lambda each: each.discard,
-    )
-    return legend(SCORES.values()) + made if made else ""
+    def caption(each: CellCurves) -> str:
+        return f"{_called(each.cell)}, seed {each.sorted_errors.seed}"
 
-
-def coverage_panels(curves: Sequence[CellCurves]) -> str:
-    """Risk-coverage curves of each cell, of landmarks and of faces."""
-    pooled = _cell_panels(
-        curves,
-        "coverage-pooled",
-        lambda each: f"NME with 70% of the landmarks kept: {_at(COVERAGES, 70, each.pooled)}",
-        plots.draw_pooled,
-        _with_seeds,
-        lambda each: each.pooled,
-    )
-    faces = _cell_panels(
-        curves,
-        "coverage-faces",
-        lambda each: f"NME with 70% of the faces kept: {_at(COVERAGES, 70, each.faces)}",
-        plots.draw_faces,
-        _with_seeds,
-        lambda each: each.faces,
-    )
-    made = [
-        f"<h3>All landmarks of the test set, pooled</h3>\n{pooled}",
-        f"<h3>Whole faces, by their mean signal</h3>\n{faces}",
+    legend = [
+        ("error", plots.ERROR_COLOR, "-"),
+        ("signal, and its mean as a line", plots.SIGNAL_COLOR, ":"),
     ]
-    return legend(SCORES.values()) + "\n".join(made) if curves else ""
+    return _cell_panels(curves, "figure4", legend, describe, plots.plot_figure4, caption)
+
+
+def discard_panels(curves: Sequence[CellCurves]) -> Panels:
+    """Discard curves of each cell."""
+    at = "discard", "NME with 30% discarded", CURVE_PERCENTS.index(30)
+    return _score_panels(curves, *at, plots.plot_discard, lambda each: each.discard)
+
+
+def pooled_panels(curves: Sequence[CellCurves]) -> Panels:
+    """Risk-coverage curves of each cell, of all landmarks of the set."""
+    at = "coverage-pooled", "NME with 70% of the landmarks kept", COVERAGES.index(70)
+    return _score_panels(curves, *at, plots.plot_pooled, lambda each: each.pooled)
+
+
+def faces_panels(curves: Sequence[CellCurves]) -> Panels:
+    """Risk-coverage curves of each cell, of whole faces."""
+    at = "coverage-faces", "NME with 70% of the faces kept", COVERAGES.index(70)
+    return _score_panels(curves, *at, plots.plot_faces, lambda each: each.faces)
 
 
 def _dataset_panels(
     curves: Iterable[CellCurves],
     kind: str,
-    told: Callable[[CellCurves], str],
-    draw: Callable[[Axes, Sequence[CellCurves], Sequence[str]], None],
-) -> str:
+    describe: Callable[[CellCurves], str],
+    plot: Callable[[Axes, Sequence[CellCurves], Sequence[str]], None],
+) -> Panels:
     """A panel for each dataset, a line in it for each model."""
-    groups: dict[tuple[str, str], list[CellCurves]] = {}
-    for each in curves:
-        groups.setdefault((each.cell.dataset, each.cell.normalizer), []).append(each)
+    groups = _by_dataset(curves)
     models = names_in_order(each.cell for group in groups.values() for each in group)
-    made = [
+    row = [
         Panel(
             name=f"{kind}-{dataset}-{normalizer}",
             caption=f"{dataset}, {normalizer}",
-            alt=f"{dataset}: {'; '.join(f'{each.cell.name} {told(each)}' for each in group)}",
-            svg=panel(draw, group, models),
+            alt=f"{dataset}: {'; '.join(f'{each.cell.name} {describe(each)}' for each in group)}",
+            svg=panel(plot, group, models),
         )
         for (dataset, normalizer), group in groups.items()
     ]
-    key = legend([(model, model_color(model, models), "-") for model in models])
-    return key + panels_html(made) if made else ""
+    legend = [(model, model_color(model, models), "-") for model in models]
+    return Panels(legend, [row] if row else [])
 
 
-def ced_panels(curves: Sequence[CellCurves]) -> str:
+def ced_panels(curves: Sequence[CellCurves]) -> Panels:
     """Cumulative error distributions of each dataset."""
-    return _dataset_panels(
-        curves,
-        "ced",
-        lambda each: f"half of the faces below an NME of {each.quantiles[50]:.2f}",
-        plots.draw_ced,
-    )
+
+    def describe(each: CellCurves) -> str:
+        return f"half of the faces below an NME of {each.quantiles[50]:.2f}"
+
+    return _dataset_panels(curves, "ced", describe, plots.plot_ced)
 
 
-def _hardest(curves: CellCurves) -> str:
-    landmark = int(np.nan_to_num(curves.by_landmark, nan=-1).argmax())
-    name = f" ({curves.names[landmark]})" if curves.names else ""
-    return f"is worst at landmark {landmark}{name}, {curves.by_landmark[landmark]:.2f}"
-
-
-def landmark_panels(curves: Sequence[CellCurves]) -> str:
+def landmark_panels(curves: Sequence[CellCurves]) -> Panels:
     """The error of each landmark of each dataset."""
-    return _dataset_panels(curves, "landmarks", _hardest, plots.draw_landmarks)
+
+    def describe(each: CellCurves) -> str:
+        worst = int(np.nan_to_num(each.by_landmark, nan=-1).argmax())
+        name = f" ({each.names[worst]})" if each.names else ""
+        return f"is worst at landmark {worst}{name}, {each.by_landmark[worst]:.2f}"
+
+    return _dataset_panels(curves, "landmarks", describe, plots.plot_landmarks)
 
 
-def calibration_panels(curves: Sequence[CellCurves]) -> str:
+def calibration_panels(curves: Sequence[CellCurves]) -> Panels:
     """Calibration of the signal of each dataset."""
+
+    def describe(each: CellCurves) -> str:
+        signal, distance = (each.calibration[name][-1] for name in ("signal", "distance"))
+        return f"promises {signal:.1f} px where it is {distance:.1f} px"
+
     with_signal = [each for each in curves if each.calibration]
-    return _dataset_panels(
-        with_signal,
-        "calibration",
-        _of_calibration,
-        plots.draw_calibration,
-    )
+    return _dataset_panels(with_signal, "calibration", describe, plots.plot_calibration)
 
 
-def share_panels(effects: Sequence[BalancingEffect]) -> str:
+def share_panels(effects: Sequence[BalancingEffect]) -> Panels:
     """Share of each subset among training faces and draws, of each cell that LPBB balanced."""
-    made = []
+    row = []
     for effect in (effect for effect in effects if effect.subsets):
         cell, faces, draws = effect.cell, effect.shares("faces"), effect.shares("draws")
-        told = "; ".join(
+        alt = "; ".join(
             f"{name}: {share:.1f}% of the faces, {drawn:.1f}% of the draws"
             for name, share, drawn in zip(effect.subsets, faces, draws, strict=True)
         )
-        svg = panel(plots.draw_shares, effect.subsets, faces, draws)
+        svg = panel(plots.plot_shares, effect.subsets, faces, draws)
         name = f"balancing-{cell.dataset}-{cell.normalizer}-{cell.name}"
-        made.append(Panel(name, cell_name(cell), told, svg))
-    colors = (("training faces", plots.FACES_COLOR), ("draws", plots.DRAWS_COLOR))
-    key = legend([(label, color, "-") for label, color in colors])
-    return key + panels_html(made) if made else ""
+        row.append(Panel(name, _called(cell), alt, svg))
+    legend = [("training faces", plots.FACES_COLOR, "-"), ("draws", plots.DRAWS_COLOR, "-")]
+    return Panels(legend, [row] if row else [])

@@ -1,8 +1,8 @@
 """The paper's Tables 1 to 6 in its own layout, our figures beside the printed ones.
 
-``paper.json`` holds what the paper prints. Table, column and row each say a part of what a
-cell is of: ``dataset``, ``subset``, ``model``, ``discard`` (percent) or ``figure``. A cell for
-which they say it all has figures of ours.
+``paper.json`` holds what the paper prints. A table, its columns and its rows have keys:
+``dataset``, ``subset``, ``model``, ``discard`` (percent) or ``figure``. The keys of all three
+together say which figure of which runs stands at a place of the table.
 """
 
 import json
@@ -25,10 +25,11 @@ def printed_facts() -> dict[str, Any]:
 
 
 def paper_tables(cells: Sequence[Cell]) -> tuple[list[Table], list[str]]:
-    """The paper's tables that our runs have a dataset of.
+    """The paper's tables on datasets of which there are runs.
 
-    NME is on the paper's normalizer of each dataset, whichever is the primary one of the runs;
-    discarding goes by the primary one, so its figures stand only where the two are the same.
+    NME is divided by the paper's normalizer of each dataset, even where the runs' first normalizer
+    is another one. Discarding is measured by the first one alone, so its figures are left out
+    where that is not the paper's.
 
     Args:
         cells: All cells.
@@ -52,13 +53,13 @@ class _Found:
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._cells: dict[tuple[str, str], Cell] = {}
-        on_paper_s = {(c.dataset, c.model) for c in cells if _on_paper_s(c)}
+        as_paper = {(c.dataset, c.model) for c in cells if _as_paper(c)}
         for cell in cells:
-            if _on_paper_s(cell) or (cell.dataset, cell.model) not in on_paper_s:
+            if _as_paper(cell) or (cell.dataset, cell.model) not in as_paper:
                 self._cells.setdefault((cell.dataset, cell.name), cell)
 
     def runs(self, dataset: str, name: str | None = None) -> list[Run]:
-        """The runs of a cell; of a model that stands in several, none under its plain name."""
+        """The runs of all cells of a dataset, or of the one that has this ``Cell.name``."""
         return [
             run
             for key, cell in self._cells.items()
@@ -71,12 +72,12 @@ class _Found:
         return sorted(of_dataset, key=lambda cell: model_rank(cell.model))
 
 
-def _on_paper_s(cell: Cell) -> bool:
+def _as_paper(cell: Cell) -> bool:
     return cell.normalizer == normalizer_of(cell.dataset)
 
 
 def normalizer_of(dataset: str) -> str | None:
-    """The normalizer by which the paper measures a dataset; None for one that is not its own."""
+    """The normalizer that the paper uses for a dataset; None for a dataset it does not have."""
     facts = printed_facts()["datasets"].get(dataset)
     return None if facts is None else str(facts["normalizer"])
 
@@ -114,7 +115,7 @@ def _table(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> 
 
 
 def _with_other_models(facts: Mapping[str, Any], found: _Found) -> list[dict[str, Any]]:
-    """The rows, those of models and variants that the paper does not have below its last one."""
+    """The paper's rows, and below its last model a row for each of our other models."""
     rows: list[dict[str, Any]] = []
     of_paper = _named(facts["rows"], "model")
     for row, following in zip(facts["rows"], [*facts["rows"][1:], {}], strict=True):
@@ -136,7 +137,7 @@ def _with_other_models(facts: Mapping[str, Any], found: _Found) -> list[dict[str
 
 
 def _label(cell: Cell, of_paper: Sequence[str]) -> str:
-    """What the row of a cell is called for which the paper has none."""
+    """The label of a row that the paper does not have."""
     variant = f" ({cell.variant})" if cell.variant else ""
     own = "" if cell.model in of_paper else " (not in the paper)"
     return f"{cell.model.upper()}{variant}{own}"
@@ -174,13 +175,13 @@ def _machines(runs: Iterable[Run]) -> list[str]:
 
 
 def _notes(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> list[str]:
-    """What the reader must know of our figures: seeds, what is missing, other test faces."""
+    """Sentences on our figures: seeds, why some are missing, other test faces than the paper's."""
     notes = []
-    wanted = _named([*facts["columns"], *facts["rows"]], "model")
+    models = _named([*facts["columns"], *facts["rows"]], "model")
     seeds = {
         f"{model} on {dataset}": len(found.runs(dataset, model))
         for dataset in datasets
-        for model in wanted
+        for model in models
     }
     several = [f"{cell} ({count})" for cell, count in seeds.items() if count > 1]
     if several:
@@ -200,7 +201,7 @@ def _notes(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> 
         notes += _differences(dataset, _subsets_of(facts, dataset), facts, found)
     if _named(facts["rows"], "figure"):
         runs = [
-            run for dataset in datasets for model in wanted for run in found.runs(dataset, model)
+            run for dataset in datasets for model in models for run in found.runs(dataset, model)
         ]
         machines = _machines(runs)
         if len(machines) == 1:
@@ -220,7 +221,7 @@ def _subsets_of(facts: Mapping[str, Any], dataset: str) -> list[str]:
 def _differences(
     dataset: str, subsets: Iterable[str], facts: Mapping[str, Any], found: _Found
 ) -> list[str]:
-    """Where the runs' test faces or normalizer are not the paper's."""
+    """Sentences on a dataset whose test faces or normalizer are not the paper's."""
     runs = [run for run in found.runs(dataset) if run.model in MODELS]
     normalizer = normalizer_of(dataset)
     expected = printed_facts()["datasets"][dataset]["faces"]

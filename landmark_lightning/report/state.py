@@ -9,9 +9,9 @@ from landmark_lightning.runs.state import STATES, CellState
 
 
 def state_table(states: Sequence[CellState]) -> Table:
-    """A row for each dataset and model, a column for each seed; empty where none was planned.
+    """A row for each dataset and model, a column for each seed; empty where no run was planned.
 
-    Where folders of several kinds of runs hold the same model, each has a row of its own.
+    A model that lies in several ``runs_dir`` has a row for each, which names it.
     """
     seeds = sorted({cell.seed for cell in states})
     names = _names(states)
@@ -34,7 +34,7 @@ def state_table(states: Sequence[CellState]) -> Table:
 
 
 def _names(states: Sequence[CellState]) -> list[tuple[CellState, str]]:
-    """Each cell and its model's name, with the ``runs_dir`` where the model is in several."""
+    """Each cell and what its row is called."""
     above: dict[tuple[str, str], set[Path]] = {}
     for cell in states:
         above.setdefault((cell.dataset, cell.model), set()).add(_runs_dir(cell))

@@ -14,7 +14,7 @@ class Entry:
 
     Attributes:
         ours: The figure of every run, by seed; None where a run does not have it.
-        printed: The paper's.
+        printed: The paper's figure; None where it prints none.
         digits: Digits after the point.
     """
 
@@ -55,10 +55,10 @@ class Table:
     Attributes:
         name: Short and unique: letters, digits, ``-`` and ``_``.
         title: What it shows, in one line.
-        headings: One for each column. The first ``labels`` of them are of text that names a row.
-        rows: As many columns each.
-        metric: What the figures of all columns are; empty where the headings say it.
-        notes: Sentences below it.
+        headings: One for each column.
+        rows: One entry for each column; text in the first ``labels`` columns, which name the row.
+        metric: What all figures measure; empty where the headings say it.
+        notes: Sentences below the table.
         labels: How many columns name a row.
     """
 
@@ -71,13 +71,16 @@ class Table:
     labels: int = 1
 
     @property
-    def has_printed(self) -> bool:
-        """Whether the paper's figures stand in it."""
-        return any(
-            isinstance(entry, Entry) and entry.printed is not None
-            for row in self.rows
-            for entry in row
-        )
+    def values(self) -> Sequence[str]:
+        """The headings of the columns that don't name a row."""
+        return self.headings[self.labels :]
+
+    @property
+    def all_notes(self) -> list[str]:
+        """The notes, before them what brackets mean where the paper's figures stand in them."""
+        entries = [entry for row in self.rows for entry in row if isinstance(entry, Entry)]
+        printed = any(entry.printed is not None for entry in entries)
+        return ["In brackets: as the paper prints it."] * printed + [*self.notes]
 
 
 def entry_text(entry: str | Entry) -> str:
@@ -86,8 +89,3 @@ def entry_text(entry: str | Entry) -> str:
         return entry
     printed = f"({entry.printed_text})" if entry.printed_text else ""
     return " ".join(text for text in (entry.text, printed) if text) or NO_FIGURE
-
-
-def format_figures(figures: Sequence[float | None], digits: int = 2) -> str:
-    """Mean and, of several, standard deviation (n - 1); ``-`` where one of them is None."""
-    return entry_text(Entry(figures, digits=digits))

@@ -1,7 +1,7 @@
 """The report on many runs: index.html, tables.md, tables.tex, tables.csv and discard.png.
 
-One more output is one more line of ``write_report``; one more section of the page is one more line
-of ``page.SECTIONS``.
+One more output is one more line of ``write_report``; one more section of the page is written in
+``templates/page.html``.
 """
 
 from collections.abc import Sequence
@@ -13,24 +13,16 @@ from tqdm import tqdm
 
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing, write_text
-from landmark_lightning.plots.curves import draw_discard_curves
+from landmark_lightning.plots.curves import plot_discard_curves
 from landmark_lightning.report.balancing import read_effects
 from landmark_lightning.report.columns import by_dataset, general_tables
-from landmark_lightning.report.formats import csv_tables, markdown_table, tex_tables
+from landmark_lightning.report.formats import csv_tables, render
 from landmark_lightning.report.page import Contents, render_page
 from landmark_lightning.report.paper import paper_tables
 from landmark_lightning.report.state import failures, state_line, state_table
 from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.results import Cell, find_runs, gather
 from landmark_lightning.runs.state import CellState, read_states
-
-HOW_TO_READ = (
-    "Errors are NME in percent of the normalizer that the heading names, over the whole test "
-    "split. *Discard* drops each face's landmarks of highest signal (at random for a model "
-    "without one), *static prior* those with the highest mean training error, *oracle* those "
-    "of highest error. *Closed* is the share of the way from static prior (whole faces: from none "
-    "discarded) to oracle that the signal goes at 30%. Several seeds: mean ± standard deviation."
-)
 
 
 def write_report(runs: Path, output: Path) -> list[Path]:
@@ -47,14 +39,13 @@ def write_report(runs: Path, output: Path) -> list[Path]:
         UserError: No run was found, or none that can be read.
     """
     contents = read_contents(runs)
-    page = render_page(contents)
-    output.mkdir(parents=True, exist_ok=True)
     texts = {
-        "index.html": page,
-        "tables.md": render_markdown(contents),
-        "tables.tex": tex_tables(contents.tables),
+        "index.html": render_page(contents),
+        "tables.md": render("tables.md", contents=contents),
+        "tables.tex": render("tables.tex", tables=contents.tables),
         "tables.csv": csv_tables(contents.tables),
     }
+    output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_text(output / name, text)
     written = [output / name for name in texts]
@@ -63,7 +54,7 @@ def write_report(runs: Path, output: Path) -> list[Path]:
         image.unlink(missing_ok=True)  # of an earlier report, on other runs
         return written
     with replacing(image) as temporary:
-        draw_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
+        plot_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
     return [*written, image]
 
 
@@ -135,24 +126,3 @@ def _pictures(cells: Sequence[Cell], name: str) -> tuple[list[tuple[Cell, int, b
             pictures.append((cell, run.seed, content.getvalue()))
             break
     return pictures, unread
-
-
-def render_markdown(contents: Contents) -> str:
-    """The Markdown of tables.md: the main table of each dataset, the paper's tables, the rest."""
-    parts = ["# Runs", contents.summary]
-    if contents.state is not None:
-        parts.append(markdown_table(contents.state))
-    if contents.left_out:
-        parts.append("\n".join(["Left out:", "", *(f"- {text}" for text in contents.left_out)]))
-    if contents.general:
-        parts.append(HOW_TO_READ)
-    parts += [markdown_table(group[0]) for group in contents.general]
-    if contents.paper:
-        parts += ["## The paper's tables", *map(markdown_table, contents.paper)]
-        parts += contents.paper_left_out
-    if contents.general:
-        parts.append("## More figures")
-        parts += [markdown_table(table) for group in contents.general for table in group[1:]]
-    if contents.effects:
-        parts.append(markdown_table(contents.tables[-1]))
-    return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""What the report draws of a cell: curves from its runs' predictions, averaged over seeds."""
+"""What the report plots of a cell: curves from its runs' predictions, averaged over seeds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class SortedErrors:
 
 @dataclass(frozen=True)
 class CellCurves:
-    """What is drawn of a cell. Errors are NME in percent of its normalizer.
+    """What is plotted of a cell. Errors are NME in percent of its normalizer.
 
     Attributes:
         cell: The runs.

@@ -45,7 +45,7 @@ from landmark_lightning.training.loggers import (
     summary_figures,
     wandb_logger,
 )
-from landmark_lightning.training.pictures import ValidationPictures, draw_most_drawn, log_results
+from landmark_lightning.training.pictures import ValidationPictures, log_results, plot_most_drawn
 from landmark_lightning.training.processes import companions
 from landmark_lightning.training.progress import TrainingProgress, print_plan
 from landmark_lightning.training.trainer import (
@@ -160,7 +160,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
                 folder.balancing,
                 summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
             )
-            if (sheet := draw_most_drawn(best, datamodule)) is not None:
+            if (sheet := plot_most_drawn(best, datamodule)) is not None:
                 with replacing(folder.most_drawn) as temporary:
                     sheet.save(temporary, format="png")
         content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)

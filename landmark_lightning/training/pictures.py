@@ -24,7 +24,7 @@ from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Faces
 from landmark_lightning.metrics.nme import normalized_mean_error
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.plots.curves import draw_discard_curves, draw_figure4
+from landmark_lightning.plots.curves import plot_discard_curves, plot_figure4
 from landmark_lightning.plots.faces import nme_caption, predicted_faces
 from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
@@ -36,7 +36,7 @@ VALIDATION_FACES, MOST_DRAWN_FACES = 8, 20
 
 
 class ValidationPictures(Callback):
-    """Draws the same validation faces, spread evenly over them, with their predictions.
+    """Plots the same validation faces, spread evenly over them, with their predictions.
 
     The training notices nothing of it.
 
@@ -55,7 +55,7 @@ class ValidationPictures(Callback):
         self.times = times
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draws the faces where it is time; of several processes the first one does."""
+        """Plots the faces where it is time; of several processes the first one does."""
         assert isinstance(pl_module, LandmarkTask)
         epochs, epoch = pl_module.schedule.epochs, trainer.current_epoch
         if (epoch + 1) * self.times // epochs == epoch * self.times // epochs:
@@ -67,7 +67,7 @@ class ValidationPictures(Callback):
         faces = datamodule.val_faces
         rows = np.linspace(0, len(faces) - 1, min(VALIDATION_FACES, len(faces))).round()
         modes = {part: part.training for part in pl_module.modules()}
-        sheet = draw_faces(pl_module, faces, torch.from_numpy(rows).long())
+        sheet = plot_faces(pl_module, faces, torch.from_numpy(rows).long())
         for part, mode in modes.items():  # a layer may have been frozen
             part.training = mode
         if sheet is not None:
@@ -76,17 +76,17 @@ class ValidationPictures(Callback):
             self.logger.experiment.log({"faces/validation": image, "trainer/global_step": step})
 
 
-def draw_faces(
+def plot_faces(
     task: LandmarkTask, faces: Faces, rows: Tensor, captions: Sequence[str] = ()
 ) -> Image.Image | None:
-    """Draws faces with true and predicted points, these coloured by the signal.
+    """Plots faces with true and predicted points, these coloured by the signal.
 
     The task is left in evaluation mode.
 
     Args:
         task: The task.
         faces: The faces.
-        rows: (B,) places of those to draw.
+        rows: (B,) places of those to plot.
         captions: Text before each one's NME and the name of its photo.
 
     Returns:
@@ -114,7 +114,7 @@ def draw_faces(
     return predicted_faces(input_images(task, faces, rows), target, points, signal, texts)
 
 
-def draw_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Image | None:
+def plot_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Image | None:
     """The training faces that LPBB drew most often, where wrong annotations show; else None."""
     if not isinstance(datamodule.sampler, LossBalancer):
         return None
@@ -122,7 +122,7 @@ def draw_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Ima
     count = min(MOST_DRAWN_FACES, int((draws > 0).sum()))
     rows = draws.argsort(descending=True, stable=True)[:count]
     captions = [f"drawn {times}x, " for times in draws[rows].tolist()]
-    return draw_faces(task, datamodule.train_faces, rows, captions)
+    return plot_faces(task, datamodule.train_faces, rows, captions)
 
 
 def log_results(
@@ -156,7 +156,7 @@ def log_results(
             points = {f"discard_curve/{name}": c[place] for name, c in curves.discard.items()}
             run.log({axis: percent, **points})
         made["test/figure4"] = _figure4(curves)
-        made["test/discard_curves"] = draw_discard_curves([curves])
+        made["test/discard_curves"] = plot_discard_curves([curves])
     if folder.most_drawn.is_file():
         made["faces/most_drawn"] = str(folder.most_drawn)
     if pictures and made:
@@ -166,7 +166,7 @@ def log_results(
 def _figure4(curves: CellCurves) -> Figure:
     figure = Figure(figsize=(5.0, 3.8), layout="constrained")
     axes = figure.subplots()
-    draw_figure4(axes, curves)
+    plot_figure4(axes, curves)
     lines = "error red" if curves.sorted_errors.signal is None else "error red, signal green"
     axes.set_title(f"{curves.cell.dataset}, {curves.cell.model}: {lines}")
     axes.grid(alpha=0.3)

@@ -4,12 +4,12 @@ import pytest
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.inspection.measures import MEASURES, inspect_faces
-from landmark_lightning.inspection.plots import draw_distributions
+from landmark_lightning.inspection.plots import plot_distributions
 
 
 def test_a_panel_a_measure_with_all_faces_of_both_splits(drawn: FaceFile) -> None:
     found = inspect_faces(drawn, {name: drawn.read(name) for name in SPLITS})
-    figure = draw_distributions(found, "drawn")
+    figure = plot_distributions(found, "drawn")
     assert [axes.get_xlabel().split(" (")[1] for axes in figure.axes] == [
         f"{unit})" for name, unit in MEASURES.items() if name not in ("hidden", "unlabelled")
     ]
@@ -19,10 +19,10 @@ def test_a_panel_a_measure_with_all_faces_of_both_splits(drawn: FaceFile) -> Non
             assert heights.sum() == pytest.approx(100)
 
 
-def test_a_measure_that_is_missing_or_the_same_for_all_can_be_drawn(dots: FaceFile) -> None:
+def test_a_measure_that_is_missing_or_the_same_for_all_can_be_plotted(dots: FaceFile) -> None:
     splits = {name: dots.read(name) for name in SPLITS}
     found = inspect_faces(dots, splits)
     for measures in found.measures.values():
         measures["padding"][:] = 0
-    figure = draw_distributions(found, "dots")
+    figure = plot_distributions(found, "dots")
     assert len(figure.axes) == len(MEASURES) - 2

@@ -100,9 +100,9 @@ def test_a_photo_saved_again_resized_or_annotated_anew_is_known_again(
     test = [face for face in faces if face.split == "test"]
     assert leaks(_prepared(faces, tmp_path)) == []
     copies = [_copy(test[i], size, quality, shift) for i in (0, 1, 2, 4)]
-    (said,) = leaks(_prepared([*copies, *faces], tmp_path))
+    (message,) = leaks(_prepared([*copies, *faces], tmp_path))
     named = ", ".join(f"{test[i].photo} that of copy of {test[i].photo}" for i in (0, 1, 2))
-    assert said == (
+    assert message == (
         f"4 test faces repeat the picture of a training face, such as {named}; the test figures "
         "will be too good"
     )
@@ -140,8 +140,8 @@ def test_photos_without_contrast_are_like_no_other(splits: Splits) -> None:
             images[:, 0, 1] = name == "test"
             thumbnail = np.repeat(light * night[None], len(split), axis=0)
             dark = changed(dark, name, images=images, thumbnail=thumbnail)
-        said = leaks(dark)
-        assert [s.split()[0] for s in said] == ([str(count)] if count else [])
+        messages = leaks(dark)
+        assert [s.split()[0] for s in messages] == ([str(count)] if count else [])
 
 
 @pytest.mark.parametrize("empty", SPLITS)
@@ -153,15 +153,17 @@ def test_a_split_without_faces_has_no_leaks(splits: Splits, empty: str) -> None:
 def test_groups_in_both_splits_are_named(splits: Splits) -> None:
     group = list(splits["test"].group)
     group[4] = group[5] = splits["train"].group[1]
-    (said,) = same_groups(changed(splits, "test", group=group))
-    assert said.startswith("1 groups stand in train and test, such as 'train0'")
+    (message,) = same_groups(changed(splits, "test", group=group))
+    assert message.startswith("1 groups stand in train and test, such as 'train0'")
 
 
 def test_groups_on_both_sides_of_validation_are_named(splits: Splits) -> None:
     held = np.isin(np.arange(60), [1, 2, 4])
-    (said,) = same_groups(changed(splits, "train", validation=held))
-    assert said.startswith("1 groups stand in the training and the validation faces, such as 'tra")
-    assert "'train2'" in said
+    (message,) = same_groups(changed(splits, "train", validation=held))
+    assert message.startswith(
+        "1 groups stand in the training and the validation faces, such as 'tra"
+    )
+    assert "'train2'" in message
 
 
 def test_one_split_alone_is_well(splits: Splits) -> None:
@@ -181,8 +183,8 @@ def test_a_landmark_on_one_spot_of_the_photo_is_named(splits: Splits) -> None:
         return replace(split, landmarks=landmarks)
 
     most = {"train": fixed(splits["train"], 50), "test": splits["test"]}
-    (said,) = fixed_landmarks(most, DOTS)
-    assert said == "landmark 2 lies at (47, 46) of the photo in 62% of the faces"
+    (message,) = fixed_landmarks(most, DOTS)
+    assert message == "landmark 2 lies at (47, 46) of the photo in 62% of the faces"
     few = {"train": fixed(splits["train"], 30), "test": splits["test"]}
     assert fixed_landmarks(few, DOTS) == []
     named = replace(DOTS, names=("a", "b", "nose", "c", "d"))

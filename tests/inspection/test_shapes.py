@@ -119,22 +119,22 @@ def test_a_mirrored_set_is_named(points: Points, what: str) -> None:
         "left and right": points[:, list(IBUG68.mirror)],
         "x and y": points[..., ::-1],
     }[what]
-    (said,) = disorder(mean_shape(shapes(wrong)), IBUG68)
-    assert "mirrored" in said
+    (message,) = disorder(mean_shape(shapes(wrong)), IBUG68)
+    assert "mirrored" in message
 
 
 def test_a_turned_set_is_named(points: Points) -> None:
     turned = np.stack([-points[..., 1], points[..., 0]], axis=-1)
-    (said,) = disorder(mean_shape(shapes(turned)), IBUG68)
-    assert "turned by 9" in said or "turned by 8" in said
+    (message,) = disorder(mean_shape(shapes(turned)), IBUG68)
+    assert "turned by 9" in message or "turned by 8" in message
 
 
 @pytest.mark.parametrize("pair", [(36, 45), (41, 46), (60, 64), (31, 35)])
 def test_a_pair_that_has_changed_places_is_named(points: Points, pair: tuple[int, int]) -> None:
     wrong = points.copy()
     wrong[:, list(pair)] = wrong[:, list(pair)[::-1]]
-    (said,) = disorder(mean_shape(shapes(wrong)), IBUG68)
-    assert f"landmarks {pair[0]} and {pair[1]} have changed places" in said
+    (message,) = disorder(mean_shape(shapes(wrong)), IBUG68)
+    assert f"landmarks {pair[0]} and {pair[1]} have changed places" in message
 
 
 def test_false_mirror_pairs_of_one_s_own_scheme_are_named(points: Points) -> None:
@@ -142,14 +142,14 @@ def test_false_mirror_pairs_of_one_s_own_scheme_are_named(points: Points) -> Non
     mirror[3], mirror[13], mirror[36], mirror[45] = 45, 36, 13, 3
     mirror[48], mirror[54] = 48, 54
     own = replace(IBUG68, name="own", mirror=tuple(mirror))
-    said = disorder(mean_shape(shapes(points)), own)
+    messages = disorder(mean_shape(shapes(points)), own)
     assert (
         "landmarks 3 (p3) and 45 (p45) are mirror"
         in disorder(
             mean_shape(shapes(points)), replace(own, names=tuple(f"p{i}" for i in range(68)))
         )[0]
     )
-    assert [text.split(" are ")[0].split(" is ")[0] for text in said] == [
+    assert [text.split(" are ")[0].split(" is ")[0] for text in messages] == [
         "landmarks 3 and 45",
         "landmarks 13 and 36",
         "landmark 48",

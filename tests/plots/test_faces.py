@@ -45,12 +45,12 @@ def test_faces_fill_rows_and_are_enlarged_to_be_seen() -> None:
     sheet = contact_sheet(images, points, list("abcde"), columns=2)
     assert 2 * SHEET_SIDE <= sheet.width < 3 * SHEET_SIDE
     assert 3 * SHEET_SIDE <= sheet.height < 4 * SHEET_SIDE
-    drawn = predicted_faces(images, points, points, None, columns=2)
-    assert 2 * PREDICTED_SIDE <= drawn.width < 3 * PREDICTED_SIDE
-    assert 3 * PREDICTED_SIDE <= drawn.height < 4 * PREDICTED_SIDE
+    sheet = predicted_faces(images, points, points, None, columns=2)
+    assert 2 * PREDICTED_SIDE <= sheet.width < 3 * PREDICTED_SIDE
+    assert 3 * PREDICTED_SIDE <= sheet.height < 4 * PREDICTED_SIDE
 
 
-def test_a_landmark_that_is_not_labelled_is_not_drawn_and_its_prediction_stands_alone() -> None:
+def test_a_landmark_that_is_not_labelled_is_left_out_and_its_prediction_stands_alone() -> None:
     images, points = _faces(faces=1)
     target = points.clone()
     target[0, 1:] = torch.nan
@@ -62,7 +62,7 @@ def test_a_landmark_that_is_not_labelled_is_not_drawn_and_its_prediction_stands_
     assert nme_caption(4.26) == "NME 4.3%"
 
 
-def test_captions_are_drawn_and_cut_to_their_face() -> None:
+def test_captions_stand_and_cut_to_their_face() -> None:
     images, points = _faces(faces=2)
     short = np.asarray(contact_sheet(images, points, ["", "b"], columns=2)).astype(int)
     long = np.asarray(contact_sheet(images, points, ["W" * 200, "b"], columns=2)).astype(int)
@@ -91,7 +91,7 @@ def test_without_signal_the_legend_has_no_scale() -> None:
     assert _colored(without)[legend].sum() < _colored(with_signal)[legend].sum() / 3
 
 
-def test_points_far_outside_and_negative_signals_are_drawn() -> None:
+def test_points_far_outside_and_negative_signals_are_plotted() -> None:
     images, points = _faces()
     sheet = predicted_faces(images, points, points + 1e12, -torch.rand(3, 5), captions=list("abc"))
     assert sheet.mode == "RGB"
@@ -110,7 +110,7 @@ def test_points_far_outside_and_negative_signals_are_drawn() -> None:
         ({"scale": 0}, "scale=0 must be at least 1"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_plotted_is_refused(changes: dict[str, Any], message: str) -> None:
     images, points = _faces()
     arguments = {"images": images, "target": points, "prediction": points, "signal": None}
     with pytest.raises(ValueError, match=message):

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from landmark_lightning.report.columns import by_dataset, general_tables
-from landmark_lightning.report.table import Entry, Table, entry_text, format_figures
+from landmark_lightning.report.table import Entry, Table, entry_text
 from landmark_lightning.runs.results import Cell, Run
 
 
@@ -40,7 +40,7 @@ def _column(table: Table, heading: str) -> list[str]:
     ],
 )
 def test_figures_as_text(figures: list[float | None], text: str) -> None:
-    assert format_figures(figures) == text
+    assert entry_text(Entry(figures)) == text
 
 
 def test_the_paper_s_figure_stands_in_brackets() -> None:

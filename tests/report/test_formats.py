@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.report.formats import CSV_HEADINGS, csv_tables, markdown_table, tex_tables
+from landmark_lightning.report.formats import CSV_HEADINGS, csv_tables, markdown_table, render
 from landmark_lightning.report.table import Entry, Table
 
 TABLE = Table(
@@ -47,7 +47,7 @@ def test_csv_is_long_and_unrounded() -> None:
 
 
 def test_tex_is_balanced_and_escaped() -> None:
-    text = tex_tables([TABLE, TABLE])
+    text = render("tables.tex", tables=[TABLE, TABLE])
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     for begin, end in ((r"\begin{table}", r"\end{table}"), (r"\toprule", r"\bottomrule")):
         assert body.count(begin) == body.count(end) == 2
@@ -65,21 +65,22 @@ def test_tex_is_balanced_and_escaped() -> None:
 
 def test_a_row_that_begins_with_a_star_is_not_an_option_of_the_line_above() -> None:
     starred = Table("t", "t", ["a", "b"], [["*LAB", Entry([1.0])], ["[x]", Entry([1.0])]])
-    lines = tex_tables([starred]).splitlines()
+    lines = render("tables.tex", tables=[starred]).splitlines()
     assert r"{}*LAB & 1.00 \\" in lines
     assert r"{}[x] & 1.00 \\" in lines
 
 
 def test_a_table_of_the_paper_has_one_number_of_its_own_in_tex() -> None:
     of_paper = Table("table4", "Table 4: WFLW & others", ["a", "b"], [["x", Entry([1.0])]])
-    assert r"\caption{WFLW \& others (the paper's Table 4)}" in tex_tables([of_paper])
+    text = render("tables.tex", tables=[of_paper])
+    assert r"\caption{WFLW \& others (the paper's Table 4)}" in text
     assert markdown_table(of_paper).startswith("**Table 4: WFLW & others**")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
 def test_latex_takes_the_file(tmp_path: Path) -> None:
     starred = Table("t", "Table 1: [all]", ["a", "b"], [["*LAB", Entry([1.0, 2.0])], ["[x]", "-"]])
-    (tmp_path / "tables.tex").write_text(tex_tables([TABLE, starred]))
+    (tmp_path / "tables.tex").write_text(render("tables.tex", tables=[TABLE, starred]))
     (tmp_path / "paper.tex").write_text(
         r"\documentclass{article}\usepackage{booktabs}\usepackage{graphicx}"
         r"\usepackage[T1]{fontenc}\begin{document}\input{tables}\end{document}"

@@ -44,14 +44,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 points = records.target[:1], records.prediction[:1], records.signal[:1]
                 predicted_faces(image, *points).save(run / "surprises.png")
             if model in ("bbo", "bb"):
-                told = {"subsets": {subsets[0]: {"faces": 0.2, "draws": 0.4}}}
-                (run / "balancing.json").write_text(json.dumps(told))
+                effect = {"subsets": {subsets[0]: {"faces": 0.2, "draws": 0.4}}}
+                (run / "balancing.json").write_text(json.dumps(effect))
     write_report(folder / "runs", folder / "report")
     return folder / "report" / "index.html"
 
 
 def _browse(page: Path, profile: Path) -> tuple[str, str]:
-    """The page's elements after its scripts have run, and what the browser said."""
+    """The page's elements after its scripts have run, and what the browser logged."""
     assert BROWSER is not None
     options = [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -105,13 +105,13 @@ def test_the_page_needs_no_network(page: Path) -> None:
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
 def test_a_browser_has_nothing_to_complain_of(page: Path, tmp_path: Path) -> None:
-    shown, said = _browse(page, tmp_path / "one")
-    assert "CONSOLE" not in said
+    shown, log = _browse(page, tmp_path / "one")
+    assert "CONSOLE" not in log
     assert shown.count("<figure") == sum(SECTIONS.values())
     assert shown.count('<button type="button">') == shown.count('scope="col"')
     # The same look finds an error where there is one.
-    _, said = _browse(_with_script(page, "nowhere();"), tmp_path / "two")
-    assert "CONSOLE" in said
+    _, log = _browse(_with_script(page, "nowhere();"), tmp_path / "two")
+    assert "CONSOLE" in log
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")
@@ -132,8 +132,8 @@ def test_pressing_a_heading_sorts(page: Path, tmp_path: Path) -> None:
       press("table6", 1);
       document.body.textContent = "seen " + JSON.stringify(seen) + " end";
     """
-    shown, said = _browse(_with_script(page, script), tmp_path / "profile")
-    assert "CONSOLE" not in said
+    shown, log = _browse(_with_script(page, script), tmp_path / "profile")
+    assert "CONSOLE" not in log
     found = re.search(r"seen (\[.*\]) end", shown)
     assert found is not None
     (up, rising), (down, falling), (_, names), (_, speeds) = json.loads(found[1])

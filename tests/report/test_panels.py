@@ -22,20 +22,20 @@ def test_the_panels_of_a_dataset_share_their_axis(
     read = [each for each in curves if each is not None]
     assert len(read) == 3
     axes: dict[tuple[str, str], Axes] = {}
-    draw = plots.draw_discard
+    plot = plots.plot_discard
 
     def noted(made: Axes, each: CellCurves) -> None:
         axes[each.cell.dataset, each.cell.model] = made
-        draw(made, each)
+        plot(made, each)
 
-    monkeypatch.setattr(plots, "draw_discard", noted)
-    assert panels.discard_panels(read).count("<figcaption>") == 3
+    monkeypatch.setattr(plots, "plot_discard", noted)
+    assert [len(row) for row in panels.discard_panels(read).rows] == [2, 1]
     limits = {key: made.get_ylim() for key, made in axes.items()}
     assert limits["aflw", "non"] == limits["aflw", "bb"] != limits["other", "bb"]
     for (dataset, model), (low, high) in limits.items():
-        drawn = next(e for e in read if (e.cell.dataset, e.cell.model) == (dataset, model))
+        of_cell = next(e for e in read if (e.cell.dataset, e.cell.model) == (dataset, model))
         assert low == 0
-        assert high > max(float(curve.max()) for curve in drawn.discard.values())
+        assert high > max(float(curve.max()) for curve in of_cell.discard.values())
 
 
 def test_landmarks_stand_with_their_names_or_numbers(tmp_path: Path) -> None:
@@ -49,10 +49,10 @@ def test_landmarks_stand_with_their_names_or_numbers(tmp_path: Path) -> None:
         write_run(tmp_path, replace(made, info=replace(made.info, scheme=scheme)))
     read = [read_curves(cell)[0] for cell in gather(find_runs(tmp_path)[0])]
     curves = [each for each in read if each is not None]
-    named, numbered = (panels.landmark_panels([each]) for each in curves)
-    assert ">p7</text>" in named
-    assert ">a very long name …</text>" in named
-    assert "bb is worst at landmark 7 (p7), " in named
-    assert ">landmark</text>" in numbered
-    assert "bb is worst at landmark 7, " in numbered
-    assert "p7" not in numbered
+    named, numbered = (panels.landmark_panels([each]).rows[0][0] for each in curves)
+    assert ">p7</text>" in named.svg
+    assert ">a very long name …</text>" in named.svg
+    assert "bb is worst at landmark 7 (p7), " in named.alt
+    assert ">landmark</text>" in numbered.svg
+    assert "bb is worst at landmark 7, " in numbered.alt
+    assert "p7" not in numbered.svg + numbered.alt

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import WandbLogger
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.plots.faces import PREDICTED_SIDE
 from landmark_lightning.training import pictures
-from landmark_lightning.training.pictures import ValidationPictures, draw_faces, draw_most_drawn
+from landmark_lightning.training.pictures import ValidationPictures, plot_faces, plot_most_drawn
 from tests.made_tasks import MakeTask
 
 
@@ -45,17 +45,17 @@ def _fit(make_task: MakeTask, epochs: int, times: int | None) -> tuple[Run, Land
 
 
 @pytest.mark.parametrize(
-    ("epochs", "times", "drawn"),
+    ("epochs", "times", "plotted"),
     [(6, 3, [2, 4, 6]), (4, 1, [4]), (5, 2, [3, 5]), (2, 5, [1, 2]), (2, 0, [])],
 )
-def test_the_faces_are_drawn_at_even_distances(
-    make_task: MakeTask, epochs: int, times: int, drawn: list[int]
+def test_the_faces_are_plotted_at_even_distances(
+    make_task: MakeTask, epochs: int, times: int, plotted: list[int]
 ) -> None:
     run, task = _fit(make_task, epochs, times)
     steps = task.schedule.steps_per_epoch
-    assert [row["trainer/global_step"] for row in run.logged] == [e * steps - 1 for e in drawn]
+    assert [row["trainer/global_step"] for row in run.logged] == [e * steps - 1 for e in plotted]
     assert [row["faces/validation"]._caption for row in run.logged] == [
-        f"epoch {epoch} of {epochs}" for epoch in drawn
+        f"epoch {epoch} of {epochs}" for epoch in plotted
     ]
 
 
@@ -88,7 +88,7 @@ def test_the_same_faces_are_spread_over_the_validation_set(
         seen.append(rows.tolist())
         return Image.new("RGB", (4, 4))
 
-    monkeypatch.setattr(pictures, "draw_faces", watched)
+    monkeypatch.setattr(pictures, "plot_faces", watched)
     monkeypatch.setattr(pictures, "VALIDATION_FACES", 3)
     _, task = _fit(make_task, 2, 2)
     assert seen == [[0, 2, 5]] * 2 or seen == [[0, 3, 5]] * 2
@@ -108,7 +108,7 @@ def test_the_most_drawn_faces_come_first(
         return Image.new("RGB", (4, 4))
 
     monkeypatch.setattr(pictures, "predicted_faces", watched)
-    assert draw_most_drawn(task, module) is not None
+    assert plot_most_drawn(task, module) is not None
     names = [Path(module.train_faces.photo[row]).name for row in (3, 7, 9)]
     assert [c.split(", ")[0] for c in drawn["captions"]] == ["drawn 9x", "drawn 5x", "drawn 1x"]
     assert [c.split(", ")[2] for c in drawn["captions"]] == names
@@ -122,19 +122,19 @@ def test_the_most_drawn_faces_come_first(
 
 
 def test_even_draws_have_no_most_drawn_faces(make_task: MakeTask) -> None:
-    assert draw_most_drawn(*make_task("none")) is None
+    assert plot_most_drawn(*make_task("none")) is None
 
 
-def test_a_diverged_task_is_not_drawn(make_task: MakeTask) -> None:
+def test_a_diverged_task_is_not_plotted(make_task: MakeTask) -> None:
     task, module = make_task("online")
     with torch.no_grad():
         next(task.network.parameters()).fill_(torch.nan)
-    assert draw_faces(task, module.val_faces, torch.arange(2)) is None
+    assert plot_faces(task, module.val_faces, torch.arange(2)) is None
 
 
 def test_a_sheet_of_a_model_without_signal(make_task: MakeTask) -> None:
     task, module = make_task("none", validation=None)
-    sheet = draw_faces(task, module.val_faces, torch.arange(2))
+    sheet = plot_faces(task, module.val_faces, torch.arange(2))
     assert sheet is not None
     assert sheet.width > 2 * PREDICTED_SIDE
 
