@@ -21,8 +21,8 @@ OPEN = (
     "phases.optimizer", "phases.schedules",
 )  # fmt: skip
 """Settings with a free set of keys; what is built of them knows its own. So is a ``network`` whose
-``_target_`` is not this library's, and ``trainer`` for what is added to it. Entries of lists, such
-as ``callbacks``, are never looked at."""
+``_target_`` is not this library's, ``model.balancing`` with a ``_target_``, and ``trainer`` for
+what is added to it. Entries of lists, such as ``callbacks``, are never looked at."""
 
 
 def check_added(command: str, config: Mapping[str, Any], overrides: Sequence[str]) -> None:
@@ -48,6 +48,8 @@ def check_added(command: str, config: Mapping[str, Any], overrides: Sequence[str
     rooms: tuple[str, ...] = OPEN
     if config.get("network", {}).get("_target_") != NETWORK:
         rooms += ("network",)
+    if "_target_" in (config.get("model", {}).get("balancing") or {}):
+        rooms += ("model.balancing",)
     for key in _more(config, known):
         if not _below(key, (*rooms, "trainer")):
             raise ValueError(no_setting(key, list(_names(known))))

@@ -215,6 +215,7 @@ def _is_read(name: str, config: Mapping[str, Any]) -> bool:
     if room == "network":
         return bool(config["network"].get("_target_") == NETWORK)
     if room == "model.balancing":
-        refresh = config["model"]["balancing"].get("refresh")
+        balancing = config["model"]["balancing"]
+        refresh = "none" if "_target_" in balancing else balancing.get("refresh")
         return refresh != "none" and (refresh == "rescore" or knob not in OF_RESCORING)
     return True

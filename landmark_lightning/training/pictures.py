@@ -29,7 +29,6 @@ from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import gather, read_run
-from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 VALIDATION_FACES, MOST_DRAWN_FACES = 8, 20
 
@@ -114,9 +113,9 @@ def draw_faces(
 
 def draw_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Image | None:
     """The training faces that LPBB drew most often, where wrong annotations show; else None."""
-    if not isinstance(datamodule.sampler, LossBalancer):
+    if not datamodule.sampler.balanced:
         return None
-    draws = datamodule.sampler.draws
+    draws = datamodule.balancer.draws
     count = min(MOST_DRAWN_FACES, int((draws > 0).sum()))
     rows = draws.argsort(descending=True, stable=True)[:count]
     captions = [f"drawn {times}x, " for times in draws[rows].tolist()]
