@@ -8,52 +8,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from landmark_lightning.samplers.sums import (
-    LARGEST_LOSS,
-    SMALLEST_SUM,
-    evenly,
-    loss_proportional,
-)
+from landmark_lightning.samplers.sums import LARGEST_LOSS, SMALLEST_SUM, evenly, loss_proportional
 
 
 class DeviceTable:
-    """The last known loss of each face; as HostTable, on any device.
+    """The last known loss of each face, as HostTable has it, on the training device.
 
     It draws as the other does, but for the rounding of the sums: always from the sums of all
-    weights, and with ``clip_quantile`` by the quantile of the moment.
-
-    Args:
-        size: Number of faces N.
-        power: As of LossBalancer; so are the others.
-        floor: Share of the probability that is spread evenly.
-        clip_quantile: Losses above this quantile of the known ones count as the quantile.
-        device: The training device.
+    weights, and with ``clip`` by the quantile of the moment.
     """
 
     def __init__(
-        self,
-        size: int,
-        power: float,
-        floor: float,
-        clip_quantile: float | None,
-        device: torch.device,
+        self, size: int, power: float, floor: float, clip: float | None, device: torch.device
     ) -> None:
-        self.size = size
-        self.power = power
-        self.floor = floor
-        self.clip_quantile = clip_quantile
+        self.size, self.power, self.floor, self.clip = size, power, floor, clip
         self.device = device
         self._losses = torch.full((size,), torch.nan, dtype=torch.float64, device=device)
         self._written = torch.full((size,), -1, dtype=torch.int32, device=device)
         self._writes = torch.zeros((), dtype=torch.int32, device=device)
-        self._invalid = torch.zeros((), dtype=torch.int64, device=device)
+        self.invalid = torch.zeros((), dtype=torch.int64, device=device)
         self._even = torch.zeros((), dtype=torch.bool, device=device)
         self._last = torch.zeros(size, dtype=torch.int64, device=device)
-
-    @property
-    def invalid(self) -> int:
-        """How many losses were cleaned so far."""
-        return int(self._invalid)
 
     @property
     def losses(self) -> Tensor:
@@ -84,7 +59,7 @@ class DeviceTable:
             torch.where(finite, values, none).max(), self._losses.nan_to_num(nan=none).max()
         )
         largest = torch.where(largest == none, 1.0, largest)
-        self._invalid += (~finite | (values < 0)).sum()
+        self.invalid += (~finite | (values < 0)).sum()
         values = torch.where(finite, values, largest).clamp(min=0)
         # All writes to a place bring the value of the last one, so their order does not matter.
         order = torch.arange(len(places), device=self.device)
@@ -125,10 +100,10 @@ class DeviceTable:
 
     def _weights(self) -> Tensor:
         losses = self._filled()
-        if self.power == 1 and self.clip_quantile is None:
+        if self.power == 1 and self.clip is None:
             return losses
-        if self.clip_quantile is not None:
-            losses = torch.minimum(losses, self._quantile(self.clip_quantile))
+        if self.clip is not None:
+            losses = torch.minimum(losses, self._quantile(self.clip))
         largest = losses.max()  # over which no power overflows
         weights = (losses / torch.where(largest > 0, largest, 1.0)) ** self.power
         return torch.where(losses.isnan(), losses, weights)  # NaN to the power 0 is 1
@@ -149,7 +124,7 @@ class DeviceTable:
             "since": self.size,
             "written": self._written.to("cpu", copy=True),
             "writes": int(self._writes),
-            "invalid": self.invalid,
+            "invalid": int(self.invalid),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -157,4 +132,4 @@ class DeviceTable:
         self._losses.copy_(state["losses"])
         self._written.copy_(state["written"])
         self._writes.fill_(int(state["writes"]))
-        self._invalid.fill_(int(state["invalid"]))
+        self.invalid.fill_(int(state["invalid"]))

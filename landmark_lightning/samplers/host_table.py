@@ -17,26 +17,15 @@ RENEWED_SHARE = 0.1
 class HostTable:
     """The last known loss of each face, and draws in proportion to their weights (Eq. 1).
 
-    Args:
-        size: Number of faces N.
-        batch_size: Faces in a batch.
-        power: As of LossBalancer; so are the others.
-        floor: Share of the probability that is spread evenly.
-        clip_quantile: Losses above this quantile of the known ones count as the quantile. It is
-            taken anew whenever a tenth of the faces has been written since.
-
-    Attributes:
-        invalid: How many losses were cleaned so far.
+    Arguments and methods are those of LossBalancer, which says what they mean; ``clip`` is its
+    ``clip_quantile``, taken anew whenever a tenth of the faces has been written since.
     """
 
     def __init__(
-        self, size: int, batch_size: int, power: float, floor: float, clip_quantile: float | None
+        self, size: int, batch_size: int, power: float, floor: float, clip: float | None
     ) -> None:
-        self.size = size
-        self.power = power
-        self.floor = floor
-        self.clip_quantile = clip_quantile
-        self.plain = power == 1 and clip_quantile is None  # the losses themselves are the weights
+        self.size, self.power, self.floor, self.clip = size, power, floor, clip
+        self.plain = power == 1 and clip is None  # the losses themselves are the weights
         self.even = False
         self.invalid = 0
         self._losses = self._weights = weight_table(size, batch_size)
@@ -69,9 +58,8 @@ class HostTable:
     def concentration(self) -> tuple[float, float]:
         """Kish's 1 / sum p^2 of a draw by losses, and the largest probability p."""
         fill = self._fill()
-        if fill is None:
-            return float(self.size), 1 / self.size
-        total, squares, largest = self._weights.moments(fill)
+        moments = (0.0, 0.0, 0.0) if fill is None else self._weights.moments(fill)
+        total, squares, largest = moments
         if not total > SMALLEST_SUM:
             return float(self.size), 1 / self.size
         share, even = (1 - self.floor) * largest / total, self.floor / self.size
@@ -131,8 +119,8 @@ class HostTable:
         losses = self._losses.values
         known = losses if not self._losses.unknown else losses[~losses.isnan()]
         self._since = 0
-        if self.clip_quantile is not None:
-            self._ceiling = float(np.quantile(known.numpy(), self.clip_quantile))
+        if self.clip is not None:
+            self._ceiling = float(np.quantile(known.numpy(), self.clip))
         # Twice the largest, so that losses that grow seldom exceed it.
         self._scale = 2 * min(float(known.max()), self._ceiling) or 1.0
         self._weights.replace(self._weight(losses))

@@ -93,7 +93,7 @@ class LossBalancer(BatchSampler):
     @property
     def invalid(self) -> int:
         """How many losses were cleaned so far."""
-        return self.table.invalid
+        return int(self.table.invalid)
 
     @property
     def losses(self) -> Tensor:
@@ -110,24 +110,23 @@ class LossBalancer(BatchSampler):
     @property
     def effective_sample_size(self) -> float:
         """Kish's 1 / sum p^2 of the next draw: N when it is uniform."""
-        return self._concentration()[0]
+        return self.figures()["effective_sample_size"]
 
     @property
     def largest_probability(self) -> float:
         """Probability of the face that is the most likely one in the next draw."""
-        return self._concentration()[1]
+        return self.figures()["largest_probability"]
 
     def figures(self) -> dict[str, float]:
         """``effective_sample_size``, ``largest_probability`` and ``invalid_losses``."""
-        effective, largest = self._concentration()
+        size, largest = float(self.size), 1 / self.size
+        if not self._even:
+            size, largest = self.table.concentration()
         return {
-            "effective_sample_size": effective,
+            "effective_sample_size": size,
             "largest_probability": largest,
             "invalid_losses": self.invalid,
         }
-
-    def _concentration(self) -> tuple[float, float]:
-        return (float(self.size), 1 / self.size) if self._even else self.table.concentration()
 
     @property
     def _even(self) -> bool:
@@ -181,11 +180,10 @@ class LossBalancer(BatchSampler):
             return self
         state, knobs = self.table.state_dict(), (self.power, self.floor, self.clip_quantile)
         self.draws, self._ones = self.draws.to(device), self._ones.to(device)
-        self.table = (
-            DeviceTable(self.size, *knobs, device)
-            if resident
-            else HostTable(self.size, self.batch_size, *knobs)
-        )
+        if resident:
+            self.table = DeviceTable(self.size, *knobs, device)
+        else:
+            self.table = HostTable(self.size, self.batch_size, *knobs)
         self.table.load_state_dict(state)
         self.table.begin(self._even)
         return self

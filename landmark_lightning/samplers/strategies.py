@@ -1,45 +1,35 @@
 """How a training draws its faces: Even, Online (bbo), Rescored (bb and bbs), or one's own."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from landmark_lightning.config.instantiate import build
 from landmark_lightning.config.limits import OF_RESCORING, check
-from landmark_lightning.samplers.batch_sampler import BatchSampler
+from landmark_lightning.samplers.batch_sampler import BatchSampler, MakeSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 
-class Strategy(ABC):
+class Strategy:
     """How a training draws its faces; one of your own is a subclass that settings can name.
 
     If it needs callbacks, such as OnlineBalancing, it has a method ``callbacks()`` that returns a
     list of them; a subclass of Online or Rescored trains with theirs unless it has one, too.
 
     Attributes:
+        sampler: Makes the sampler, a BatchSampler or LossBalancer or a subclass of them, from the
+            number of training faces, the faces in a batch and a seed; it may be a method.
         score: The loss of a face that it is drawn by: ``total``, or that of its ``coordinates``
             alone.
     """
 
+    sampler: MakeSampler
     score = "total"
-
-    @abstractmethod
-    def sampler(self, size: int, batch_size: int, seed: int = 0) -> BatchSampler:
-        """The sampler of a training: a BatchSampler or LossBalancer, or a subclass of them.
-
-        Args:
-            size: Number of training faces.
-            batch_size: Faces in a batch.
-            seed: Seed of the draws.
-        """
 
 
 class Even(Strategy):
     """Every face once an epoch, in random order."""
 
-    def sampler(self, size: int, batch_size: int, seed: int = 0) -> BatchSampler:
-        """A BatchSampler."""
-        return BatchSampler(size, batch_size, seed)
+    sampler: MakeSampler = BatchSampler
 
 
 class Online(Strategy):
@@ -57,11 +47,7 @@ class Online(Strategy):
 
     def __init__(self, score: str = "total", **knobs: Any) -> None:  # noqa: ANN401
         self.score = check("model.balancing.score", score)
-        self._make = LossBalancer.knobs(**knobs)
-
-    def sampler(self, size: int, batch_size: int, seed: int = 0) -> BatchSampler:
-        """A LossBalancer."""
-        return self._make(size, batch_size, seed)
+        self.sampler = LossBalancer.knobs(**knobs)
 
 
 class Rescored(Online):

@@ -29,6 +29,7 @@ from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import gather, read_run
+from landmark_lightning.training.balancing import datamodule_of
 
 VALIDATION_FACES, MOST_DRAWN_FACES = 8, 20
 
@@ -59,9 +60,7 @@ class ValidationPictures(Callback):
             return
         if not trainer.is_global_zero:
             return
-        datamodule = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(datamodule, FaceDataModule)
-        faces = datamodule.val_faces
+        faces = datamodule_of(trainer).val_faces
         rows = np.linspace(0, len(faces) - 1, min(VALIDATION_FACES, len(faces))).round()
         modes = {part: part.training for part in pl_module.modules()}
         sheet = draw_faces(pl_module, faces, torch.from_numpy(rows).long())

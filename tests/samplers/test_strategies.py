@@ -52,7 +52,7 @@ def test_refresh_chooses() -> None:
 def test_one_of_ones_own_by_its_target() -> None:
     target = f"{__name__}.Halfway"
     settings = {"refresh": "none", "_target_": target, "power": 2.0}
-    sampler = strategy_from(settings, ["tests."]).sampler(8, 3)
+    sampler = strategy_from(settings, ["tests."]).sampler(8, 3, 5)
     assert isinstance(sampler, LossBalancer)
     assert (sampler.power, sampler.floor) == (2.0, 0.5)
     with pytest.raises(ValueError, match="is not of a trusted package"):
