@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from landmark_lightning.config.limits import NETWORK
-from landmark_lightning.errors import no_setting
+from landmark_lightning.errors import UserError, no_setting
 
 OPEN = (
     "dataset.protocol", "dataset.scheme", "dataset.source", "model.validation",
@@ -36,7 +36,7 @@ def check_added(command: str, config: Mapping[str, Any], overrides: Sequence[str
         overrides: What the command line changes in it, as Hydra lists it.
 
     Raises:
-        ValueError: The first unknown setting, with the nearest known one, or the missing one.
+        UserError: The first unknown setting, with the nearest known one, or the missing one.
     """
     groups = GlobalHydra.instance().config_loader().list_groups("")
     changes = [o for o in overrides if o[0] in "+~" and _key(o) not in groups]
@@ -52,10 +52,10 @@ def check_added(command: str, config: Mapping[str, Any], overrides: Sequence[str
         rooms += ("model.balancing",)
     for key in _more(config, known):
         if not _below(key, (*rooms, "trainer")):
-            raise ValueError(no_setting(key, list(_names(known))))
+            raise UserError(no_setting(key, list(_names(known))))
     for key in _more(known, config):
         if not _below(key, rooms):
-            raise ValueError(f"{key} can't be taken away; leave out ~{key}")
+            raise UserError(f"{key} can't be taken away; leave out ~{key}")
 
 
 def known_names(command: str, folder: Path, arguments: Sequence[str]) -> list[str]:

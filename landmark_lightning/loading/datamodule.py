@@ -8,6 +8,7 @@ import torch
 from landmark_lightning.config.limits import check
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.validation import choose_validation
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.device_batches import DeviceDraws
 from landmark_lightning.loading.faces import (
     MEMORY_SHARE,
@@ -44,7 +45,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     Raises:
         FileNotFoundError: ``validation`` names a file that does not exist.
-        ValueError: A value out of range, which is named, or no face to train on.
+        UserError: A value out of range, which is named, or no face to train on.
     """
 
     def __init__(
@@ -86,10 +87,10 @@ class FaceDataModule(pl.LightningDataModule):
         """The sampler as a LossBalancer.
 
         Raises:
-            ValueError: It draws evenly.
+            UserError: It draws evenly.
         """
         if not self.sampler.balanced:
-            raise ValueError("a FaceDataModule without balancer draws evenly: it has no losses")
+            raise UserError("a FaceDataModule without balancer draws evenly: it has no losses")
         return cast(LossBalancer, self.sampler)
 
     def place(self, device: torch.device) -> None:
@@ -157,7 +158,7 @@ class FaceDataModule(pl.LightningDataModule):
         """The validation faces in order; of several processes each has its share."""
         rank, ranks = self._ranks()
         if len(self.val_faces) < ranks:
-            raise ValueError(
+            raise UserError(
                 f"{len(self.val_faces)} validation faces are too few for {ranks} processes; "
                 "pass a larger data.validation"
             )
@@ -175,11 +176,11 @@ class FaceDataModule(pl.LightningDataModule):
         """Restores the sampler's state from a checkpoint.
 
         Raises:
-            ValueError: Other faces are held out than were then.
+            UserError: Other faces are held out than were then.
         """
         before = state_dict.get("validation", self.validation.digest)
         if before != self.validation.digest:
-            raise ValueError(
+            raise UserError(
                 f"the validation faces ({self.validation.source}) are not those that the run "
                 "began with; bring them back or pass rerun=true"
             )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.errors import UserError
 from landmark_lightning.geometry import euclidean, manhattan
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -51,13 +52,13 @@ def distance_from(
         allow: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: An unknown name, or something that can't be called.
+        UserError: An unknown name, or something that can't be called.
     """
     if value is None:
         return None
     if isinstance(value, str):
         if value not in DISTANCES:
-            raise ValueError(
+            raise UserError(
                 f"model.validation={value!r} must be {', '.join(DISTANCES)}, null or a _target_"
             )
         return DISTANCES[value]
@@ -65,10 +66,10 @@ def distance_from(
         distance = build(value, allow=allow) if isinstance(value, Mapping) else value
     except ValueError as error:
         if isinstance(value, Mapping) and "_target_" in value and "_partial_" not in value:
-            raise ValueError(f"{error}; a function needs _partial_:true beside it") from error
+            raise UserError(f"{error}; a function needs _partial_:true beside it") from error
         raise
     if not callable(distance):
-        raise ValueError(f"model.validation={value!r} is no distance: it can't be called")
+        raise UserError(f"model.validation={value!r} is no distance: it can't be called")
     return distance  # type: ignore[no-any-return]
 
 
@@ -95,7 +96,7 @@ class Objective:
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        ValueError: An unknown name.
+        UserError: An unknown name.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Objective:
         allow_targets: Sequence[str] = (),
     ) -> None:
         if coordinate not in COORDINATE_LOSSES:
-            raise ValueError(f"loss={coordinate!r} must be one of {', '.join(COORDINATE_LOSSES)}")
+            raise UserError(f"loss={coordinate!r} must be one of {', '.join(COORDINATE_LOSSES)}")
         self.coordinate = COORDINATE_LOSSES[coordinate]
         self.distance = distance_from(distance, allow_targets)
 

@@ -12,6 +12,7 @@ from landmark_lightning import geometry
 from landmark_lightning.config.instantiate import build, check_arguments
 from landmark_lightning.config.limits import check
 from landmark_lightning.distributed import Part
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanError, SignalQuality
 from landmark_lightning.model.augmentation import Augmentation
@@ -53,7 +54,7 @@ class LandmarkTask(pl.LightningModule):
         score: Which loss of a face LPBB draws it by: ``total``, or that of its ``coordinates``.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        UserError: A value out of range; it is named.
     """
 
     static_prior: Tensor
@@ -184,11 +185,11 @@ class LandmarkTask(pl.LightningModule):
         """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by.
 
         Raises:
-            ValueError: The training diverged.
+            UserError: The training diverged.
         """
         figures = self.validation_figures()
         if not bool(figures["val/nme"].isfinite()):
-            raise ValueError(DIVERGED)
+            raise UserError(DIVERGED)
         self.log_dict(figures)
 
     def validation_figures(self) -> dict[str, Tensor]:

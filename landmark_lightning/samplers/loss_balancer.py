@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from landmark_lightning.config.limits import check
+from landmark_lightning.errors import UserError
 from landmark_lightning.samplers.batch_sampler import BatchSampler
 from landmark_lightning.samplers.device_table import DeviceTable
 from landmark_lightning.samplers.host_table import HostTable
@@ -200,7 +201,7 @@ class LossBalancer(BatchSampler):
             ValueError: The state is of another number of faces.
         """
         if len(state["losses"]) != self.size:
-            raise ValueError(
+            raise UserError(
                 f"the saved balancer knows {len(state['losses'])} faces, the training set has "
                 f"{self.size}; it was prepared anew since, so start with rerun=true"
             )

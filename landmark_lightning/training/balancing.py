@@ -81,7 +81,7 @@ class Rescoring(Callback):
             bf16 where it has. With ``auto`` two machines may draw other faces.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        UserError: A value out of range; it is named.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class TrainingCurves(Callback):
         every: Steps between two points of the curves.
 
     Raises:
-        ValueError: Not a whole number of at least 1.
+        UserError: Not a whole number of at least 1.
     """
 
     def __init__(self, every: int = 50) -> None:

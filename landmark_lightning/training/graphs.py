@@ -25,6 +25,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.device_batches import DeviceDraws
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.model.task import LandmarkTask
@@ -51,14 +52,14 @@ def compile_network(network: nn.Module) -> None:
     """Compiles a network's forward in place; it happens at its first batch.
 
     Raises:
-        ValueError: torch.compile does not work here.
+        UserError: torch.compile does not work here.
     """
     new = float(time.time_ns() % 2**40)  # else a cached kernel would hide a missing compiler
     try:
         torch.compile(lambda values: values * new + 1)(torch.zeros(8))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(
+        raise UserError(
             f"compile=true needs a C++ compiler that works ({reason:.120}); install one such as "
             "g++, or pass compile=false"
         ) from error
@@ -178,7 +179,7 @@ class StaticStep:
                 self.compute()
         except RuntimeError as error:
             reason = str(error.__context__ or error).strip().splitlines()[0]
-            raise ValueError(
+            raise UserError(
                 f"compile=cudagraph: this step can't be captured ({reason:.120}); pass "
                 "compile=false"
             ) from error
@@ -199,9 +200,9 @@ class GraphedTask(LandmarkTask):
         self.static: dict[tuple[int, int], StaticStep] = {}
         self.capturing = captures(self.device)
         if self.trainer.scaler is not None:
-            raise ValueError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
+            raise UserError("compile=cudagraph: trainer.precision must be 32-true or bf16-mixed")
         if self.trainer.world_size > 1:
-            raise ValueError("compile=cudagraph trains on one device; pass trainer.devices=1")
+            raise UserError("compile=cudagraph trains on one device; pass trainer.devices=1")
         datamodule, self.draws = datamodule_of(self.trainer), None
         if torch.are_deterministic_algorithms_enabled():
             reason = "CUDA's sums are not deterministic"

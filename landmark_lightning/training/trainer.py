@@ -25,6 +25,7 @@ from pytorch_lightning.callbacks import (
 from pytorch_lightning.loggers import Logger
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.errors import UserError
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
@@ -75,7 +76,7 @@ def own_callbacks(
     """The user's callbacks, of the setting ``callbacks``.
 
     Raises:
-        ValueError: One that is none, that can't work here, or that watches a figure that nobody
+        UserError: One that is none, that can't work here, or that watches a figure that nobody
             logs.
     """
     callbacks = [
@@ -83,10 +84,10 @@ def own_callbacks(
     ]
     for given, callback in zip(config["callbacks"], callbacks, strict=True):
         if not isinstance(callback, Callback):
-            raise ValueError(f"callbacks: {given['_target_']} is no Callback of Lightning")
+            raise UserError(f"callbacks: {given['_target_']} is no Callback of Lightning")
         for kind, reason in REFUSED.items():
             if isinstance(callback, kind):
-                raise ValueError(f"callbacks: {kind.__name__} can't be used: {reason}")
+                raise UserError(f"callbacks: {kind.__name__} can't be used: {reason}")
     _check_monitors(callbacks, task, datamodule)
     return callbacks
 
@@ -115,7 +116,7 @@ def _check_monitors(
     logged = task.validation_figures().keys() | {"epoch", "step"}
     for callback in watching:
         if callback.monitor not in logged:
-            raise ValueError(
+            raise UserError(
                 f"callbacks: {type(callback).__name__} watches {callback.monitor!r}, which nobody "
                 f"logs; there are val/nme, val/nme/full/{task.normalizer} and what else has a "
                 "column in metrics.csv"
@@ -131,7 +132,7 @@ def build_trainer(
     """The trainer that the settings ask for.
 
     Raises:
-        ValueError: A setting that belongs to the phases, or that breaks them.
+        UserError: A setting that belongs to the phases, or that breaks them.
     """
     own = {
         "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
@@ -144,7 +145,7 @@ def build_trainer(
         "enable_model_summary": False,
     }
     if given := sorted((own.keys() | {"max_steps"}) & config["trainer"].keys()):
-        raise ValueError(
+        raise UserError(
             f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
             "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
         )
@@ -155,10 +156,10 @@ def build_trainer(
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch
-            raise ValueError(f"trainer.{name}={given}: {reason}")
+            raise UserError(f"trainer.{name}={given}: {reason}")
     every, epochs = trainer.check_val_every_n_epoch, task.schedule.epochs
     if every is not None and every > epochs:
-        raise ValueError(
+        raise UserError(
             f"trainer.check_val_every_n_epoch={every}: a training of {epochs} epochs would never "
             "be validated, and no checkpoint be chosen"
         )
@@ -172,7 +173,7 @@ def check_last_batch(task: LandmarkTask, sampler: BatchSampler) -> None:
     Batch normalization needs two values a channel: two faces, or a picture of two pixels.
 
     Raises:
-        ValueError: It can't.
+        UserError: It can't.
     """
     size, batch = sampler.size, sampler.batch_size
     if (size % batch or batch) > 1:
@@ -181,7 +182,7 @@ def check_last_batch(task: LandmarkTask, sampler: BatchSampler) -> None:
     try:
         network(torch.zeros(1, 1, side, side))
     except ValueError as error:
-        raise ValueError(
+        raise UserError(
             f"batch_size={batch}: the last batch of {size} training faces would be a single face, "
             f"with which batch normalization can't work at network.side={side}; choose another "
             "batch_size or a larger network.side"
@@ -194,14 +195,14 @@ def fit(
     """Trains a task, from the start or on from a checkpoint.
 
     Raises:
-        ValueError: What Lightning says of settings and callbacks, or that memory is short.
+        UserError: What Lightning says of settings and callbacks, or that memory is short.
     """
     try:
         trainer.fit(task, datamodule=datamodule, ckpt_path=resumed, weights_only=True)
     except MisconfigurationException as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        raise UserError(" ".join(str(error).split())) from error
     except torch.OutOfMemoryError as error:
-        raise ValueError(
+        raise UserError(
             f"the device's memory is too small ({error!s:.80}); pass a smaller batch_size or "
             "network.width, or data.residency=host"
         ) from error
@@ -209,6 +210,6 @@ def fit(
         if not str(error).startswith("Early stopping conditioned on metric"):
             raise
         watched = ", ".join(sorted(trainer.callback_metrics))
-        raise ValueError(
+        raise UserError(
             f"callbacks: EarlyStopping watches a figure that nobody logs; there are {watched}"
         ) from error
