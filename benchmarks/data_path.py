@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 from benchmarks.faces import random_faces
 from benchmarks.timing import Row, interleaved
 from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 FACES = 3000
 BATCHES = 100
@@ -35,7 +36,7 @@ def measure(device: torch.device) -> Iterator[Row]:
     """A batch of 10, on the device."""
     with tempfile.TemporaryDirectory() as folder:
         file = random_faces(Path(folder), FACES)
-        module = FaceDataModule(file, batch_size=10, balancing={"refresh": "online"})
+        module = FaceDataModule(file, batch_size=10, balancer=LossBalancer)
         everyone = torch.arange(len(module.train_faces))
         module.balancer.update(everyone, torch.rand(len(everyone)))  # else draws were even
         weights = torch.ones(FACES)

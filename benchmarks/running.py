@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.training.balancing import OnlineBalancing, Rescoring
+from landmark_lightning.samplers.strategies import Even, Strategy
+from landmark_lightning.training.balancing import callbacks_of
 from landmark_lightning.training.checkpoints import RunState
 from landmark_lightning.training.curves import TrainingCurves
 
@@ -131,21 +132,17 @@ def lean(
     *,
     times: int,
     network: Mapping[str, Any] = PAPER_NETWORK,
-    balancing: Mapping[str, Any] | None = None,
+    strategy: Strategy | None = None,
     batch_size: int = 10,
     kind: type[LandmarkTask] = LandmarkTask,
     **settings: Any,  # noqa: ANN401
 ) -> Steps:
     """This library's training, as landmark-train sets it up, ``times`` steps at a call."""
-    module = FaceDataModule(file, batch_size, balancing or {"refresh": "none"})
+    strategy = strategy or Even()
+    module = FaceDataModule(file, batch_size, strategy.sampler)
     module.place(device)
     task = make_task(file, module, network, kind)
-    callbacks: list[Callback] = [RunState(), TrainingCurves(50)]
-    match balancing:
-        case {"refresh": "online"}:
-            callbacks.append(OnlineBalancing())
-        case {"refresh": "rescore", "fraction": fraction}:
-            callbacks.append(Rescoring(0.1, fraction))
+    callbacks: list[Callback] = [RunState(), TrainingCurves(50), *callbacks_of(strategy)]
 
     def fit(steps: Callback) -> None:
         clip = task.gradient_clip if task.automatic_optimization else None

@@ -19,6 +19,7 @@ from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import ResidentFaces
 from landmark_lightning.model.folded import has_bf16
+from landmark_lightning.samplers.strategies import Online, Rescored
 from landmark_lightning.training.graphs import GraphedTask
 
 FACES = 3000  # 2,700 to train: an epoch of 270 steps
@@ -31,11 +32,11 @@ def measure(device: torch.device) -> Iterator[Row]:
         file = random_faces(Path(folder), FACES)
         yield _stub_against_naive(file, device)
         yield _against_bare_loop(file, device)
-        for name, balancing, goal in (
-            ("bbo", {"refresh": "online"}, 1 / 1.03),
-            ("bbs", {"refresh": "rescore", "fraction": 0.1}, 1 / 1.25),
+        for name, strategy, goal in (
+            ("bbo", Online(), 1 / 1.03),
+            ("bbs", Rescored(fraction=0.1), 1 / 1.25),
         ):
-            seconds = _against_nobb(file, device, balancing=balancing)
+            seconds = _against_nobb(file, device, strategy=strategy)
             title = f"training step of {name}"
             yield Row(title, "of nobb", *medians(seconds), goal=goal, times=TENTH)
         if device.type == "cuda":

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from landmark_lightning.runs.results import find_runs as find_runs
     from landmark_lightning.samplers.batch_sampler import BatchSampler as BatchSampler
     from landmark_lightning.samplers.loss_balancer import LossBalancer as LossBalancer
+    from landmark_lightning.samplers.strategies import Strategy as Strategy
     from landmark_lightning.schemes import SCHEMES as SCHEMES
     from landmark_lightning.schemes import Scheme as Scheme
     from landmark_lightning.schemes import scheme_from as scheme_from
@@ -56,6 +57,7 @@ _HOMES = {
     "SCHEMES": "schemes:SCHEMES",
     "Scheme": "schemes:Scheme",
     "SignalQuality": "metrics.validation:SignalQuality",
+    "Strategy": "samplers.strategies:Strategy",
     "export_onnx": "inference.export:export",
     "find_runs": "runs.results:find_runs",
     "prepare": "datasets.preparation.prepare:prepare",

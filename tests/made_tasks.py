@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.samplers.strategies import strategy_from
 
 STILL: dict[str, Any] = {
     "shift": 0.0, "rotation": 0.0, "noise": 0.0, "blur_probability": 0.0, "occlusion": 0.0,
@@ -59,7 +60,7 @@ def task_arguments(faces: FaceFile, steps_per_epoch: int) -> dict[str, Any]:
 def make_task(dots: FaceFile) -> MakeTask:
     """Makes a task and its datamodule; keyword arguments replace the task's.
 
-    ``knobs`` are those of LPBB.
+    ``refresh`` and ``knobs`` are the settings of ``model.balancing``.
     """
 
     def make(
@@ -67,8 +68,11 @@ def make_task(dots: FaceFile) -> MakeTask:
         knobs: Mapping[str, Any] = MappingProxyType({}),
         **changes: Any,  # noqa: ANN401
     ) -> tuple[LandmarkTask, FaceDataModule]:
-        module = FaceDataModule(dots, batch_size=10, balancing={"refresh": refresh, **knobs})
-        return LandmarkTask(**(task_arguments(dots, len(module.sampler)) | changes)), module
+        strategy = strategy_from({"refresh": refresh, **knobs})
+        module = FaceDataModule(dots, batch_size=10, balancer=strategy.sampler)
+        task = LandmarkTask(**(task_arguments(dots, len(module.sampler)) | changes))
+        task.score = strategy.score
+        return task, module
 
     return make
 

@@ -1,7 +1,6 @@
 """FaceDataModule: a FaceFile's splits, given to Lightning as whole batches."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -19,8 +18,7 @@ from landmark_lightning.loading.faces import (
     faces_from,
     free_memory,
 )
-from landmark_lightning.samplers.batch_sampler import BatchSampler
-from landmark_lightning.samplers.device_table import DeviceBalancer
+from landmark_lightning.samplers.batch_sampler import BatchSampler, MakeSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 
@@ -32,8 +30,8 @@ class FaceDataModule(pl.LightningDataModule):
     Args:
         faces: The FaceFile.
         batch_size: Faces in a training batch.
-        balancing: ``refresh`` (none, online or rescore); where it is not none, the knobs of
-            LossBalancer beside it. Other keys belong to the callbacks and are passed over.
+        balancer: Makes the sampler of the training faces from their number, ``batch_size`` and
+            ``seed``, such as ``LossBalancer.knobs(power=0.5)``; None: each face once an epoch.
         seed: Seed of the draws.
         validation: Which training faces are held out for validation, as ``choose_validation``
             takes it.
@@ -55,7 +53,7 @@ class FaceDataModule(pl.LightningDataModule):
         self,
         faces: FaceFile,
         batch_size: int = 10,
-        balancing: Mapping[str, Any] | None = None,
+        balancer: MakeSampler | None = None,
         seed: int = 0,
         validation: float | str | None = None,
         validation_seed: int = 0,
@@ -81,28 +79,19 @@ class FaceDataModule(pl.LightningDataModule):
         self.prefetch = prefetch if streamed else 0
         self.train_faces = faces_from(faces, "train", kept, streamed)
         self.val_faces = faces_from(faces, "train", held, streamed)
-        knobs = dict(balancing or {"refresh": "none"})
-        refresh = knobs.pop("refresh", None)
-        check(schema.Even, refresh=refresh)
         self.device_draws: DeviceDraws | None = None
-        self.sampler: BatchSampler
-        if refresh == "none":
-            self.sampler = BatchSampler(len(kept), batch_size, seed)
-        else:
-            names = ("power", "floor", "clip_quantile", "start_epoch")
-            known = {name: knobs[name] for name in names if name in knobs}
-            self.sampler = LossBalancer(len(kept), batch_size, seed, **known)
+        self.sampler = (balancer or BatchSampler)(len(kept), batch_size, seed)
 
     @property
     def balancer(self) -> LossBalancer:
         """The sampler as a LossBalancer.
 
         Raises:
-            UserError: The model draws evenly.
+            UserError: It draws evenly.
         """
-        if not isinstance(self.sampler, LossBalancer):
-            raise UserError("model.balancing.refresh=none draws evenly: it has no losses")
-        return self.sampler
+        if not self.sampler.balanced:
+            raise UserError("a FaceDataModule without balancer draws evenly: it has no losses")
+        return cast(LossBalancer, self.sampler)
 
     def place(self, device: torch.device) -> None:
         """Puts the images where they shall be while this device trains."""
@@ -128,7 +117,7 @@ class FaceDataModule(pl.LightningDataModule):
             return f"{size} in memory ({self.residency})"
         ahead = f"{self.prefetch} batch{'' if self.prefetch == 1 else 'es'}"
         line = f"{size} stay in the file (stream), {ahead} read ahead"
-        if self.prefetch and isinstance(self.sampler, LossBalancer):
+        if self.prefetch and self.sampler.balanced:
             line += f": LPBB draws by losses {ahead} old; data.prefetch=0 is exact"
         return line
 
@@ -146,15 +135,13 @@ class FaceDataModule(pl.LightningDataModule):
         faces = self.train_faces
         if not isinstance(faces, ResidentFaces) or faces.images.device != device:
             return None
-        if isinstance(self.sampler, LossBalancer):
-            self.sampler = DeviceBalancer(self.sampler, device)
+        self.sampler.to(device, resident=True)
         self.device_draws = DeviceDraws(self.sampler, faces, device, in_step)
         return self.device_draws
 
     def draw_on_host(self) -> None:
         """Takes draw, gather and the losses that the balancer knows by now back."""
-        if isinstance(self.sampler, DeviceBalancer):
-            self.sampler = self.sampler.on_host()
+        self.sampler.to(torch.device("cpu"))
         self.device_draws = None
 
     def on_exception(self, exception: BaseException) -> None:

@@ -17,7 +17,7 @@ class DeviceDraws:
     """Whole batches of faces, drawn and gathered on the device; what Lightning iterates over.
 
     Args:
-        sampler: A DeviceBalancer, or a BatchSampler.
+        sampler: A BatchSampler, or a LossBalancer whose table lies on the device.
         faces: The faces, whose images lie on the device.
         device: The training device.
         in_step: Whether the training step calls ``batch`` itself. Then what is iterated over holds

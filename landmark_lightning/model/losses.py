@@ -150,31 +150,20 @@ class Objective:
         return coordinates + validation
 
 
-def labelled_weight(target: Tensor) -> Tensor:
-    """What makes the loss of a face with missing landmarks comparable with others' in LPBB.
-
-    A loss is a sum over the labelled landmarks; times this, it is their mean times L, so that a
-    face is not drawn less often because little of it is labelled.
-
-    Args:
-        target: (B, L, 2); NaN where a landmark is not labelled.
-
-    Returns:
-        (B,) L over the number of labelled landmarks, 1 where all are.
-    """
-    labelled = (~target[..., 0].isnan()).sum(dim=-1)
-    return target.shape[-2] / labelled.clamp(min=1)
-
-
 def drawing_losses(
-    coordinates: Tensor, validation: Tensor, weight: Tensor, score: str = "total"
+    coordinates: Tensor, validation: Tensor, target: Tensor, score: str = "total"
 ) -> Tensor:
     """(B,) losses by which LPBB draws faces (Eq. 1).
+
+    A face's loss is a sum over its labelled landmarks; here it is their mean times L, so that a
+    face is not drawn less often because little of it is labelled.
 
     Args:
         coordinates: (B,) of ``Objective.parts``.
         validation: (B,) of ``Objective.parts``.
-        weight: (B,) of ``labelled_weight``.
+        target: (B, L, 2); NaN where a landmark is not labelled.
         score: ``total``, or that of the ``coordinates`` alone.
     """
-    return (coordinates + validation if score == "total" else coordinates) * weight
+    labelled = (~target[..., 0].isnan()).sum(dim=-1)
+    losses = coordinates + validation if score == "total" else coordinates
+    return losses * (target.shape[-2] / labelled.clamp(min=1))

@@ -20,7 +20,6 @@ from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.model.losses import (
     Objective,
     drawing_losses,
-    labelled_weight,
     loss_name,
 )
 from landmark_lightning.model.network import LandmarkNetwork
@@ -52,11 +51,15 @@ class LandmarkTask(pl.LightningModule):
             ``data``, ``data_dir``, ``model`` (its name) and ``seed``.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
+    Attributes:
+        score: Which loss of a face LPBB draws it by: ``total``, or that of its ``coordinates``.
+
     Raises:
         UserError: A value out of range; it is named.
     """
 
     static_prior: Tensor
+    score = "total"
 
     def __init__(
         self,
@@ -145,11 +148,11 @@ class LandmarkTask(pl.LightningModule):
         # Losses and metrics stay in float32 where the network runs in less.
         return self.network(image).float(), target
 
-    def face_losses(self, batch: Batch, score: str = "total") -> Tensor:
+    def face_losses(self, batch: Batch) -> Tensor:
         """(B,) loss of each face in the current phase, as LPBB weighs it (Eq. 1)."""
         prediction, target = self(batch["image"], batch["landmarks"])
         parts = self.objective.parts(prediction, target)
-        return drawing_losses(*parts, labelled_weight(target), score)
+        return drawing_losses(*parts, target, self.score)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One step; returns what ``losses`` does."""
@@ -158,7 +161,7 @@ class LandmarkTask(pl.LightningModule):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The loss of a batch's forward pass and, detached, each face's two losses (B,).
 
-        Beside them, ``labelled_weight`` (B,): what LPBB multiplies a face's loss by.
+        Beside them, ``drawing`` (B,): the losses by which LPBB draws the faces.
         """
         part = Part.of_batch(batch)
         prediction, target = self(batch["image"], batch["landmarks"], part)
@@ -166,12 +169,12 @@ class LandmarkTask(pl.LightningModule):
         losses = coordinates + validation
         # DDP averages over the ranks, whose parts of the batch may differ in size.
         loss = losses.mean() if part is None else losses.sum() * (part.ranks / part.faces)
-        loss = loss * self.loss_scale
+        coordinates, validation = coordinates.detach(), validation.detach()
         return {
-            "loss": loss,
-            "coordinates": coordinates.detach(),
-            "validation": validation.detach(),
-            "labelled_weight": labelled_weight(target),
+            "loss": loss * self.loss_scale,
+            "coordinates": coordinates,
+            "validation": validation,
+            "drawing": drawing_losses(coordinates, validation, target, self.score),
         }
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

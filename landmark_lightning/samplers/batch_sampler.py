@@ -1,7 +1,7 @@
 """BatchSampler: batches of faces, every face once an epoch."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -25,9 +25,16 @@ class BatchSampler(Sampler[Tensor]):
         batch_size: Faces B in a batch; the last one of an epoch holds what is left.
         seed: Seed.
 
+    Attributes:
+        balanced: Whether faces are drawn by their losses; then it is a LossBalancer.
+        start_epoch: First epoch of which the draws may go by losses.
+
     Raises:
         ValueError: A size, batch size or seed that is not a whole number of the right range.
     """
+
+    balanced = False
+    start_epoch = 0
 
     def __init__(self, size: int, batch_size: int, seed: int = 0) -> None:
         whole(1).check(size, "size")
@@ -85,6 +92,14 @@ class BatchSampler(Sampler[Tensor]):
         mixed = sequence.generate_state(1, np.uint64)
         return torch.Generator().manual_seed(int(mixed[0] >> np.uint64(1)))
 
+    def to(self, device: torch.device, resident: bool = False) -> Self:
+        """Moves what the draws go by to a device; even draws go by nothing."""
+        return self
+
+    def figures(self) -> dict[str, float]:
+        """What a curve may tell of the next draw, by name; nothing of even draws."""
+        return {}
+
     def state_dict(self) -> dict[str, Any]:
         """Position in the run."""
         return {"epoch": self.epoch, "position": self.position}
@@ -92,3 +107,7 @@ class BatchSampler(Sampler[Tensor]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
+
+
+MakeSampler = Callable[[int, int, int], BatchSampler]
+"""(number of faces, faces in a batch, seed) -> the sampler."""

@@ -18,6 +18,9 @@ FLAT_LIMIT = 30_000
 SMALLEST_SUM = 1e-290
 """Sums of weights below this count as 0: a share of them would not be a number."""
 
+LARGEST_LOSS = float(torch.finfo(torch.float32).max)
+"""A loss above this is none: so that no sum of losses can overflow."""
+
 ROWS_AT_ONCE = 2**22
 """Weights that a pass over many blocks copies at a time."""
 
@@ -35,6 +38,11 @@ def loss_proportional(losses: Tensor, uniforms: Tensor) -> Tensor:
     """
     cumulative = losses.cumsum(0)
     return torch.searchsorted(cumulative, uniforms * cumulative[-1])
+
+
+def evenly(uniforms: Tensor, size: int) -> Tensor:
+    """(B,) int64 in 0..N-1, each as likely as the others, for (B,) uniform numbers in (0, 1]."""
+    return (uniforms * size).ceil().to(torch.int64) - 1
 
 
 class FlatWeights:

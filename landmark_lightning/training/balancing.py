@@ -14,8 +14,9 @@ from landmark_lightning.distributed import gathered, world
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch, Faces
 from landmark_lightning.model.folded import has_bf16, scoring_copy
-from landmark_lightning.model.losses import drawing_losses, labelled_weight
+from landmark_lightning.model.losses import drawing_losses
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.samplers.strategies import Online, Rescored, Strategy
 
 
 def datamodule_of(trainer: pl.Trainer) -> FaceDataModule:
@@ -38,26 +39,9 @@ class OnlineBalancing(Callback):
 
     A face that is not drawn keeps its old loss, also where those of a new phase are larger. On a
     single GPU that holds the images, losses and draws stay there, so that no step is waited for.
-
-    Args:
-        score: ``total`` loss of a face, or that of its ``coordinates`` alone.
-
-    Raises:
-        UserError: Another score.
     """
 
-    seconds = 0.0  # the losses come for free
-
-    def __init__(self, score: str = "total") -> None:
-        check(schema.Online, score=score)
-        self.score = score
-        self.in_step = False  # whether the training step itself updates the balancer
-
-    def losses(self, outputs: dict[str, Tensor]) -> Tensor:
-        """(B,) losses that draws go by, of what ``LandmarkTask.losses`` gave."""
-        return drawing_losses(
-            outputs["coordinates"], outputs["validation"], outputs["labelled_weight"], self.score
-        )
+    in_step = False  # whether the training step itself updates the balancer
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Puts the losses on the device."""
@@ -80,9 +64,8 @@ class OnlineBalancing(Callback):
         """Updates the balancer."""
         if self.in_step:
             return
-        losses = self.losses(outputs)
         drawn = batch.get("drawn", batch["index"])
-        datamodule_of(trainer).balancer.update(drawn, gathered(losses, len(drawn)))
+        datamodule_of(trainer).balancer.update(drawn, gathered(outputs["drawing"], len(drawn)))
 
 
 class Rescoring(Callback):
@@ -95,7 +78,6 @@ class Rescoring(Callback):
         every: Share of an epoch between rescorings; the paper's is 0.1.
         fraction: Share of the training faces that a rescoring scores, those whose losses are
             oldest; 1 scores all.
-        score: ``total`` loss of a face, or that of its ``coordinates`` alone.
         precision: ``float32``; ``bf16``, faster where the device has units for it; or ``auto``:
             bf16 where it has. With ``auto`` two machines may draw other faces.
 
@@ -104,17 +86,10 @@ class Rescoring(Callback):
     """
 
     def __init__(
-        self,
-        every: float = 0.1,
-        fraction: float = 1.0,
-        score: str = "total",
-        precision: str = "float32",
+        self, every: float = 0.1, fraction: float = 1.0, precision: str = "float32"
     ) -> None:
-        check(schema.Rescored, every=every, fraction=fraction, score=score, precision=precision)
-        self.every = every
-        self.fraction = fraction
-        self.score = score
-        self.precision = precision
+        check(schema.Rescored, every=every, fraction=fraction, precision=precision)
+        self.every, self.fraction, self.precision = every, fraction, precision
         self.seconds = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -151,7 +126,7 @@ class Rescoring(Callback):
         chosen = balancer.oldest(max(1, round(fraction * len(faces))))
         rank, ranks = world()
         mine = chosen[rank::ranks]
-        losses = score_faces(pl_module, faces, mine, self.score, precision=self.precision)
+        losses = score_faces(pl_module, faces, mine, precision=self.precision)
         balancer.update(chosen, gathered(losses, len(chosen)))
         self.seconds += time.perf_counter() - started
 
@@ -164,6 +139,21 @@ class Rescoring(Callback):
         self.seconds = float(state_dict["seconds"])
 
 
+def callbacks_of(strategy: Strategy) -> list[Callback]:
+    """The callbacks that a strategy needs: its own ones, or what refreshes its losses."""
+    if hasattr(strategy, "callbacks"):
+        return list(strategy.callbacks())
+    if isinstance(strategy, Rescored):
+        return [Rescoring(strategy.every, strategy.fraction, strategy.precision)]
+    return [OnlineBalancing()] if isinstance(strategy, Online) else []
+
+
+def rescore_seconds(trainer: pl.Trainer) -> float:
+    """Seconds of a training that went into rescoring."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return sum((each.seconds for each in callbacks if isinstance(each, Rescoring)), 0.0)
+
+
 BATCH_SIZES = {"cpu": 96, "cuda": 1024}
 """Faces in a batch: a CPU is slower with more, a GPU with fewer."""
 
@@ -172,7 +162,6 @@ def score_faces(
     task: LandmarkTask,
     faces: Faces,
     chosen: Tensor,
-    score: str = "total",
     batch_size: int | None = None,
     precision: str = "float32",
 ) -> Tensor:
@@ -182,7 +171,6 @@ def score_faces(
         task: The task; it is left as it is.
         faces: The faces.
         chosen: (n,) int64, places of the faces to score.
-        score: ``total`` loss, or that of the ``coordinates`` alone.
         batch_size: Faces in a batch; None: what suits the device.
         precision: ``float32``, ``bf16`` (convolutions and hidden layers; a loss then differs by
             about one percent), or ``auto``: bf16 where the device has units for it.
@@ -205,5 +193,5 @@ def score_faces(
                 batch["image"].to(device), batch["landmarks"].to(device)
             )
             parts = task.objective.parts(network(image).float(), target)
-            losses.append(drawing_losses(*parts, labelled_weight(target), score))
+            losses.append(drawing_losses(*parts, target, task.score))
     return torch.cat(losses)

@@ -1,7 +1,6 @@
 """Curves of a training: losses, rate and phase, and whom LPBB draws."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -11,12 +10,10 @@ from torch import Tensor
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
 from landmark_lightning.distributed import summed, world
-from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.samplers.statistics import top_shares
-from landmark_lightning.training.balancing import datamodule_of
+from landmark_lightning.training.balancing import datamodule_of, rescore_seconds
 
 
 class TrainingCurves(Callback):
@@ -65,13 +62,8 @@ class TrainingCurves(Callback):
             "train/lr": pl_module.schedule.lr(step),
             "train/phase": pl_module.schedule.index(step),
         }
-        sampler = datamodule_of(trainer).sampler
-        if isinstance(sampler, LossBalancer):
-            figures |= {
-                "balancing/effective_sample_size": sampler.effective_sample_size,
-                "balancing/largest_probability": sampler.largest_probability,
-                "balancing/invalid_losses": sampler.invalid,
-            }
+        drawing = datamodule_of(trainer).sampler.figures()
+        figures |= {f"balancing/{name}": value for name, value in drawing.items()}
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=step)
 
@@ -86,33 +78,20 @@ class TrainingCurves(Callback):
             self.sums = torch.zeros_like(self.sums)
 
 
-class Refreshing(Protocol):
-    """A callback that refreshes the balancer's losses."""
-
-    seconds: float
-
-
 class DrawCurves(Callback):
     """Logs once an epoch what LPBB has done since the run began; nothing for even draws.
 
     ``balancing/top_1_percent`` and ``balancing/top_10_percent`` are the shares of all draws that
     went to the most drawn hundredth and tenth of the faces, ``balancing/rescore_seconds`` the
     seconds that rescoring took.
-
-    Args:
-        balancing: The callbacks that refresh the losses.
     """
-
-    def __init__(self, balancing: Sequence[Refreshing] = ()) -> None:
-        self.balancing = tuple(balancing)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Logs the epoch."""
-        datamodule = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(datamodule, FaceDataModule)
-        if not isinstance(datamodule.sampler, LossBalancer):
+        datamodule = datamodule_of(trainer)
+        if not datamodule.sampler.balanced:
             return
-        figures = {f"balancing/{n}": s for n, s in top_shares(datamodule.sampler.draws).items()}
-        figures["balancing/rescore_seconds"] = sum(each.seconds for each in self.balancing)
+        figures = {f"balancing/{n}": s for n, s in top_shares(datamodule.balancer.draws).items()}
+        figures["balancing/rescore_seconds"] = rescore_seconds(trainer)
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=trainer.global_step - 1)

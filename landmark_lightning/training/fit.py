@@ -32,8 +32,9 @@ from landmark_lightning.model.checkpoint import load_task, read_checkpoint
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.state import Attempt
-from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.samplers.statistics import summarize_draws
+from landmark_lightning.samplers.strategies import strategy_from
+from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
 from landmark_lightning.training.curves import DrawCurves, TrainingCurves
 from landmark_lightning.training.graphs import GraphedTask, compile_network
@@ -54,7 +55,6 @@ from landmark_lightning.training.trainer import (
     fit,
     hush_lightning,
     own_callbacks,
-    refreshing,
 )
 
 
@@ -93,21 +93,22 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     if not rerun:  # once more, now that it is known on which faces
         clash = folder.clash(plain(config))
     pl.seed_everything(seed, workers=True, verbose=False)
+    strategy = strategy_from(plain(config.model.balancing), config.allow_targets)
     datamodule = FaceDataModule(
         faces,
         batch_size=config.batch_size,
-        balancing=plain(config.model.balancing),
+        balancer=strategy.sampler,
         seed=seed,
         **plain(config.data),
     )
     task = _task(config, faces, datamodule)
-    balancing = refreshing(plain(config.model.balancing))
+    task.score = strategy.score
     state, kept = RunState(), BestAndLast(folder)
     callbacks: list[Callback] = [
         state,  # before what takes time
-        *balancing,
+        *callbacks_of(strategy),
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
-        DrawCurves(balancing),
+        DrawCurves(),
         TrainingProgress(cell),
         kept,
         *own_callbacks(config, task, datamodule),
@@ -151,14 +152,16 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         training = {
             **task.schedule.taken(trainer.global_step),
             "train_seconds": round(state.seconds, 2),
-            "rescore_seconds": round(sum(b.seconds for b in balancing), 2),
+            "rescore_seconds": round(rescore_seconds(trainer), 2),
             "validation_nme": kept.lowest,
         }
-        if isinstance(datamodule.sampler, LossBalancer):
+        if datamodule.sampler.balanced:
             trained = datamodule.train_faces
             write_json(
                 folder.balancing,
-                summarize_draws(datamodule.sampler, trained.subsets, faces.subsets, trained.photo),
+                summarize_draws(
+                    datamodule.balancer, trained.subsets, faces.subsets, trained.photo
+                ),
             )
             if (sheet := plot_most_drawn(best, datamodule)) is not None:
                 with replacing(folder.most_drawn) as temporary:

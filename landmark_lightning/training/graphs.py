@@ -29,7 +29,7 @@ from landmark_lightning.errors import UserError
 from landmark_lightning.loading.device_batches import DeviceDraws
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.samplers.device_table import DeviceBalancer
+from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.training.balancing import OnlineBalancing, datamodule_of
 
 WARM_UP = 3
@@ -75,7 +75,7 @@ class StaticStep:
         batch: A batch of the shapes to come.
         clip: Largest norm of the gradient; None: any.
         draws: Where the step draws and gathers its batch, or None: each batch is given to it.
-        online: Says by which losses the step updates the balancer; None: it does not.
+        balancer: The balancer that the step updates; None: it updates none.
         capturing: Whether to capture the step when it has run a few times.
     """
 
@@ -86,7 +86,7 @@ class StaticStep:
         batch: Batch,
         clip: float | None,
         draws: DeviceDraws | None = None,
-        online: OnlineBalancing | None = None,
+        balancer: LossBalancer | None = None,
         capturing: bool = False,
     ) -> None:
         self.task = task
@@ -94,7 +94,7 @@ class StaticStep:
         self.clip = clip
         self.faces = len(batch["index"])
         self.draws = draws
-        self.online = online
+        self.balancer = balancer
         self.batch: Batch = {}
         if draws is None:
             self.batch = {name: torch.empty_like(batch[name]) for name in ("image", "landmarks")}
@@ -138,9 +138,8 @@ class StaticStep:
                 nn.utils.clip_grad_norm_(self.task.network.parameters(), self.clip)
             self.optimizer.step()
         self.outputs = {name: value.detach() for name, value in outputs.items()}
-        if self.online is not None and self.draws is not None:
-            assert isinstance(self.draws.sampler, DeviceBalancer)
-            self.draws.sampler.update(batch["index"], self.online.losses(self.outputs))
+        if self.balancer is not None:
+            self.balancer.update(batch["index"], self.outputs["drawing"])
 
     def _compute_aside(self) -> None:
         """An ordinary step on a stream of its own, as a capture asks for."""
@@ -214,9 +213,9 @@ class GraphedTask(LandmarkTask):
             print(f"compile=cudagraph: {reason}, so draw and gather are not captured")
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         online = [each for each in callbacks if isinstance(each, OnlineBalancing)]
-        self.online = online[0] if online else None
+        self.online = online[0] if online and self.draws is not None else None
         if self.online is not None:
-            self.online.in_step = self.draws is not None
+            self.online.in_step = True
 
     def on_fit_end(self) -> None:
         """Gives back what ``on_fit_start`` took over."""
@@ -244,7 +243,7 @@ class GraphedTask(LandmarkTask):
                 batch,
                 self.gradient_clip,
                 self.draws,
-                self.online,
+                None if self.online is None else datamodule_of(self.trainer).balancer,
                 self.capturing,
             )
             self.static[phase, size] = step

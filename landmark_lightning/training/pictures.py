@@ -30,7 +30,7 @@ from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import gather, read_run
-from landmark_lightning.samplers.loss_balancer import LossBalancer
+from landmark_lightning.training.balancing import datamodule_of
 
 VALIDATION_FACES, MOST_DRAWN_FACES = 8, 20
 
@@ -62,9 +62,7 @@ class ValidationPictures(Callback):
             return
         if not trainer.is_global_zero:
             return
-        datamodule = trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(datamodule, FaceDataModule)
-        faces = datamodule.val_faces
+        faces = datamodule_of(trainer).val_faces
         rows = np.linspace(0, len(faces) - 1, min(VALIDATION_FACES, len(faces))).round()
         modes = {part: part.training for part in pl_module.modules()}
         sheet = plot_faces(pl_module, faces, torch.from_numpy(rows).long())
@@ -116,9 +114,9 @@ def plot_faces(
 
 def plot_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Image | None:
     """The training faces that LPBB drew most often, where wrong annotations show; else None."""
-    if not isinstance(datamodule.sampler, LossBalancer):
+    if not datamodule.sampler.balanced:
         return None
-    draws = datamodule.sampler.draws
+    draws = datamodule.balancer.draws
     count = min(MOST_DRAWN_FACES, int((draws > 0).sum()))
     rows = draws.argsort(descending=True, stable=True)[:count]
     captions = [f"drawn {times}x, " for times in draws[rows].tolist()]

@@ -38,8 +38,7 @@ def print_plan(
     )
     if warning := datamodule.validation.warning:
         print(f"  Warning: {warning}")
-    start = getattr(datamodule.sampler, "start_epoch", 0)
-    if start >= task.schedule.epochs:
+    if (start := datamodule.sampler.start_epoch) >= task.schedule.epochs:
         print(f"  Warning: model.balancing.start_epoch={start} never comes: all draws are even")
 
 

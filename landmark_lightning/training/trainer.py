@@ -3,9 +3,7 @@
 import copy
 import logging
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -31,7 +29,6 @@ from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.samplers.batch_sampler import BatchSampler
-from landmark_lightning.training.balancing import OnlineBalancing, Rescoring
 from landmark_lightning.training.batch_norm import GlobalBatchNorms
 from landmark_lightning.training.checkpoints import DurableCheckpointIO
 from landmark_lightning.training.processes import check_ranks
@@ -70,22 +67,6 @@ def hush_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
-
-
-def refreshing(config: Mapping[str, Any]) -> list[OnlineBalancing | Rescoring]:
-    """The callback that refreshes the balancer's losses, if any."""
-    if config["refresh"] == "online":
-        return [OnlineBalancing(config["score"])]
-    if config["refresh"] == "rescore":
-        return [
-            Rescoring(
-                config["every"],
-                config["fraction"],
-                config["score"],
-                precision=config["precision"],
-            )
-        ]
-    return []
 
 
 def own_callbacks(config: Train, task: LandmarkTask, datamodule: FaceDataModule) -> list[Callback]:

@@ -191,6 +191,22 @@ def test_a_distance_of_one_s_own(command: Command, tmp_path: Path) -> None:
     assert content["subsets"]["full"]["spearman"] is not None
 
 
+def test_a_strategy_of_one_s_own(command: Command, tmp_path: Path) -> None:
+    """Its sampler's draws are told as any LPBB's; it trains with the callbacks that it has."""
+    strategy = "+model.balancing={_target_:tests.samplers.test_strategies.Halfway,power:2.0}"
+    refused = command("train", strategy, *QUIET)
+    assert "is not of a trusted package" in refused.err
+    done = command("train", strategy, "allow_targets=[tests.]", "model.name=mine", *QUIET)
+    assert done.code == 0, done.err
+    run = tmp_path / "runs/synthetic/mine/seed0"
+    drawn = json.loads((run / "balancing.json").read_text())
+    assert drawn["draws"] > 0
+    assert drawn["losses"]["0"] < drawn["losses"]["1"]
+    assert (run / "most_drawn.png").is_file()
+    again = command("train", strategy, "allow_targets=[tests.]", "model.name=mine", *QUIET)
+    assert "finished already" in again.out
+
+
 def test_a_diverged_training_says_so(command: Command) -> None:
     done = command("train", "model=nobb", *QUIET, "phases.lr=1e30", "phases.gradient_clip=null")
     assert done.code == 1

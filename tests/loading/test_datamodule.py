@@ -6,7 +6,7 @@ import torch
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import ResidentFaces
-from landmark_lightning.samplers.batch_sampler import BatchSampler
+from landmark_lightning.samplers.batch_sampler import BatchSampler, MakeSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 
@@ -41,7 +41,7 @@ def test_the_seed_changes_the_draws_but_not_the_validation_faces(dots: FaceFile)
 
 
 def test_the_loader_obeys_an_update_at_once(dots: FaceFile) -> None:
-    module = FaceDataModule(dots, batch_size=8, balancing={"refresh": "online"})
+    module = FaceDataModule(dots, batch_size=8, balancer=LossBalancer)
     batches = iter(module.train_dataloader())
     next(batches)
     losses = torch.zeros(len(module.train_faces))
@@ -50,23 +50,21 @@ def test_the_loader_obeys_an_update_at_once(dots: FaceFile) -> None:
     assert set(next(batches)["index"].tolist()) == {5}
 
 
-def test_balancing_chooses_the_sampler(dots: FaceFile) -> None:
-    even = FaceDataModule(dots, balancing={"refresh": "none"})
+def test_a_balancer_makes_the_sampler(dots: FaceFile) -> None:
+    even = FaceDataModule(dots)
     assert type(even.sampler) is BatchSampler
     with pytest.raises(ValueError, match="draws evenly"):
         _ = even.balancer
-    knobs = {"refresh": "rescore", "power": 0.5, "every": 0.1, "fraction": 1.0, "score": "total"}
-    weighted = FaceDataModule(dots, balancing=knobs)
-    assert isinstance(weighted.sampler, LossBalancer)
-    assert weighted.balancer.power == 0.5
-    with pytest.raises(ValueError, match=r"refresh='always'"):
-        FaceDataModule(dots, balancing={"refresh": "always"})
+    weighted = FaceDataModule(dots, 7, LossBalancer.knobs(power=0.5), seed=3)
+    assert weighted.balancer is weighted.sampler
+    assert (weighted.balancer.power, weighted.balancer.seed) == (0.5, 3)
+    assert (weighted.balancer.size, weighted.balancer.batch_size) == (54, 7)
 
 
 def test_the_state_travels(dots: FaceFile) -> None:
-    module = FaceDataModule(dots, balancing={"refresh": "online"})
+    module = FaceDataModule(dots, balancer=LossBalancer)
     module.balancer.update(torch.tensor([3]), torch.tensor([9.0]))
-    other = FaceDataModule(dots, balancing={"refresh": "online"})
+    other = FaceDataModule(dots, balancer=LossBalancer)
     other.load_state_dict(module.state_dict())
     assert torch.equal(other.balancer.losses, module.balancer.losses)
 
@@ -80,27 +78,29 @@ def test_a_run_goes_on_with_the_same_validation_faces_only(dots: FaceFile) -> No
         FaceDataModule(dots, validation="rare").load_state_dict(state)
 
 
-def _batches(file: FaceFile, residency: str, refresh: str) -> list[dict[str, torch.Tensor]]:
+def _batches(
+    file: FaceFile, residency: str, balancer: MakeSampler | None
+) -> list[dict[str, torch.Tensor]]:
     """Two epochs, each batch followed by losses that depend on it."""
-    module = FaceDataModule(
-        file, batch_size=7, balancing={"refresh": refresh}, residency=residency, prefetch=0
-    )
+    module = FaceDataModule(file, batch_size=7, balancer=balancer, residency=residency, prefetch=0)
     module.place(torch.device("cpu"))
     batches = []
     for _ in range(2):
         for batch in module.train_dataloader():
             batches.append(batch)
-            if refresh != "none":
+            if balancer is not None:
                 module.balancer.update(batch["index"], batch["landmarks"].mean(dim=(1, 2)) % 3)
         batches += list(module.val_dataloader())
     return batches
 
 
-@pytest.mark.parametrize("refresh", ["none", "online"])
-def test_every_residency_gives_the_same_batches(dots: FaceFile, refresh: str) -> None:
-    expected = _batches(dots, "host", refresh)
+@pytest.mark.parametrize("balancer", [None, LossBalancer])
+def test_every_residency_gives_the_same_batches(
+    dots: FaceFile, balancer: MakeSampler | None
+) -> None:
+    expected = _batches(dots, "host", balancer)
     for residency in ("auto", "device", "stream"):
-        found = _batches(dots, residency, refresh)
+        found = _batches(dots, residency, balancer)
         assert len(found) == len(expected)
         for batch, other in zip(found, expected, strict=True):
             assert batch.keys() == other.keys()
@@ -110,17 +110,16 @@ def test_every_residency_gives_the_same_batches(dots: FaceFile, refresh: str) ->
 def test_the_plan_says_where_the_images_are(
     dots: FaceFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def describe(residency: str, refresh: str = "none", prefetch: int = 2) -> str:
-        balancing = {"refresh": refresh}
-        module = FaceDataModule(dots, balancing=balancing, residency=residency, prefetch=prefetch)
+    def describe(residency: str, balancer: MakeSampler | None = None, prefetch: int = 2) -> str:
+        module = FaceDataModule(dots, 10, balancer, residency=residency, prefetch=prefetch)
         module.place(torch.device("cpu"))
         return module.describe()
 
     assert describe("auto") == "0.2 MB of images in memory (host)"
     assert describe("device") == "0.2 MB of images in memory (device)"
     assert describe("stream").endswith("stay in the file (stream), 2 batches read ahead")
-    assert "LPBB draws by losses 3 batches old" in describe("stream", "online", 3)
-    assert "old" not in describe("stream", "online", 0)
+    assert "LPBB draws by losses 3 batches old" in describe("stream", LossBalancer, 3)
+    assert "old" not in describe("stream", LossBalancer, 0)
     monkeypatch.setattr("landmark_lightning.loading.datamodule.free_memory", lambda: 1000)
     assert "(stream)" in describe("auto")
     assert "(host)" in describe("host")

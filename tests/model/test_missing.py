@@ -8,6 +8,7 @@ from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.inference.predict import predict, predict_test, static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.training.balancing import OnlineBalancing, Rescoring, score_faces
 from tests.made_tasks import PHASES, fit, task_arguments
 
@@ -18,7 +19,8 @@ def _task(
     faces: FaceFile, refresh: str = "none", scale: float = 1.0
 ) -> tuple[LandmarkTask, FaceDataModule]:
     pl.seed_everything(0, verbose=False)
-    module = FaceDataModule(faces, batch_size=10, balancing={"refresh": refresh})
+    balancer = None if refresh == "none" else LossBalancer
+    module = FaceDataModule(faces, batch_size=10, balancer=balancer)
     arguments = task_arguments(faces, len(module.sampler))
     task = LandmarkTask(**(arguments | {"phases": PHASES | {"scale": scale}}))
     task.start_at_mean_shape(module.train_faces.landmarks)

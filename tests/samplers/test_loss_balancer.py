@@ -296,6 +296,27 @@ def test_a_wrong_knob_is_named(knobs: dict[str, object], said: str) -> None:
         LossBalancer(**({"size": 5, "batch_size": 2} | knobs))  # type: ignore[arg-type]
 
 
+def test_knobs_are_checked_before_there_are_faces() -> None:
+    made = LossBalancer.knobs(power=0.5, start_epoch=2)(9, 4, 1)
+    assert (made.size, made.batch_size, made.seed) == (9, 4, 1)
+    assert (made.power, made.start_epoch) == (0.5, 2)
+    with pytest.raises(ValueError, match=r"floor=1\.5"):
+        LossBalancer.knobs(floor=1.5)
+    with pytest.raises(TypeError, match="powr"):
+        LossBalancer.knobs(powr=2.0)
+
+
+def test_even_draws_and_those_by_loss_answer_the_same_questions() -> None:
+    even, balancer = BatchSampler(4, 2), LossBalancer(4, 2, start_epoch=3)
+    assert (even.balanced, even.start_epoch, even.figures()) == (False, 0, {})
+    assert even.to(torch.device("meta")) is even
+    balancer.update(torch.tensor([0]), torch.tensor([math.nan]))
+    assert (balancer.balanced, balancer.start_epoch) == (True, 3)
+    assert balancer.figures() == {
+        "effective_sample_size": 4, "largest_probability": 0.25, "invalid_losses": 1
+    }  # fmt: skip
+
+
 def test_a_wrong_update_is_named() -> None:
     balancer = LossBalancer(5, 2)
     with pytest.raises(ValueError, match=r"0\.\.4"):

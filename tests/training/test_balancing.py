@@ -6,11 +6,20 @@ import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.model.losses import drawing_losses
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.samplers.device_table import DeviceBalancer
+from landmark_lightning.samplers.batch_sampler import BatchSampler
+from landmark_lightning.samplers.device_table import DeviceTable
+from landmark_lightning.samplers.host_table import HostTable
 from landmark_lightning.samplers.loss_balancer import LossBalancer
+from landmark_lightning.samplers.strategies import Even, Online, Rescored, Strategy
 from landmark_lightning.training import balancing
-from landmark_lightning.training.balancing import OnlineBalancing, Rescoring, draws_on
+from landmark_lightning.training.balancing import (
+    OnlineBalancing,
+    Rescoring,
+    callbacks_of,
+    draws_on,
+)
 from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.progress import TrainingProgress
 from tests.made_tasks import PHASES, MakeTask
@@ -38,11 +47,12 @@ def _fit(
 
 
 class Draws(pl.Callback):
-    """Notes each batch, its losses and what kinds of sampler drew."""
+    """Notes each batch, its losses, who drew it and from what kinds of table."""
 
     def __init__(self) -> None:
         self.batches: list[torch.Tensor] = []
         self.losses: list[torch.Tensor] = []
+        self.samplers: list[BatchSampler] = []
         self.kinds: set[type] = set()
 
     def on_train_batch_end(
@@ -55,7 +65,9 @@ class Draws(pl.Callback):
     ) -> None:
         self.batches.append(batch["index"])
         self.losses.append(outputs["coordinates"] + outputs["validation"])
-        self.kinds.add(type(trainer.datamodule.sampler))  # type: ignore[attr-defined]
+        sampler = trainer.datamodule.sampler  # type: ignore[attr-defined]
+        self.samplers.append(sampler)
+        self.kinds.add(type(sampler.table))
 
 
 def test_online_balancing_writes_the_training_losses(make_task: MakeTask) -> None:
@@ -72,13 +84,13 @@ def test_online_balancing_writes_the_training_losses(make_task: MakeTask) -> Non
 
 def test_online_balancing_by_coordinates(make_task: MakeTask) -> None:
     task, module = make_task("online")
-    outputs = {"coordinates": torch.tensor([2.0]), "validation": torch.tensor([5.0])}
-    outputs["labelled_weight"] = torch.ones(1)
+    parts, target = (torch.tensor([2.0]), torch.tensor([5.0])), torch.zeros(1, 5, 2)
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.datamodule = module  # type: ignore[attr-defined]
     batch = {"index": torch.tensor([3])}
     for score, expected in (("total", 7.0), ("coordinates", 2.0)):
-        OnlineBalancing(score).on_train_batch_end(trainer, task, outputs, batch, 0)
+        outputs = {"drawing": drawing_losses(*parts, target, score)}
+        OnlineBalancing().on_train_batch_end(trainer, task, outputs, batch, 0)
         assert float(module.balancer.losses[3]) == expected
 
 
@@ -93,8 +105,9 @@ def test_online_balancing_on_the_device_is_the_same(
         task, module = make_task("online")
         draws = Draws()
         _fit(task, module, [OnlineBalancing(), draws, TrainingCurves(4)], epochs=3)
-        assert draws.kinds == {DeviceBalancer if on_device else LossBalancer}
-        assert type(module.balancer) is LossBalancer
+        assert draws.kinds == {DeviceTable if on_device else HostTable}
+        assert all(sampler is module.sampler for sampler in draws.samplers)
+        assert isinstance(module.balancer.table, HostTable)
         assert module.device_draws is None
         runs.append((draws, module.balancer))
     (host, on_host), (device, of_device) = runs
@@ -149,9 +162,7 @@ def test_rescoring_keeps_its_schedule(
 ) -> None:
     """Once before the first step, then after every share of the epoch (here 11 batches of 5)."""
     task, _ = make_task("rescore")
-    module = FaceDataModule(
-        make_task("rescore")[1].faces, batch_size=5, balancing={"refresh": "rescore"}
-    )
+    module = FaceDataModule(make_task()[1].faces, batch_size=5, balancer=LossBalancer)
     rescored = _watch(module, monkeypatch)
     _fit(task, module, [Rescoring(every=every)])
     assert [len(faces) for faces in rescored] == [len(module.train_faces)] * expected
@@ -208,12 +219,31 @@ def test_rescoring_leaves_training_as_it_was(make_task: MakeTask) -> None:
         ({"every": 0}, r"every=0"),
         ({"every": "often"}, r"every='often'"),
         ({"fraction": 1.5}, r"fraction=1\.5"),
-        ({"score": "best"}, r"score='best'"),
     ],
 )
 def test_a_wrong_knob_is_named(knobs: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        Rescoring(**knobs)
+    for kind in (Rescoring, Rescored):
+        with pytest.raises(ValueError, match=said):
+            kind(**knobs)
+
+
+class _Evenly(Strategy):
+    def sampler(self, size: int, batch_size: int, seed: int = 0) -> BatchSampler:
+        return BatchSampler(size, batch_size, seed)
+
+
+class _Twice(Rescored):
+    def callbacks(self) -> list[pl.Callback]:
+        return [OnlineBalancing(), Rescoring(self.every)]
+
+
+def test_a_strategy_has_its_callbacks() -> None:
+    assert callbacks_of(Even()) == callbacks_of(_Evenly()) == []
+    assert [type(each) for each in callbacks_of(Online())] == [OnlineBalancing]
+    (rescoring,) = callbacks_of(Rescored(0.2, 0.5, "bf16"))
+    assert isinstance(rescoring, Rescoring)
+    assert (rescoring.every, rescoring.fraction, rescoring.precision) == (0.2, 0.5, "bf16")
+    assert [type(each) for each in callbacks_of(_Twice())] == [OnlineBalancing, Rescoring]
 
 
 class Notes(DummyLogger):

@@ -20,7 +20,7 @@ def _rows(make_task: MakeTask, refresh: str) -> list[tuple[int, dict[str, float]
         enable_model_summary=False,
         num_sanity_val_steps=0,
         max_epochs=2,
-        callbacks=[*rescoring, DrawCurves(rescoring)],
+        callbacks=[*rescoring, DrawCurves()],
     )
     trainer.fit(task, datamodule=module)
     if refresh == "rescore":

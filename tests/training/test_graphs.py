@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_flatten
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.samplers.host_table import HostTable
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.training.balancing import OnlineBalancing, Rescoring
 from landmark_lightning.training.checkpoints import RunState
@@ -37,13 +38,13 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "AdamW": {"_target_": "torch.optim.AdamW", "fused": True},
     "SGD": {"_target_": "torch.optim.SGD", "momentum": 0.9, "fused": True},
 }
-MODELS: dict[str, tuple[str, dict[str, float], Callable[[], list[Callback]]]] = {
+MODELS: dict[str, tuple[str, dict[str, Any], Callable[[], list[Callback]]]] = {
     "nobb": ("none", {}, list),
     "bbo": ("online", {}, lambda: [OnlineBalancing()]),
     "bbo with knobs": (
         "online",
-        {"power": 0.5, "floor": 0.2, "start_epoch": 1},
-        lambda: [OnlineBalancing("coordinates")],
+        {"power": 0.5, "floor": 0.2, "start_epoch": 1, "score": "coordinates"},
+        lambda: [OnlineBalancing()],
     ),
     "bb": ("rescore", {}, lambda: [Rescoring(0.3)]),
     "bbs": ("rescore", {}, lambda: [Rescoring(0.3, 0.2)]),
@@ -88,7 +89,7 @@ def _trained(
 
 def _balancer(trainer: pl.Trainer) -> LossBalancer:
     datamodule = trainer.datamodule  # type: ignore[attr-defined]
-    assert type(datamodule.balancer) is LossBalancer  # given back when the training ended
+    assert isinstance(datamodule.balancer.table, HostTable)  # back when the training ended
     return datamodule.balancer
 
 
@@ -99,10 +100,10 @@ def _same(ours: pl.Trainer, other: pl.Trainer, atol: float = 0.0) -> None:
     for name, value in ours.lightning_module.state_dict().items():
         wanted = expected[name].nan_to_num().to(value.dtype)
         assert torch.allclose(value.nan_to_num(), wanted, rtol=0, atol=atol), name
-    if isinstance(ours.datamodule.sampler, LossBalancer):  # type: ignore[attr-defined]
+    if ours.datamodule.sampler.balanced:  # type: ignore[attr-defined]
         mine, theirs = _balancer(ours), _balancer(other)
         assert torch.equal(mine.draws, theirs.draws)
-        assert torch.equal(mine._written, theirs._written)
+        assert torch.equal(mine.state_dict()["written"], theirs.state_dict()["written"])
         assert torch.allclose(mine.losses, theirs.losses, rtol=100 * atol, atol=0)
 
 
@@ -190,15 +191,15 @@ def test_no_part_of_a_step_comes_from_the_host(
     draws, meta = module.draw_on(torch.device("cpu"), in_step=True), torch.device("meta")
     assert draws is not None
     batch = next(iter(draws))
-    for holder in (draws, draws.sampler):
-        holder.__dict__ |= {
-            name: value.to(meta)
-            for name, value in vars(holder).items()
-            if isinstance(value, torch.Tensor)
-        } | {"device": meta}
+    draws.__dict__ |= {
+        name: value.to(meta)
+        for name, value in vars(draws).items()
+        if isinstance(value, torch.Tensor)
+    } | {"device": meta}
+    draws.sampler.to(meta)
     draws.faces.to(meta)
     nothing = Mock(spec=torch.optim.Optimizer)  # torch's refuse this device
-    step = StaticStep(task.to(meta), nothing, batch, 1.0, draws, OnlineBalancing())
+    step = StaticStep(task.to(meta), nothing, batch, 1.0, draws, module.balancer)
     refuse_new_values(monkeypatch)
     with _OneDevice(meta):
         step.compute()
@@ -267,13 +268,13 @@ def test_a_capture_that_fails_ends_the_training(
 
     with pytest.raises(ValueError, match=r"can't be captured \(.*host\); pass compile=false"):
         _trained(making, GraphedTask, "bbo", "SGD")
-    assert type(made[0].balancer) is LossBalancer
+    assert isinstance(made[0].balancer.table, HostTable)
     assert online.in_step
-    before = int(made[0].balancer._writes)
+    before = made[0].balancer.state_dict()["writes"]
     made[0].balancer.set_epoch(100)
     made[0].balancer.set_epoch(0)
     _trained(making, LandmarkTask, "bbo", "SGD")
-    assert made[0].balancer._writes == before + 42
+    assert made[0].balancer.state_dict()["writes"] == before + 42
 
 
 def test_where_all_must_be_deterministic_draws_are_not_captured(

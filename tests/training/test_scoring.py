@@ -21,10 +21,11 @@ def test_scores_are_the_losses_in_evaluation_mode(make_task: MakeTask, score: st
     task, module = make_task("rescore")
     _trained_a_little(task.network, 32)
     chosen = torch.tensor([5, 0, 17, 30, 2])
-    scored = score_faces(task, module.train_faces, chosen, score, batch_size=2)
+    task.score = score
+    scored = score_faces(task, module.train_faces, chosen, batch_size=2)
     assert task.network.training
     with torch.no_grad():
-        expected = task.eval().face_losses(module.train_faces[chosen], score)
+        expected = task.eval().face_losses(module.train_faces[chosen])
     assert torch.allclose(scored, expected, rtol=1e-4)
 
 
