@@ -96,7 +96,7 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
                 raise ValueError(f"{path} is not on the faces that its metrics.json is on")
             if scheme is not None and records.info.scheme != scheme:
                 raise ValueError(f"{path} has another scheme than the runs beside it")
-        except (FileNotFoundError, ValueError) as error:
+        except (OSError, ValueError) as error:
             unread.append(f"figures: {error}")
             continue
         if not records.photo:  # of a dataset without test faces
