@@ -1,12 +1,11 @@
 """What is checked of a composed configuration before anything heavy is loaded."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from landmark_lightning.config.limits import check, check_all
 from landmark_lightning.config.read import check_folder, check_kinds, check_path
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import RunFolder, checkpoint_of
 
 MAPPINGS = (
     "dataset", "model", "model.balancing", "network", "phases", "phases.optimizer",
@@ -27,27 +26,6 @@ def check_training(config: Mapping[str, Any]) -> None:
         check_folder(config[name], name)
     check_all(config)
     RunFolder.of(config)
-
-
-def checkpoint_of(run: object) -> Path:
-    """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
-    given = check_path(run, "run")
-    checkpoint = given if given.is_file() else RunFolder(given).best
-    if not checkpoint.is_file():
-        raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
-    return checkpoint
-
-
-def run_of(run: object) -> RunFolder:
-    """The folder of the run that ``run=`` means; of a checkpoint elsewhere, where that lies."""
-    given = check_path(run, "run")
-    if given.is_dir():
-        return RunFolder(given)
-    return RunFolder(given.parent.parent if given.parent.name == "checkpoints" else given.parent)
 
 
 def _check_run(config: Mapping[str, Any]) -> None:

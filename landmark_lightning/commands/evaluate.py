@@ -6,7 +6,6 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.config.read import check_path
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.preparation.origins import changed_origin
@@ -20,7 +19,7 @@ from landmark_lightning.inference.predict import static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import RunFolder, checkpoint_of, run_of
 
 
 def run(config: Mapping[str, Any]) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.config.limits import check_flag
 from landmark_lightning.config.read import check_path
 from landmark_lightning.datasets.preparation.prepared import facefile_path, open_prepared
@@ -16,6 +15,7 @@ from landmark_lightning.inference.predict import input_images
 from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.folder import checkpoint_of, run_of
 
 CHECKED_FACES = 64
 

@@ -13,6 +13,7 @@ from landmark_lightning.metrics.discarding import kept_means, labelled_mean
 from landmark_lightning.metrics.nme import landmark_error, normalized_error
 from landmark_lightning.metrics.signal import signal_distance, spearman
 from landmark_lightning.runs.figures import discard_curve
+from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, read_records
 from landmark_lightning.runs.results import Cell
 
@@ -87,13 +88,13 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
     scheme: dict[str, Any] | None = None
     names: tuple[str, ...] = ()
     for run in cell.runs:
-        path = run.path.with_name("predictions.h5")
+        path = RunFolder(run.path).predictions
         try:
             records = read_records(path)
             if records.info.normalizers[0] != cell.normalizer:
-                raise ValueError(f"{path} is not on {cell.normalizer} as its metrics.json is")
+                raise ValueError(f"{path} is not on {cell.normalizer} as the run's figures are")
             if records.info.data != run.word("data"):
-                raise ValueError(f"{path} is not on the faces that its metrics.json is on")
+                raise ValueError(f"{path} is not on the faces that the run's figures are on")
             if scheme is not None and records.info.scheme != scheme:
                 raise ValueError(f"{path} has another scheme than the runs beside it")
         except (OSError, ValueError) as error:

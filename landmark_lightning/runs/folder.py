@@ -29,6 +29,12 @@ MARKS = {
 }
 """Among the settings of the dataset: digests of the FaceFile, and what another one means."""
 
+CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluations"
+"""Names of folders in a run's folder."""
+
+PLANS = "plan-*.json"
+"""Files in a ``runs_dir`` that say which runs a sweep makes; ``*`` is a digest of that."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -63,7 +69,7 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def best(self) -> Path:
@@ -133,7 +139,7 @@ class RunFolder:
     @property
     def evaluations(self) -> Path:
         """Folder of later evaluations, one a dataset."""
-        return self.path / "evaluations"
+        return self.path / EVALUATIONS
 
     @property
     def onnx(self) -> Path:
@@ -152,8 +158,8 @@ class RunFolder:
         except FileNotFoundError:
             raise
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            said = " ".join(str(error).split())
-            raise ValueError(f"{self.config} is damaged ({said})") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{self.config} is damaged ({reason})") from error
         if not isinstance(content, dict):
             raise ValueError(f"{self.config} is damaged (it holds no settings)")
         return modern(content)
@@ -217,6 +223,27 @@ class RunFolder:
                     + remedy
                 )
         return None
+
+
+def checkpoint_of(run: object) -> Path:
+    """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    given = check_path(run, "run")
+    checkpoint = given if given.is_file() else RunFolder(given).best
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"run={given} is neither a checkpoint nor a run's folder with one")
+    return checkpoint
+
+
+def run_of(run: object) -> RunFolder:
+    """The folder of the run that ``run=`` means; of a checkpoint elsewhere, where that lies."""
+    given = check_path(run, "run")
+    if given.is_dir():
+        return RunFolder(given)
+    return RunFolder(given.parent.parent if given.parent.name == CHECKPOINTS else given.parent)
 
 
 def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:

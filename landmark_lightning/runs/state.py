@@ -24,7 +24,7 @@ from typing import Any
 from landmark_lightning.errors import sentence
 from landmark_lightning.files import write_json, write_text
 from landmark_lightning.runs import lock, processes
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import PLANS, RunFolder
 from landmark_lightning.runs.search import folders_below
 
 STATES = ("done", "running", "cut", "failed", "missing")
@@ -74,7 +74,7 @@ def read_states(runs: Path) -> list[CellState]:
     """
     folders = folders_below(runs).folders
     begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
-    for plan in (plan for folder in folders for plan in folder.glob("plan-*.json")):
+    for plan in (plan for folder in folders for plan in folder.glob(PLANS)):
         begun += _planned(plan)
     once = {path.resolve(): path for path in reversed(begun)}
     states = [read_state(path) for path in once.values()]
@@ -122,7 +122,7 @@ def write_plan(runs: Path, cells: Iterable[str]) -> Path:
     """
     planned = sorted(cells)
     mark = hashlib.sha256("\n".join(planned).encode()).hexdigest()[:8]
-    path = runs / f"plan-{mark}.json"
+    path = runs / PLANS.replace("*", mark)
     write_json(path, {"cells": planned})
     return path
 

@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from landmark_lightning.files import write_json, write_text
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import RunFolder, checkpoint_of, run_of
 
 CONFIG: dict[str, Any] = {"phases": {"scale": 1.0, "list": [{"lr": 0.1}]}, "rerun": False}
 
@@ -83,3 +83,14 @@ def test_the_folder_of_a_run_s_settings() -> None:
         RunFolder.of(config | {"runs_dir": "runs", "seed": -1})
     with pytest.raises(ValueError, match=r"model.name='../x' must be letters"):
         RunFolder.of(config | {"runs_dir": "runs", "model": {"name": "../x"}})
+
+
+def test_a_run_is_a_folder_or_a_checkpoint(tmp_path: Path) -> None:
+    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    best.parent.mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="is neither a checkpoint nor a run's folder"):
+        checkpoint_of(str(tmp_path / "run"))
+    best.touch()
+    assert checkpoint_of(str(tmp_path / "run")) == checkpoint_of(str(best)) == best
+    assert run_of(str(tmp_path / "run")).path == run_of(str(best)).path == tmp_path / "run"
+    assert run_of(str(tmp_path / "lone.ckpt")).path == tmp_path
