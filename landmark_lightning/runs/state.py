@@ -37,7 +37,7 @@ BEAT_SECONDS = 30.0
 SILENT_SECONDS = 300.0
 """An attempt of which only its state.json tells is cut when it has not touched it for so long."""
 
-_said = False
+_warned = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Attempt:
             lock.release(self.folder.lock)
             raise ValueError(taken)
         if self._lock == lock.LEASE:
-            _say_lease(self.folder.path)
+            _say_lease(self.folder)
         self._begun = True
         self.folder.error.unlink(missing_ok=True)
         self._write("running")
@@ -223,14 +223,15 @@ class Attempt:
                     os.utime(self.folder.state)
 
 
-def _say_lease(folder: Path) -> None:
+def _say_lease(folder: RunFolder) -> None:
     """Says, once in a process, that a folder has no lock."""
-    global _said
-    if not _said:
-        _said = True
+    global _warned
+    if not _warned:
+        _warned = True
         print(
-            f"{folder} lies on a file system without locks: its state.json, touched every "
-            f"{BEAT_SECONDS:.0f} s, keeps others out, for {SILENT_SECONDS:.0f} s after a crash"
+            f"{folder.path} lies on a file system without locks: its {folder.state.name}, "
+            f"touched every {BEAT_SECONDS:.0f} s, keeps others out, for {SILENT_SECONDS:.0f} s "
+            "after a crash"
         )
 
 

@@ -75,7 +75,7 @@ def prepare_dataset(
     scheme, made = scheme_of(dataset, read, root)
     print(
         f"Preparing {dataset['name']} ({scheme.name}, {scheme.landmarks} landmarks) "
-        f"from {root or 'drawn faces'} into {path}"
+        f"from {root or 'rendered faces'} into {path}"
     )
     if made:
         print(made)

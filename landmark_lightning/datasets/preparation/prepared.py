@@ -29,7 +29,7 @@ def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
 def for_training(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """The settings of landmark-train, those of its dataset completed by ``as_prepared``.
 
-    Drawn faces are what their settings say: a file of others is not theirs. What is not set but
+    Rendered faces are what their settings say: a file of others is not theirs. What is not set but
     found, ``dataset.content`` and ``dataset.sets``, are the digests of the FaceFile that is there.
 
     Args:
