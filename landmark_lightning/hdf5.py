@@ -10,6 +10,8 @@ from pathlib import Path
 
 import h5py
 
+from landmark_lightning.errors import UserError
+
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -32,7 +34,7 @@ class Kind:
         Raises:
             OSError: It can't be opened, though it may be sound, such as PermissionError or, where
                 another program writes it, BlockingIOError: one sentence.
-            ValueError: It is no HDF5 file or is damaged: one sentence.
+            UserError: It is no HDF5 file or is damaged: one sentence.
         """
         try:
             return h5py.File(path, "r")
@@ -51,17 +53,17 @@ class Kind:
         """A block that reads an open file: an error in it means that the file is damaged.
 
         Raises:
-            ValueError: The error, as one sentence with the file's name and the remedy.
+            UserError: The error, as one sentence with the file's name and the remedy.
         """
         try:
             yield
         except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise self._damaged(path, error) from error
 
-    def _damaged(self, path: Path, error: Exception) -> ValueError:
+    def _damaged(self, path: Path, error: Exception) -> UserError:
         text = error.args[0] if isinstance(error, KeyError) else error
         reason = " ".join(str(text).split())
-        return ValueError(f"{path} is no {self.name} or is damaged ({reason}); {self.remedy}")
+        return UserError(f"{path} is no {self.name} or is damaged ({reason}); {self.remedy}")
 
 
 @contextmanager

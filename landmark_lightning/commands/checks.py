@@ -19,7 +19,7 @@ def check_training(config: Mapping[str, Any]) -> None:
     """Checks the settings of landmark-train.
 
     Raises:
-        ValueError: The first one that is wrong; it is named.
+        UserError: The first one that is wrong; it is named.
     """
     check_kinds(config, MAPPINGS, LISTS)
     for name in ("data_dir", "runs_dir"):

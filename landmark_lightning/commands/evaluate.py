@@ -14,6 +14,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     facefile_path,
     open_prepared,
 )
+from landmark_lightning.errors import UserError
 from landmark_lightning.inference.evaluate import figures_line, write_results, written
 from landmark_lightning.inference.predict import static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
@@ -27,7 +28,7 @@ def run(config: Mapping[str, Any]) -> None:
     checkpoint = checkpoint_of(config["run"])
     task = load_task(checkpoint, tuple(config["allow_targets"]))
     if not task.run:
-        raise ValueError(
+        raise UserError(
             f"run={config['run']} does not say what made it, as landmark-train's checkpoints do"
         )
     data_dir = check_path(config["data_dir"] or task.run["data_dir"], "data_dir")
@@ -36,7 +37,7 @@ def run(config: Mapping[str, Any]) -> None:
         dataset = as_prepared(config["dataset"], data_dir, HydraConfig.get().overrides.task)
     faces = open_prepared(dataset, data_dir)
     if not faces.faces["test"]:
-        raise ValueError(
+        raise UserError(
             f"{faces.path} has no faces in split 'test', so there is nothing to test on; name a "
             "dataset that has"
         )

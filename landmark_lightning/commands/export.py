@@ -10,6 +10,7 @@ from torch import Tensor
 from landmark_lightning.config.limits import check_flag
 from landmark_lightning.config.read import check_path
 from landmark_lightning.datasets.preparation.prepared import facefile_path, open_prepared
+from landmark_lightning.errors import UserError
 from landmark_lightning.inference.export import export
 from landmark_lightning.inference.predict import input_images
 from landmark_lightning.loading.faces import faces_from
@@ -26,11 +27,9 @@ def run(config: Mapping[str, Any]) -> None:
     task = load_task(checkpoint, tuple(config["allow_targets"]))
     output = check_path(config["output"] or run_of(config["run"]).onnx, "output")
     if output.is_dir():
-        raise ValueError(
-            f"output={output} is a folder; name the file to write, such as model.onnx"
-        )
+        raise UserError(f"output={output} is a folder; name the file to write, such as model.onnx")
     if output.suffix != ".onnx":
-        raise ValueError(f"output={output} must end in .onnx, so that no other file is replaced")
+        raise UserError(f"output={output} must end in .onnx, so that no other file is replaced")
     print(f"Exporting {checkpoint} to {output}")
     images = None
     if check_flag(config["check"], "check"):
@@ -47,7 +46,7 @@ def _test_images(task: LandmarkTask, checkpoint: Path, data_dir: object) -> Tens
     They are of the test split, and where that is empty of the training faces.
     """
     if not task.run:
-        raise ValueError(
+        raise UserError(
             f"{checkpoint} does not say which dataset made it, so there is nothing to check the "
             "model on; pass check=false"
         )

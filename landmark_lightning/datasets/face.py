@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning.errors import UserError
+
 NOT_LABELLED, COVERED, VISIBLE = 0, 1, 2
 """What is known of a landmark: nothing; its place, though it can't be seen; its place."""
 
@@ -93,10 +95,10 @@ def fit_name(name: str, kind: str = "photo") -> str:
         kind: What to call it in messages.
 
     Raises:
-        ValueError: It has a line break or another control character, or is no UTF-8.
+        UserError: It has a line break or another control character, or is no UTF-8.
     """
     if UNFIT.search(name):
-        raise ValueError(
+        raise UserError(
             f"{kind} {name[:80]!r} has a line break, a control character or no UTF-8 in its name; "
             "rename it"
         )

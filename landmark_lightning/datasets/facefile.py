@@ -27,6 +27,7 @@ from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile_arrays import LAYOUT, SCHEMA, check_split, row_shapes
 from landmark_lightning.datasets.origin import Origin
 from landmark_lightning.datasets.photos import GRAY_RULES
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from
 
 KIND = hdf5.Kind("FaceFile", "run landmark-prepare again")
@@ -47,7 +48,7 @@ class CropRule:
         gray: ``luma`` or ``mean``.
 
     Raises:
-        ValueError: A value out of range; it is named.
+        UserError: A value out of range; it is named.
     """
 
     boxes: str = "landmarks"
@@ -58,15 +59,15 @@ class CropRule:
 
     def __post_init__(self) -> None:
         if self.boxes not in BOX_KINDS:
-            raise ValueError(f"boxes={self.boxes!r} must be one of {', '.join(BOX_KINDS)}")
+            raise UserError(f"boxes={self.boxes!r} must be one of {', '.join(BOX_KINDS)}")
         if self.gray not in GRAY_RULES:
-            raise ValueError(f"crop.gray={self.gray!r} must be one of {', '.join(GRAY_RULES)}")
+            raise UserError(f"crop.gray={self.gray!r} must be one of {', '.join(GRAY_RULES)}")
         for name, low, high in (("scale", 0.5, 4.0), ("margin", 1.0, 4.0), ("side", 16, 1024)):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not low <= value <= high:
-                raise ValueError(f"crop.{name}={value!r} must lie between {low} and {high}")
+                raise UserError(f"crop.{name}={value!r} must lie between {low} and {high}")
         if not isinstance(self.side, int):
-            raise ValueError(f"crop.side={self.side!r} must be a whole number")
+            raise UserError(f"crop.side={self.side!r} must be a whole number")
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,13 @@ class FaceFile:
 
         Raises:
             FileNotFoundError: No such file.
-            ValueError: Not a FaceFile, of another schema, or damaged; one sentence.
+            UserError: Not a FaceFile, of another schema, or damaged; one sentence.
         """
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
         with KIND.open(path) as file, KIND.guarded(path):
             if (schema := file.attrs.get("schema")) != SCHEMA:
-                raise ValueError(f"it has schema {schema}, this version reads {SCHEMA}")
+                raise UserError(f"it has schema {schema}, this version reads {SCHEMA}")
             described = json.loads(file.attrs["described"])
             scheme = scheme_from(described["scheme"])
             names = tuple(described["normalizers"]), tuple(described["subsets"])
@@ -158,10 +159,10 @@ class FaceFile:
             images: False leaves them in the file: the split's ``images`` have no rows.
 
         Raises:
-            ValueError: An unknown split, content that fails its checksum, or another file by now.
+            UserError: An unknown split, content that fails its checksum, or another file by now.
         """
         if split not in SPLITS:
-            raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
+            raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")
         with self.reopened() as file, KIND.guarded(self.path):
             arrays = {
                 name: file[split][name][() if images or name != "images" else slice(0)]
@@ -188,13 +189,13 @@ class FaceFile:
         """The file, opened to read it, after checking that it is the one that was opened before.
 
         Raises:
-            ValueError: It was replaced, or is damaged.
+            UserError: It was replaced, or is damaged.
         """
         file = KIND.open(self.path)
         with KIND.guarded(self.path):
             sha256 = file.attrs.get("sha256")
         if sha256 != self.sha256:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} was replaced by another file while this one was in use; start the "
                 "same command again"
             )
@@ -204,11 +205,11 @@ class FaceFile:
         """Compares the whole content with the digest written when it was prepared.
 
         Raises:
-            ValueError: It differs.
+            UserError: It differs.
         """
         with self.reopened() as file, KIND.guarded(self.path):
             if digests(file) != (self.sha256, self.content, self.sets):
-                raise ValueError("it has changed since it was written: its SHA-256 differs")
+                raise UserError("it has changed since it was written: its SHA-256 differs")
 
 
 @dataclass(frozen=True)

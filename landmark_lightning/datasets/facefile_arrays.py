@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from landmark_lightning.datasets.photos import THUMBNAIL
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 SCHEMA = 3
@@ -60,7 +61,7 @@ def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]])
         The split's number of faces.
 
     Raises:
-        ValueError: An array is missing, links elsewhere or is of another type or shape; the
+        UserError: An array is missing, links elsewhere or is of another type or shape; the
             reason alone.
     """
     counts: set[int] = set()
@@ -70,17 +71,17 @@ def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]])
         if not isinstance(link, h5py.HardLink) or not isinstance(
             file.get(split, getlink=True), h5py.HardLink
         ):
-            raise ValueError(f"{name} is missing or links elsewhere")
+            raise UserError(f"{name} is missing or links elsewhere")
         array = file[name]
         if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
-            raise ValueError(f"{name} is not stored in the file itself")
+            raise UserError(f"{name} is not stored in the file itself")
         if not (array.dtype.kind == "S" if kind == "S" else array.dtype == np.dtype(kind)):
-            raise ValueError(f"{name} has type {array.dtype}, not {kind}")
+            raise UserError(f"{name} has type {array.dtype}, not {kind}")
         if array.shape[1:] != shapes[own]:
-            raise ValueError(f"{name} has shape {array.shape}, not (N, {shapes[own]})")
+            raise UserError(f"{name} has shape {array.shape}, not (N, {shapes[own]})")
         if array.id.get_storage_size() < array.nbytes:
-            raise ValueError(f"{name} is shorter than it declares")
+            raise UserError(f"{name} is shorter than it declares")
         counts.add(len(array))
     if len(counts) != 1:
-        raise ValueError(f"the arrays of {split} differ in length")
+        raise UserError(f"the arrays of {split} differ in length")
     return counts.pop()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.datasets.facefile import KIND, FaceFile
+from landmark_lightning.errors import UserError
 
 ROWS_AT_ONCE = 1024
 """Rows of the file that ``load`` reads at a time."""
@@ -23,13 +24,13 @@ class StoredImages:
         rows: (N,) int64 rows of the split, in any order, also repeated.
 
     Raises:
-        ValueError: A row that the split does not have.
+        UserError: A row that the split does not have.
     """
 
     def __init__(self, file: FaceFile, split: str, rows: NDArray[np.int64]) -> None:
         count = file.faces[split]
         if len(wrong := rows[(rows < 0) | (rows >= count)]):
-            raise ValueError(f"{file.path} has {count} faces in {split}, no row {wrong[0]}")
+            raise UserError(f"{file.path} has {count} faces in {split}, no row {wrong[0]}")
         self.file = file
         self.split = split
         self.rows = rows
@@ -51,7 +52,7 @@ class StoredImages:
             (B, C, C).
 
         Raises:
-            ValueError: The file is damaged, or another one by now; one sentence.
+            UserError: The file is damaged, or another one by now; one sentence.
         """
         images = self._empty(len(index))
         with self._stored() as stored:
@@ -66,7 +67,7 @@ class StoredImages:
             (N, C, C).
 
         Raises:
-            ValueError: The file is damaged, or another one by now; one sentence.
+            UserError: The file is damaged, or another one by now; one sentence.
         """
         images = self._empty(len(self.rows))
         portion = self._empty(ROWS_AT_ONCE)

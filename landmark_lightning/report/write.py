@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing, write_text
 from landmark_lightning.plots.curves import draw_discard_curves
 from landmark_lightning.report.balancing import read_effects
@@ -44,7 +45,7 @@ def write_report(runs: Path, output: Path) -> list[Path]:
         The files written; discard.png only where predictions could be read.
 
     Raises:
-        ValueError: No run was found, or none that can be read.
+        UserError: No run was found, or none that can be read.
     """
     contents = read_contents(runs)
     page = render_page(contents)
@@ -71,13 +72,13 @@ def read_contents(runs: Path) -> Contents:
     """Reads all that the report says of the runs below a folder.
 
     Raises:
-        ValueError: No run was found, or none that can be read.
+        UserError: No run was found, or none that can be read.
     """
     found, left_out = find_runs(runs)
     states = read_states(runs)
     if not found and not states:
         reason = f" ({left_out[0]})" if left_out else ""
-        raise ValueError(f"{runs} holds no finished run{reason}; landmark-train makes one")
+        raise UserError(f"{runs} holds no finished run{reason}; landmark-train makes one")
     cells = gather(found)
     curves: list[CellCurves] = []
     for cell in tqdm(cells, desc="reading", unit="cell", leave=False):

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.metrics.discarding import kept_means, labelled_mean
 from landmark_lightning.metrics.nme import landmark_error, normalized_error
 from landmark_lightning.metrics.signal import signal_distance, spearman
@@ -92,11 +93,11 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
         try:
             records = read_records(path)
             if records.info.normalizers[0] != cell.normalizer:
-                raise ValueError(f"{path} is not on {cell.normalizer} as the run's figures are")
+                raise UserError(f"{path} is not on {cell.normalizer} as the run's figures are")
             if records.info.data != run.word("data"):
-                raise ValueError(f"{path} is not on the faces that the run's figures are on")
+                raise UserError(f"{path} is not on the faces that the run's figures are on")
             if scheme is not None and records.info.scheme != scheme:
-                raise ValueError(f"{path} has another scheme than the runs beside it")
+                raise UserError(f"{path} has another scheme than the runs beside it")
         except (OSError, ValueError) as error:
             unread.append(f"figures: {error}")
             continue

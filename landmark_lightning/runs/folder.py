@@ -11,6 +11,7 @@ import yaml
 from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_difference, leaves
 from landmark_lightning.config.instantiate import modern
 from landmark_lightning.config.read import check_kinds, check_name, check_path
+from landmark_lightning.errors import UserError
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
@@ -51,12 +52,12 @@ class RunFolder:
         """The folder that the settings of landmark-train name.
 
         Raises:
-            ValueError: A dataset, model or seed that can't name a folder.
+            UserError: A dataset, model or seed that can't name a folder.
         """
         check_kinds(config, ("dataset", "model"), ())
         seed = config["seed"]
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise ValueError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
+            raise UserError(f"seed={seed!r} must be a whole number from 0 to {2**32 - 1}")
         dataset = check_name(config["dataset"]["name"], "dataset.name")
         model = check_name(config["model"]["name"], "model.name")
         return cls(check_path(config["runs_dir"], "runs_dir") / dataset / model / f"seed{seed}")
@@ -151,7 +152,7 @@ class RunFolder:
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: It is damaged.
+            UserError: It is damaged.
         """
         try:
             content = yaml.load(self.config.read_text(encoding="utf-8"), Loader=_LOADER)
@@ -159,9 +160,9 @@ class RunFolder:
             raise
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
-            raise ValueError(f"{self.config} is damaged ({reason})") from error
+            raise UserError(f"{self.config} is damaged ({reason})") from error
         if not isinstance(content, dict):
-            raise ValueError(f"{self.config} is damaged (it holds no settings)")
+            raise UserError(f"{self.config} is damaged (it holds no settings)")
         return modern(content)
 
     def clear(self) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning import hdf5
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
 
 KIND = hdf5.Kind("file of predictions", "landmark-evaluate writes it again")
@@ -194,7 +195,7 @@ def read_records(path: Path) -> Records:
 
     Raises:
         OSError: There is no such file, or it can't be opened now; one sentence.
-        ValueError: The file is damaged or holds something else; one sentence.
+        UserError: The file is damaged or holds something else; one sentence.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; landmark-evaluate writes it")
@@ -204,9 +205,9 @@ def read_records(path: Path) -> Records:
 
 def _read(file: h5py.File) -> Records:
     if file.attrs.get("format") != FORMAT:
-        raise ValueError(f"its format is {file.attrs.get('format')!r}, expected {FORMAT!r}")
+        raise UserError(f"its format is {file.attrs.get('format')!r}, expected {FORMAT!r}")
     if file.attrs.get("version") != VERSION:
-        raise ValueError(f"its version is {file.attrs.get('version')}, expected {VERSION}")
+        raise UserError(f"its version is {file.attrs.get('version')}, expected {VERSION}")
     content = json.loads(file.attrs["info"])
     for field in ("normalizers", "subset_names"):
         content[field] = tuple(content[field])
@@ -219,7 +220,7 @@ def _read(file: h5py.File) -> Records:
     photo = tuple(np.char.decode(_array(file, "photo"), "utf-8").tolist())
     records = Records(**{"signal": None, **tensors}, photo=photo, info=info)  # type: ignore[arg-type]
     if file.attrs["sha256"] != _digest(records):
-        raise ValueError("its content does not agree with its sha256")
+        raise UserError("its content does not agree with its sha256")
     return records
 
 
@@ -237,12 +238,12 @@ def _digest(records: Records) -> str:
 def _array(file: h5py.File, name: str) -> NDArray[Any]:
     """One dataset; refuses one that leads out of the file or declares more than it holds."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"{name} is a link")
+        raise UserError(f"{name} is a link")
     dataset = file[name]
     if not isinstance(dataset, h5py.Dataset):
-        raise ValueError(f"{name} is not a dataset")
+        raise UserError(f"{name} is not a dataset")
     if dataset.is_virtual or dataset.external:
-        raise ValueError(f"{name} is stored in another file")
+        raise UserError(f"{name} is stored in another file")
     if dataset.id.get_storage_size() < dataset.nbytes:
-        raise ValueError(f"{name} declares more numbers than the file holds")
+        raise UserError(f"{name} declares more numbers than the file holds")
     return np.asarray(dataset[()])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settings
 from landmark_lightning.runs.search import Below, folders_below
 from landmark_lightning.runs.variants import data_name, variants
@@ -106,22 +107,22 @@ def read_run(path: Path) -> Run:
         path: The run's folder.
 
     Raises:
-        ValueError: metrics.json can't be read or lacks what every run has; one sentence.
+        UserError: metrics.json can't be read or lacks what every run has; one sentence.
     """
     folder = RunFolder(path)
     file = folder.metrics
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{file} can't be read: {' '.join(str(error).split())}") from error
+        raise UserError(f"{file} can't be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no figures of a run: it is no object")
+        raise UserError(f"{file} holds no figures of a run: it is no object")
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
         if not isinstance(content.get(key), kind):
-            raise ValueError(f"{file} holds no figures of a run: {key} is missing or wrong")
+            raise UserError(f"{file} holds no figures of a run: {key} is missing or wrong")
     subsets = content.get("subsets")
     if not isinstance(subsets, dict) or not isinstance(subsets.get("full"), dict):
-        raise ValueError(f"{file} holds no figures of a run: subsets.full is missing")
+        raise UserError(f"{file} holds no figures of a run: subsets.full is missing")
     identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
     try:
         settings = shared_settings(folder.read_config())

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from landmark_lightning.errors import sentence
+from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.files import write_json, write_text
 from landmark_lightning.runs import lock, processes
 from landmark_lightning.runs.folder import PLANS, RunFolder
@@ -88,12 +88,12 @@ def read_state(path: Path) -> CellState:
     was begun and is neither done, failed nor running is cut, whatever ended it.
 
     Raises:
-        ValueError: The folder's name is not ``seed<k>``.
+        UserError: The folder's name is not ``seed<k>``.
     """
     folder = RunFolder(path)
     seed = _seed(path)
     if seed is None:
-        raise ValueError(f"{path} is no run's folder: its name must be seed<number>")
+        raise UserError(f"{path} is no run's folder: its name must be seed<number>")
     record = _read(folder.state)
     error = None
     if record.get("state") == "running" and _alive(record, folder):
@@ -153,7 +153,7 @@ class Attempt:
         """From here on the run counts as running.
 
         Raises:
-            ValueError: Another process trains it.
+            UserError: Another process trains it.
         """
         if lock.holds(self.folder.lock):
             return
@@ -163,11 +163,11 @@ class Attempt:
         try:
             self._lock = lock.acquire(self.folder.lock)
         except BlockingIOError as error:
-            raise ValueError(taken) from error
+            raise UserError(taken) from error
         # Of another machine, the file alone may tell.
         if record.get("state") == "running" and _alive(record, self.folder, locked=False):
             lock.release(self.folder.lock)
-            raise ValueError(taken)
+            raise UserError(taken)
         if self._lock == lock.LEASE:
             _say_lease(self.folder)
         self._begun = True

@@ -23,6 +23,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.ending import Ended
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import locked, replacing, write_json, write_text
 from landmark_lightning.inference.evaluate import figures_line, write_results, written
 from landmark_lightning.inference.predict import static_prior
@@ -123,7 +124,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
     trainer = build_trainer(config, task, callbacks, loggers)
     # Every setting is known to be good by now: a wrong one is said before a clash.
     if clash is not None:
-        raise ValueError(clash)
+        raise UserError(clash)
     if not trainer.is_global_zero:  # of several processes the first one writes
         trainer.loggers = []
         datamodule.place(trainer.strategy.root_device)
@@ -143,7 +144,7 @@ def _train(config: dict[str, Any], folder: RunFolder, attempt: Attempt) -> None:
         with companions(config, trainer):
             fit(trainer, task, datamodule, resumed)
         if not folder.best.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{folder.best} is missing: the training was never validated, or somebody has "
                 "removed it; pass rerun=true to train anew"
             )

@@ -45,7 +45,7 @@ class ValidationPictures(Callback):
             them; 0: never.
 
     Raises:
-        ValueError: ``times`` is not a whole number of at least 0.
+        UserError: ``times`` is not a whole number of at least 0.
     """
 
     def __init__(self, logger: WandbLogger, times: int) -> None:

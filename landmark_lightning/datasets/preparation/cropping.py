@@ -26,6 +26,7 @@ from landmark_lightning.datasets.photos import (
     read_photo,
     thumbnail,
 )
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.terminal import shown
 
@@ -237,10 +238,10 @@ class Cropper:
         """A photo of the dataset.
 
         Raises:
-            ValueError: It can't be read, or there is no root.
+            UserError: It can't be read, or there is no root.
         """
         if self.root is None:
-            raise ValueError(f"photo {photo!r} is a file, but dataset.root is not given")
+            raise UserError(f"photo {photo!r} is a file, but dataset.root is not given")
         path = photo_path(self.root, photo)
         if not self.reading.follow_links:
             held_inside(self.root, path)

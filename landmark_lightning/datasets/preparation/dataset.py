@@ -21,6 +21,7 @@ from landmark_lightning.datasets.preparation.prepare import Preparation, cores, 
 from landmark_lightning.datasets.preparation.prepared import facefile_path, kept_settings
 from landmark_lightning.datasets.preparation.protocol import Protocol
 from landmark_lightning.datasets.preparation.scheme import scheme_of
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import scheme_setting
 from landmark_lightning.terminal import shown
 
@@ -50,7 +51,7 @@ def prepare_dataset(
         The FaceFile.
 
     Raises:
-        ValueError: A setting or a face that can't be used.
+        UserError: A setting or a face that can't be used.
     """
     path = facefile_path(dataset, data_dir)
     check_kinds({"dataset": dataset}, ("dataset.crop", "dataset.source"), ())
@@ -61,12 +62,12 @@ def prepare_dataset(
     protocol = None if asked is None else Protocol.from_settings(asked)
     root = None if dataset["root"] is None else check_path(dataset["root"], "dataset.root")
     if root is None and not dataset["drawn"]:
-        raise ValueError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
+        raise UserError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
     if root is not None and not root.is_dir():
-        raise ValueError(f"dataset.root={root} is no folder")
+        raise UserError(f"dataset.root={root} is no folder")
     subsets = dataset["subsets"]
     if subsets is not None and not isinstance(subsets, list):
-        raise ValueError(f"dataset.subsets={subsets!r} must be a list of names, or null")
+        raise UserError(f"dataset.subsets={subsets!r} must be a list of names, or null")
     exif = check("dataset.exif", dataset["exif"])
     follow_links = check_flag(dataset["follow_links"], "dataset.follow_links")
     max_pixels = check_count(dataset["max_pixels"], "dataset.max_pixels", 1)
@@ -148,7 +149,7 @@ def _check_protocol(
     if different := protocol.differences(listed, tolerant):
         said = f"{what} is not as its protocol says: {'; '.join(different)}"
         if strict:
-            raise ValueError(
+            raise UserError(
                 f"{said}; mend it, or pass dataset.protocol=null to prepare a part on purpose, or "
                 "dataset.strict=false to prepare what is there"
             )

@@ -25,6 +25,7 @@ from landmark_lightning.datasets.origin import Origin, photos_digest
 from landmark_lightning.datasets.photos import Reading
 from landmark_lightning.datasets.preparation.cropping import CroppedFaces, Cropper
 from landmark_lightning.datasets.preparation.writer import SplitWriter
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
 from landmark_lightning.schemes import Scheme
 
@@ -100,7 +101,7 @@ def prepare(
         What was found.
 
     Raises:
-        ValueError: An unusable face (strict) or too many, no face at all, a split of which no face
+        UserError: An unusable face (strict) or too many, no face at all, a split of which no face
             can be used, a normalizer the scheme lacks, or a number out of range.
     """
     if max_rejected is not None:
@@ -110,7 +111,7 @@ def prepare(
     if normalizer is None:
         normalizer = next(iter(scheme.normalizers))
     elif normalizer not in scheme.normalizers:
-        raise ValueError(
+        raise UserError(
             f"normalizer={normalizer!r} is unknown to scheme {scheme.name}; choose from "
             f"{', '.join(scheme.normalizers)}"
         )
@@ -125,7 +126,7 @@ def prepare(
                 done.rejections += block.rejections
                 done.deep += block.deep
                 if done.rejections and strict and max_rejected is None:
-                    raise ValueError(
+                    raise UserError(
                         f"{done.rejections[0]}; mend it, or pass dataset.strict=false to leave "
                         "such faces out"
                     )
@@ -138,7 +139,7 @@ def prepare(
         _check_counts(done, name, root, max_rejected, normalizer)
         found = sorted(done.subsets["train"] | done.subsets["test"])
         if subsets is not None and (unknown := set(found) - set(subsets)):
-            raise ValueError(
+            raise UserError(
                 f"dataset {name} names subset {min(unknown)!r}, which is not one of dataset."
                 f"subsets={list(subsets)}"
             )
@@ -219,16 +220,16 @@ def _check_counts(
     A split that the source has no faces of is empty; one whose faces were all left out is not.
 
     Raises:
-        ValueError: More were left out, all of a split, or none can be measured.
+        UserError: More were left out, all of a split, or none can be measured.
     """
     rejected = len(done.rejections)
     if max_rejected is not None and rejected > max_rejected:
-        raise ValueError(
+        raise UserError(
             f"dataset {name}: {rejected} faces can't be used, more than dataset.max_rejected="
             f"{max_rejected}{_such(done.rejections)}"
         )
     if not done.faces.total():
-        raise ValueError(
+        raise UserError(
             f"dataset {name} has no faces"
             + (f" under {root}" if root else "")
             + (f": {rejected} were left out{_such(done.rejections)}" if rejected else "")
@@ -236,12 +237,12 @@ def _check_counts(
     for split in SPLITS:
         of_split = [rejection for rejection in done.rejections if rejection.split == split]
         if of_split and not done.faces[split]:
-            raise ValueError(
+            raise UserError(
                 f"dataset {name}: all {len(of_split)} faces of split {split!r} were left out"
                 + _such(of_split)
             )
         if done.faces[split] and not done.measured[split]:
-            raise ValueError(
+            raise UserError(
                 f"dataset {name}: no face of {split} has a usable {normalizer}, since landmarks "
                 "that it needs are not labelled or it is close to 0; choose another one by "
                 "dataset.normalizer"

@@ -12,6 +12,7 @@ from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_differe
 from landmark_lightning.config.read import check_name
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.preparation.scheme import check_same_scheme
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import scheme_from, scheme_setting
 
 _MISSING = object()
@@ -21,7 +22,7 @@ def facefile_path(dataset: Mapping[str, Any], data_dir: Path) -> Path:
     """Where a dataset's FaceFile lies.
 
     Raises:
-        ValueError: A name that can't be a file's name.
+        UserError: A name that can't be a file's name.
     """
     return data_dir / f"{check_name(dataset['name'], 'dataset.name')}.h5"
 
@@ -38,7 +39,7 @@ def for_training(config: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
-        ValueError: A scheme that can't be used.
+        UserError: A scheme that can't be used.
     """
     dataset, data_dir = with_scheme(config["dataset"]), Path(str(config["data_dir"]))
     if not dataset["drawn"]:
@@ -53,7 +54,7 @@ def with_scheme(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
-        ValueError: A scheme that can't be used.
+        UserError: A scheme that can't be used.
     """
     from landmark_lightning.schemes import scheme_from
 
@@ -81,7 +82,7 @@ def as_prepared(
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
-        ValueError: A scheme that can't be used.
+        UserError: A scheme that can't be used.
     """
     dataset = with_scheme(dataset)
     try:
@@ -142,7 +143,7 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
 
     Raises:
         FileNotFoundError: It was not prepared.
-        ValueError: Damaged, or prepared with other settings; the first one is named.
+        UserError: Damaged, or prepared with other settings; the first one is named.
     """
     faces = FaceFile.open(facefile_path(dataset, data_dir))
     asked = kept_settings(dataset)
@@ -151,7 +152,7 @@ def open_prepared(dataset: Mapping[str, Any], data_dir: Path) -> FaceFile:
     unsaid = ["scheme", *(name for name in LEFT_TO_THE_FILE if asked.get(name) is None)]
     if faces.settings and (found := first_difference(faces.settings, asked, unsaid)):
         key, old, new = found
-        raise ValueError(
+        raise UserError(
             f"{faces.path} was prepared with dataset.{key}={old}, now it is {new}; run "
             "landmark-prepare again or choose another dataset.name"
         )

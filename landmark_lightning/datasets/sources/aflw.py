@@ -26,6 +26,7 @@ from landmark_lightning.datasets.sources.checks import (
     rejected,
 )
 from landmark_lightning.datasets.sources.mat import read_arrays
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 ANNOTATION = "AFLWinfo_release.mat"
@@ -53,25 +54,25 @@ def read(
         with all landmarks visible (``mask_new`` 1) are in subset ``frontal``.
 
     Raises:
-        ValueError: A file that can't be used as a whole, or no folder of photos.
+        UserError: A file that can't be used as a whole, or no folder of photos.
     """
     root = given_root(root, scheme, "AFLW", LANDMARKS)
     path = root / ANNOTATION
     if not path.is_file():
-        raise ValueError(f"{path} does not exist; dataset.root must be the folder that holds it")
+        raise UserError(f"{path} does not exist; dataset.root must be the folder that holds it")
     names = ["nameList", "bbox", "data", "mask_new", "ra"]
     [arrays] = read_arrays([photo_path(root, ANNOTATION, "file")], names)
     order = _check(path, arrays)
     if train is None:
         train = round(TRAIN * len(order) / FACES)
     if isinstance(train, bool) or not isinstance(train, int) or not 0 < train < len(order):
-        raise ValueError(
+        raise UserError(
             f"dataset.source.train={train!r} must be a whole number below the {len(order)} faces "
             f"of {path}"
         )
     flickr = next((folder for folder in FLICKR if (root / folder).is_dir()), None)
     if flickr is None:
-        raise ValueError(f"{root} holds none of the folders {', '.join(FLICKR)} of AFLW's photos")
+        raise UserError(f"{root} holds none of the folders {', '.join(FLICKR)} of AFLW's photos")
     photos: dict[str, tuple[str, ValueError | None]] = {}
     faces = []
     for place, row in enumerate(order.tolist()):
@@ -97,20 +98,20 @@ def _check(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Checks the shapes; returns the faces' order (N,), counted from 0."""
     names = arrays["nameList"]
     if names.dtype.kind != "U" or names.ndim != 1:
-        raise ValueError(f"{path}: nameList is no list of texts")
+        raise UserError(f"{path}: nameList is no list of texts")
     shapes = {"bbox": 4, "data": 2 * LANDMARKS, "mask_new": LANDMARKS}
     for name, columns in shapes.items():
         if arrays[name].shape != (len(names), columns):
-            raise ValueError(
+            raise UserError(
                 f"{path}: {name} has shape {arrays[name].shape}, not {(len(names), columns)}"
             )
         if arrays[name].dtype.kind not in "biuf":
-            raise ValueError(f"{path}: {name} holds no numbers")
+            raise UserError(f"{path}: {name} holds no numbers")
     order = arrays["ra"].reshape(-1)
     if order.dtype.kind not in "iuf" or not np.array_equal(
         np.sort(order), np.arange(1, len(names) + 1)
     ):
-        raise ValueError(f"{path}: ra is no order of the faces 1 to {len(names)}")
+        raise UserError(f"{path}: ra is no order of the faces 1 to {len(names)}")
     return order.astype(np.int64) - 1
 
 

@@ -29,6 +29,7 @@ from landmark_lightning.datasets.sources.listing import (
     fitted,
     order_of,
 )
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 UNSAID = "leave its cells blank"
@@ -50,13 +51,13 @@ def read_listing(
         The bodyparts that the file has, and the faces in its order.
 
     Raises:
-        ValueError: A file that as a whole can't be used.
+        UserError: A file that as a whole can't be used.
     """
     rows = iter(Rows(listing.path))
     heading = _Heading(listing.path, rows)
     names = heading.names
     if len(names) != scheme.landmarks:
-        raise ValueError(
+        raise UserError(
             f"{listing.path} has {len(names)} bodyparts, scheme {scheme.name} has "
             f"{scheme.landmarks} landmarks"
         )
@@ -69,7 +70,7 @@ def read_listing(
         where = f"{listing.path} line {line}"
         try:
             if isinstance(cells, str):
-                raise ValueError(cells)
+                raise UserError(cells)
             row = [cell.strip() for cell in fitted(cells, heading.coords)]
         except ValueError as error:
             faces.append(Rejection(where, str(error), listing.split))
@@ -94,7 +95,7 @@ def landmark_names(path: Path) -> tuple[str, ...]:
     """The names of the bodyparts.
 
     Raises:
-        ValueError: A file that can't be read.
+        UserError: A file that can't be read.
     """
     return _Heading(path, iter(Rows(path))).names
 
@@ -109,7 +110,7 @@ class _Heading:
         places: The columns of x and y by animal (empty: there is but one) and bodypart.
 
     Raises:
-        ValueError: They are not those of DeepLabCut.
+        UserError: They are not those of DeepLabCut.
     """
 
     def __init__(self, path: Path, rows: Iterator[tuple[int, list[str] | str]]) -> None:
@@ -118,7 +119,7 @@ class _Heading:
             line, cells = next(rows, (1, ""))
             name = cells[0].strip() if cells else ""
             if isinstance(cells, str) or name not in HEADINGS or name in levels:
-                raise ValueError(
+                raise UserError(
                     f"{path} line {line} is none of the heading rows scorer, bodyparts and coords"
                 )
             levels[name] = [cell.strip() for cell in cells]
@@ -132,20 +133,20 @@ class _Heading:
             parts = levels.get("bodyparts", [])
             animals = levels.get("individuals", [""] * len(self.coords))
             if axis not in kinds or place >= min(len(parts), len(animals)) or not self.index:
-                raise ValueError(f"{path}: column {place + 1} has no bodypart, or none of x and y")
+                raise UserError(f"{path}: column {place + 1} has no bodypart, or none of x and y")
             axes = found.setdefault((animals[place], parts[place]), {})
             if axis in axes:
-                raise ValueError(f"{path} has {axis} of bodypart {parts[place]!r} twice")
+                raise UserError(f"{path} has {axis} of bodypart {parts[place]!r} twice")
             axes[axis] = place
         for (animal, part), axes in found.items():
             if not axes.keys() >= set(AXES):
-                raise ValueError(f"{path}: bodypart {part!r} lacks its x or its y")
+                raise UserError(f"{path}: bodypart {part!r} lacks its x or its y")
             self.places.setdefault(fit_name(animal, "animal"), {})[part] = (axes["x"], axes["y"])
         first, *others = self.places.items() or [("", {})]
         self.names = checked_names(path, list(first[1]), "bodypart")
         for animal, of_animal in others:
             if of_animal.keys() != first[1].keys():
-                raise ValueError(f"{path}: {animal!r} has other bodyparts than {first[0]!r}")
+                raise UserError(f"{path}: {animal!r} has other bodyparts than {first[0]!r}")
 
 
 def _said(cell: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from landmark_lightning.datasets.face import Face, Rejection, fit_name
 from landmark_lightning.datasets.photos import MissingPhotoError
 from landmark_lightning.datasets.sources.checks import find_photo
+from landmark_lightning.errors import UserError
 
 Listed = list[Face | Rejection]
 
@@ -75,7 +76,7 @@ class Photos:
 
         Raises:
             MissingPhotoError: It does not exist.
-            ValueError: A name that can't be one.
+            UserError: A name that can't be one.
         """
         if name not in self._known:
             self._known[name] = self._find(name)
@@ -122,7 +123,7 @@ class Rows:
         separator: What separates the cells, as the first line shows it.
 
     Raises:
-        ValueError: A file that is empty or no text in UTF-8 or UTF-16.
+        UserError: A file that is empty or no text in UTF-8 or UTF-16.
     """
 
     def __init__(self, path: Path) -> None:
@@ -132,7 +133,7 @@ class Rows:
         found = [encoding for mark, encoding in _MARKS.items() if start.startswith(mark)]
         self._encoding = found[0] if found else "utf-8-sig"
         if not found and b"\0" in start:
-            raise ValueError(f"{path} is no text in UTF-8; {_SAVE}")
+            raise UserError(f"{path} is no text in UTF-8; {_SAVE}")
         _, self.start = next(self._lines(), (0, ""))
         told = re.fullmatch(rf"sep=([{SEPARATORS}])", self.start.strip(" \n"))  # a line of Excel's
         self._first = 2 if told else 1
@@ -163,7 +164,7 @@ class Rows:
                 for number, line in enumerate(lines, start=1):
                     yield number, line
         except UnicodeError as error:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} is no text in {self._encoding[:6].upper().rstrip('-')} after line "
                 f"{number}; {_SAVE}"
             ) from error
@@ -173,11 +174,11 @@ def fitted(cells: list[str], heading: list[str]) -> list[str]:
     """A row as long as its heading: a line may end in more commas than another, or in fewer.
 
     Raises:
-        ValueError: It has more cells with something in them, or fewer than the named columns.
+        UserError: It has more cells with something in them, or fewer than the named columns.
     """
     longer = len(cells) - len(heading)
     if any(cell.strip() for cell in (cells[len(heading) :] or heading[len(cells) :])):
-        raise ValueError(f"it has {len(cells)} cells, the header {len(heading)}")
+        raise UserError(f"it has {len(cells)} cells, the header {len(heading)}")
     return cells[: len(heading)] + [""] * -longer
 
 
@@ -185,15 +186,15 @@ def checked_names(path: Path, names: Sequence[object], kind: str) -> tuple[str, 
     """Names of landmarks as a file has them.
 
     Raises:
-        ValueError: One that is no text, empty, unfit or there twice.
+        UserError: One that is no text, empty, unfit or there twice.
     """
     found: list[str] = []
     for name in names:
         if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"{path}: {kind} {len(found)} has no name")
+            raise UserError(f"{path}: {kind} {len(found)} has no name")
         found.append(fit_name(name.strip(), kind))
     if twice := {name for name in found if found.count(name) > 1}:
-        raise ValueError(f"{path} names {kind} {min(twice)!r} twice")
+        raise UserError(f"{path} names {kind} {min(twice)!r} twice")
     return tuple(found)
 
 
@@ -201,7 +202,7 @@ def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: st
     """Places in ``found`` of the ``expected`` names; as they stand where either has none.
 
     Raises:
-        ValueError: They are not the same names.
+        UserError: They are not the same names.
     """
     if not found or not expected:
         return list(range(len(found) or len(expected)))
@@ -209,5 +210,5 @@ def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: st
     if places.keys() != set(expected):
         odd = sorted(places.keys() ^ set(expected))[0]
         holder = path if odd in places else "the scheme, or the first file,"
-        raise ValueError(f"{path}: its {kind}s are not those expected: {holder} alone has {odd!r}")
+        raise UserError(f"{path}: its {kind}s are not those expected: {holder} alone has {odd!r}")
     return [places[name] for name in expected]

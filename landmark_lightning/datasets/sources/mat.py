@@ -22,6 +22,8 @@ import numpy as np
 from numpy.lib.format import read_array, write_array
 from numpy.typing import NDArray
 
+from landmark_lightning.errors import UserError
+
 SECONDS = 120
 """Time that the child may take."""
 
@@ -45,12 +47,12 @@ def read_arrays(paths: Sequence[Path], names: Sequence[str]) -> list[dict[str, N
         For each file its arrays by name.
 
     Raises:
-        ValueError: A file that does not exist, can't be read or lacks a variable; one sentence
+        UserError: A file that does not exist, can't be read or lacks a variable; one sentence
             that names it.
     """
     for path in paths:
         if not path.is_file():
-            raise ValueError(f"{path} does not exist")
+            raise UserError(f"{path} does not exist")
     if not paths:
         return []
     command = [sys.executable, "-P", str(_PROGRAM), str(SECONDS), str(MEMORY), ",".join(names)]
@@ -75,7 +77,7 @@ def read_arrays(paths: Sequence[Path], names: Sequence[str]) -> list[dict[str, N
     if code or len(found) < len(paths):
         culprit = paths[min(len(found), len(paths) - 1)]
         reason = _signal(code) if code < 0 else messages[-1] if messages else "it ended early"
-        raise ValueError(
+        raise UserError(
             f"{culprit} can't be read as a MATLAB file ({reason[:200]}); unpack it again"
         )
     return found

@@ -28,6 +28,7 @@ from landmark_lightning.datasets.face import (
 )
 from landmark_lightning.datasets.sources.checks import labelled, number, ordered_box, rejected
 from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos, Rows, fitted
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 BOX_COLUMNS = ["box_x0", "box_y0", "box_x1", "box_y1"]
@@ -56,13 +57,13 @@ def read_listing(listing: Listing, scheme: Scheme) -> Listed:
         The faces in the table's order; a row that can't be used is a Rejection.
 
     Raises:
-        ValueError: A table that as a whole can't be used: no text, without the needed columns, or
+        UserError: A table that as a whole can't be used: no text, without the needed columns, or
             with another number of landmarks than the scheme's.
     """
     rows = Rows(listing.path)
     for start, other in _OTHER_FORMATS.items():
         if re.match(start, rows.start):
-            raise ValueError(
+            raise UserError(
                 f"{listing.path} is no table with a heading row; pass "
                 f"dataset.source.format={other}"
             )
@@ -72,17 +73,17 @@ def read_listing(listing: Listing, scheme: Scheme) -> Listed:
         where = f"{listing.path} line {line}"
         if table is None:
             if isinstance(cells, str):
-                raise ValueError(f"{where}: {cells}")
+                raise UserError(f"{where}: {cells}")
             table = _Table(listing, cells, rows.separator, scheme)
         elif isinstance(cells, str):
             faces.append(Rejection(where, cells, listing.split))
         else:
             faces.append(table.face(where, cells))
     if table is None:
-        raise ValueError(f"{listing.path} is empty")
+        raise UserError(f"{listing.path} is empty")
     if len(table.decimals) > 1:
         both = " and ".join(repr(cell[:40]) for cell in table.decimals.values())
-        raise ValueError(f"{listing.path} writes numbers as {both}; use one decimal mark")
+        raise UserError(f"{listing.path} writes numbers as {both}; use one decimal mark")
     return faces
 
 
@@ -98,10 +99,10 @@ class _Table:
         named = [n for i, n in enumerate(self.header) if i not in self.unnamed]
         self.columns = {name: self.header.index(name) for name in named}
         if len(self.columns) != len(named):
-            raise ValueError(f"{self.path}: the header names a column twice")
+            raise UserError(f"{self.path}: the header names a column twice")
         for name in ("image", "split"):
             if name not in self.columns and (name == "image" or not listing.split):
-                raise ValueError(
+                raise UserError(
                     f"{self.path}: the header has no column {name!r}"
                     + ("" if named[1:] else "; separate columns by commas, semicolons or tabs")
                 )
@@ -110,16 +111,16 @@ class _Table:
         self.visible = [f"v{i}" for i in range(self.landmarks) if f"v{i}" in self.columns]
         if self.visible and len(self.visible) != self.landmarks:
             lacks = next(i for i in range(self.landmarks) if f"v{i}" not in self.columns)
-            raise ValueError(f"{self.path}: the header has {self.visible[0]}, but no v{lacks}")
+            raise UserError(f"{self.path}: the header has {self.visible[0]}, but no v{lacks}")
         boxes = [name for name in BOX_COLUMNS if name in self.columns]
         if boxes and boxes != BOX_COLUMNS:
-            raise ValueError(
+            raise UserError(
                 f"{self.path}: a box needs all of the columns {', '.join(BOX_COLUMNS)}"
             )
         known = {"image", "split", "subset", "group", *boxes, *self.points, *self.visible}
         self.flags = [name for name in self.columns if name not in known]
         if "full" in self.flags:
-            raise ValueError(f"{self.path}: subset 'full' is taken: it names all faces")
+            raise UserError(f"{self.path}: subset 'full' is taken: it names all faces")
         self.pick = itemgetter(*(self.columns[name] for name in self.points))
         self.photos = Photos(listing.root, ["."])
         self.commas = separator != ","  # numbers may have a decimal comma
@@ -132,7 +133,7 @@ class _Table:
         numbered = re.compile(r"[xyv]([0-9]+)")
         odd = [n for n in self.columns if (m := numbered.fullmatch(n)) and int(m[1]) >= landmarks]
         if landmarks != scheme.landmarks or odd:
-            raise ValueError(
+            raise UserError(
                 f"{self.path}: the header has {landmarks} landmarks (x0, y0, ...), scheme "
                 f"{scheme.name} needs {scheme.landmarks}"
             )
@@ -142,7 +143,7 @@ class _Table:
         """One row as a face, or why it is none.
 
         Raises:
-            ValueError: A cell that shows a column to be another than the header says.
+            UserError: A cell that shows a column to be another than the header says.
         """
         try:
             row = fitted(row, self.header)
@@ -150,7 +151,7 @@ class _Table:
             return Rejection(where, str(error), self.listing.split)
         for place in self.unnamed:
             if row[place].strip() and not row[place].strip().isdigit():  # as pandas counts rows
-                raise ValueError(f"{where}: {row[place][:40]!r} is in a column without a name")
+                raise UserError(f"{where}: {row[place][:40]!r} is in a column without a name")
         own = {name: self._flag(where, name, row[self.columns[name]]) for name in self.flags}
         split, photo = self.listing.split, row[self.columns["image"]].strip()
         try:
@@ -163,7 +164,7 @@ class _Table:
             subsets = tuple(s.strip() for s in self._cell(row, "subset").split(";") if s.strip())
             for name in subsets:
                 if name == "full":
-                    raise ValueError("subset 'full' is taken: it names all faces")
+                    raise UserError("subset 'full' is taken: it names all faces")
                 fit_name(name, "subset")
             group = fit_name(self._cell(row, "group"), "group")
         except ValueError as error:
@@ -186,7 +187,7 @@ class _Table:
     def _flag(self, where: str, name: str, cell: str) -> bool:
         flag = FLAGS.get(cell.strip().lower())
         if flag is None:
-            raise ValueError(
+            raise UserError(
                 f"{self.path}: column {name!r} is unknown; as a subset its cells must be 0 or 1, "
                 f"{where.removeprefix(str(self.path)).strip()} has {cell.strip()[:40]!r}"
             )
@@ -198,10 +199,10 @@ class _Table:
         if of_file and "split" not in self.columns:
             return of_file, self.listing.validation
         if said not in (*SPLITS, "val"):
-            raise ValueError(f"split is {said[:40]!r}, not train, val or test")
+            raise UserError(f"split is {said[:40]!r}, not train, val or test")
         split = "train" if said == "val" else said
         if of_file and split != of_file:
-            raise ValueError(f"split is {said}, but the table is given as that of {of_file}")
+            raise UserError(f"split is {said}, but the table is given as that of {of_file}")
         return split, said == "val" or self.listing.validation
 
     def _points(self, row: list[str]) -> NDArray[np.float64]:
@@ -217,7 +218,7 @@ class _Table:
         array = np.array(values)
         if np.isinf(array).any():
             name = self.points[int(np.isinf(array).argmax())]
-            raise ValueError(f"{name} is {row[self.columns[name]]!r}, not a finite number")
+            raise UserError(f"{name} is {row[self.columns[name]]!r}, not a finite number")
         return array.reshape(-1, 2)
 
     def _number(self, cell: str, name: str) -> float:
@@ -236,7 +237,7 @@ class _Table:
         for name in self.visible:
             code = CODES.get(row[self.columns[name]].strip())
             if code is None:
-                raise ValueError(f"{name} is {self._cell(row, name)[:40]!r}, not 0, 1 or 2")
+                raise UserError(f"{name} is {self._cell(row, name)[:40]!r}, not 0, 1 or 2")
             codes.append(code)
         visible = np.array(codes, dtype=np.uint8)
         said = np.where(np.isnan(points).all(axis=1), NOT_LABELLED, VISIBLE)

@@ -29,6 +29,7 @@ from landmark_lightning.datasets.sources.checks import (
 )
 from landmark_lightning.datasets.sources.mat import read_arrays
 from landmark_lightning.datasets.sources.pts import UNSAID, read_points
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 FOLDERS = {
@@ -62,12 +63,12 @@ def read(
         The faces folder by folder, by name; one that can't be used is a Rejection.
 
     Raises:
-        ValueError: A root that holds none of the folders, or box files that can't be read.
+        UserError: A root that holds none of the folders, or box files that can't be read.
     """
     root = given_root(root, scheme, "300W", 68)
     present = [folder for folder in FOLDERS if (root / folder).is_dir()]
     if not present:
-        raise ValueError(
+        raise UserError(
             f"{root} holds none of the folders {', '.join(FOLDERS)}; dataset.root must be where "
             "the zips of 300W were unpacked"
         )
@@ -187,7 +188,7 @@ def _read_boxes(root: Path, folders: list[str], shift: float) -> dict[str, Boxes
     for (folder, path), of_file in zip(files.items(), arrays, strict=True):
         texts, *corners = (of_file[name] for name in names)
         if texts.dtype.kind != "U" or any(c.size != 4 * len(texts) for c in corners):
-            raise ValueError(
+            raise UserError(
                 f"{path} is no box file of 300W: not one name and two boxes in each entry"
             )
         boxes[folder] = _named_boxes(path, texts.tolist(), corners, shift)

@@ -20,6 +20,7 @@ from landmark_lightning.datasets.synthetic.camera import Pose, render
 from landmark_lightning.datasets.synthetic.head import Expression, FloatArray, Head, Identity
 from landmark_lightning.datasets.synthetic.head_landmarks import landmarks
 from landmark_lightning.datasets.synthetic.portrait import Look
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import SCHEMES, Scheme
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -69,15 +70,15 @@ def read(
             the same however many are rendered.
 
     Raises:
-        ValueError: A scheme that is not built in, or a negative number.
+        UserError: A scheme that is not built in, or a negative number.
     """
     if scheme.name not in SCHEMES:
-        raise ValueError(
+        raise UserError(
             f"scheme={scheme.name!r} can't be rendered; synthetic faces have {', '.join(SCHEMES)}"
         )
     for name, number in (("train", train), ("test", test), ("seed", seed)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise ValueError(f"{name}={number!r} must be a whole number, not negative")
+            raise UserError(f"{name}={number!r} must be a whole number, not negative")
     return _faces(scheme.name, {"train": train, "test": test}, seed)
 
 
@@ -102,10 +103,10 @@ def render_face(split: str, index: int, seed: int = 0) -> RenderedFace:
     """Renders face ``index`` of a split.
 
     Raises:
-        ValueError: An unknown split.
+        UserError: An unknown split.
     """
     if split not in SPLITS:
-        raise ValueError(f"split={split!r} must be one of {', '.join(SPLITS)}")
+        raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     chances = dict(zip(ATTRIBUTES, rng.random(len(ATTRIBUTES)), strict=True))
     expressive, harsh = chances["expression"] < 0.14, chances["illumination"] < 0.25

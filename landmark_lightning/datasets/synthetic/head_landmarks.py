@@ -3,6 +3,7 @@
 import numpy as np
 
 from landmark_lightning.datasets.synthetic.head import JAW_END, FloatArray, Head
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import SCHEMES
 
 # The jaw contour of each scheme, from the picture's left to its right.
@@ -25,10 +26,10 @@ def landmarks(head: Head, scheme: str) -> FloatArray:
     """The landmarks (L, 3) of a built-in scheme in space.
 
     Raises:
-        ValueError: A scheme that is not built in.
+        UserError: A scheme that is not built in.
     """
     if scheme not in _LEFT:
-        raise ValueError(f"scheme={scheme!r} can't be rendered; choose from {', '.join(_LEFT)}")
+        raise UserError(f"scheme={scheme!r} can't be rendered; choose from {', '.join(_LEFT)}")
     left, jaw, mirror = _LEFT[scheme], _JAW[scheme], np.array(SCHEMES[scheme].mirror)
     points = np.zeros((len(mirror), 2))
     points[left] = _half(head, scheme, -1)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from landmark_lightning.datasets.face import SPLITS, Face, visibility
 from landmark_lightning.datasets.synthetic.faces import RenderedFace, render_face
+from landmark_lightning.errors import UserError
 
 CUTS = ("", "near", "far")
 """Whole faces; ones whose left and top, or right and bottom, lie outside the photo."""
@@ -177,12 +178,12 @@ def shares(official: Mapping[str, int], faces: int | None) -> dict[str, int]:
         faces: How many in all; None for the official counts.
 
     Raises:
-        ValueError: Fewer faces than parts.
+        UserError: Fewer faces than parts.
     """
     if faces is None:
         return dict(official)
     if faces < len(official):
-        raise ValueError(f"faces={faces} are too few; the layout has {len(official)} folders")
+        raise UserError(f"faces={faces} are too few; the layout has {len(official)} folders")
     exact = {part: count * faces / sum(official.values()) for part, count in official.items()}
     counts = {part: max(1, int(share)) for part, share in exact.items()}
     while sum(counts.values()) < faces:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from landmark_lightning.datasets.face import Face
 from landmark_lightning.datasets.synthetic.trees import aflw, table, w300, wflw
 from landmark_lightning.datasets.synthetic.trees.album import Album
+from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import SCHEMES
 
 _Writer = Callable[[Album, int | None, bool], list[Face]]
@@ -63,10 +64,10 @@ def write_layout(
         of the photo, subsets, and where under the root each is annotated.
 
     Raises:
-        ValueError: A value out of range, or a root that holds something.
+        UserError: A value out of range, or a root that holds something.
     """
     if layout not in _LAYOUTS:
-        raise ValueError(f"layout={layout!r} must be one of {', '.join(LAYOUTS)}")
+        raise UserError(f"layout={layout!r} must be one of {', '.join(LAYOUTS)}")
     if faces == "full":
         faces = None
     numbers = {"faces": (faces, 1), "seed": (seed, 0), "photo": (photo, 32)}
@@ -74,14 +75,14 @@ def write_layout(
         if value is None and name == "faces":
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise ValueError(f"{name}={value!r} must be a whole number of at least {low}")
+            raise UserError(f"{name}={value!r} must be a whole number of at least {low}")
     own_scheme, write, official = _LAYOUTS[layout]
     if scheme is None:
         scheme = own_scheme
     elif scheme not in SCHEMES or (layout != "table" and scheme != own_scheme):
-        raise ValueError(f"scheme={scheme!r} can't be written in layout {layout}")
+        raise UserError(f"scheme={scheme!r} can't be written in layout {layout}")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise ValueError(f"{root} holds something already; name a new or an empty folder")
+        raise UserError(f"{root} holds something already; name a new or an empty folder")
     root.parent.mkdir(parents=True, exist_ok=True)
     total = sum(official.values()) if faces is None else faces
     with (
