@@ -16,11 +16,11 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY) ## the virtual environment in .venv, with everything that constraints.txt pins
 
-demo: $(READY) ## four models on drawn faces, compared in .demo/report (minutes)
+demo: $(READY) ## four models on rendered faces, compared in .demo/report (minutes)
 	$(BIN)/landmark-train -m model=non,nobb,bbo,bb experiment=demo data_dir=.demo/data runs_dir=.demo/runs
 	$(BIN)/landmark-report runs=.demo/runs output=.demo/report
 
-rehearsal: $(READY) ## the paper's grid on drawn copies of 300W, AFLW and WFLW, compared in .rehearsal/report (minutes)
+rehearsal: $(READY) ## the paper's grid on rendered copies of 300W, AFLW and WFLW, compared in .rehearsal/report (minutes)
 	rm -rf .rehearsal
 	for dataset in 300w aflw wflw; do \
 	  $(BIN)/python -m landmark_lightning.datasets.synthetic .rehearsal/$$dataset $$dataset --faces 200 && \

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -15,25 +16,54 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def opened(path: Path) -> h5py.File:
-    """Opens a file to read it; on a mount without locks, without one.
+@dataclass(frozen=True)
+class Kind:
+    """A kind of HDF5 file: how one is opened to read it, and what is said of a damaged one.
 
-    Raises:
-        OSError: It can't be opened, though it may be sound, such as PermissionError or, where
-            another program writes it, BlockingIOError: one sentence.
-        UserError: It is no HDF5 file or is damaged: the reason alone.
+    Attributes:
+        name: What such a file is called.
+        remedy: What to do about a damaged one.
     """
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return h5py.File(path, "r", locking=False)
-        if error.errno is None:
-            raise UserError(str(error)) from error
-        reason = os.strerror(error.errno)
-        if isinstance(error, BlockingIOError):
-            reason = "another program has it open to write; close it there and start again"
-        raise type(error)(f"{path} can't be read now: {reason}") from error
+
+    name: str
+    remedy: str
+
+    def open(self, path: Path) -> h5py.File:
+        """Opens a file to read it; on a mount without locks, without one.
+
+        Raises:
+            OSError: It can't be opened, though it may be sound, such as PermissionError or, where
+                another program writes it, BlockingIOError: one sentence.
+            UserError: It is no HDF5 file or is damaged: one sentence.
+        """
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return h5py.File(path, "r", locking=False)
+            if error.errno is None:
+                raise self._damaged(path, error) from error
+            reason = os.strerror(error.errno)
+            if isinstance(error, BlockingIOError):
+                reason = "another program has it open to write; close it there and start again"
+            raise type(error)(f"{path} can't be read now: {reason}") from error
+
+    @contextmanager
+    def guarded(self, path: Path) -> Iterator[None]:
+        """A block that reads an open file: an error in it means that the file is damaged.
+
+        Raises:
+            UserError: The error, as one sentence with the file's name and the remedy.
+        """
+        try:
+            yield
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise self._damaged(path, error) from error
+
+    def _damaged(self, path: Path, error: Exception) -> UserError:
+        text = error.args[0] if isinstance(error, KeyError) else error
+        reason = " ".join(str(text).split())
+        return UserError(f"{path} is no {self.name} or is damaged ({reason}); {self.remedy}")
 
 
 @contextmanager

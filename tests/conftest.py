@@ -4,13 +4,15 @@ import dataclasses
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from landmark_lightning.datasets.face import NOT_LABELLED, Face, visibility
-from landmark_lightning.datasets.facefile import CropRule, FaceFile
+from landmark_lightning.datasets.face import NOT_LABELLED, SPLITS, Face, visibility
+from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit
 from landmark_lightning.datasets.preparation.prepare import prepare
 from landmark_lightning.datasets.synthetic import faces
 from landmark_lightning.schemes import SCHEMES, Scheme
@@ -20,6 +22,8 @@ from tests.made_tasks import make_task  # noqa: F401  a fixture
 
 DOTS = Scheme("dots5", 5, (1, 0, 2, 4, 3), {"inter_ocular": ((0,), (1,)), "box": "box"})
 """A scheme of five landmarks, for tests that need no real face."""
+
+Splits = dict[str, FaceSplit]
 
 
 def dotted_faces(faces: int, split: str, seed: int = 0, unlabelled: float = 0.0) -> Iterator[Face]:
@@ -77,6 +81,17 @@ def dots(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
     return FaceFile.open(path)
 
 
+@pytest.fixture
+def splits(dots: FaceFile) -> Splits:
+    """The splits of ``dots``."""
+    return {name: dots.read(name) for name in SPLITS}
+
+
+def changed(splits: Splits, split: str, **arrays: NDArray[Any] | list[str]) -> Splits:
+    """The splits with other arrays in one of them."""
+    return splits | {split: FaceSplit(**(vars(splits[split]) | arrays))}
+
+
 @pytest.fixture(scope="session")
 def gappy(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
     """As ``dots``, a third of the landmarks not labelled; some faces have no inter_ocular."""
@@ -94,9 +109,9 @@ def gappy(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
     """40 training and 12 test synthetic faces with 68 landmarks."""
-    path = tmp_path_factory.mktemp("drawn") / "synthetic.h5"
+    path = tmp_path_factory.mktemp("rendered") / "synthetic.h5"
     prepare(
         faces.read(None, SCHEMES["ibug68"], train=40, test=12),
         path,

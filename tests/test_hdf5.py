@@ -8,8 +8,7 @@ from typing import Any
 import h5py
 import pytest
 
-from landmark_lightning import hdf5
-from landmark_lightning.datasets.facefile import CropRule, FaceFile
+from landmark_lightning.datasets.facefile import KIND, CropRule, FaceFile
 from landmark_lightning.datasets.preparation.prepare import prepare
 from tests.conftest import DOTS, dotted_faces
 
@@ -56,7 +55,7 @@ def test_a_mount_without_locks_is_read(dots: FaceFile, monkeypatch: pytest.Monke
         return opened(*given, locking=locking)
 
     monkeypatch.setattr(h5py, "File", unlockable)
-    with hdf5.opened(dots.path) as file:
+    with KIND.open(dots.path) as file:
         assert set(file) == {"train", "test"}
 
 

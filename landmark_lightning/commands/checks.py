@@ -5,7 +5,7 @@ from typing import Any
 
 from landmark_lightning.config.schema import Evaluate, Export, Report
 from landmark_lightning.errors import UserError
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import checkpoint_of
 
 FOLDERS = {
     "train": ("data_dir", "runs_dir"), "prepare": ("data_dir",), "inspect": ("data_dir",),
@@ -37,22 +37,3 @@ def check_folder(path: Path, name: str) -> None:
     """
     if found := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
         raise UserError(f"{name}={path}: {found} is a file; name a folder")
-
-
-def checkpoint_of(run: Path) -> Path:
-    """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
-    checkpoint = run if run.is_file() else RunFolder(run).best
-    if not checkpoint.is_file():
-        raise FileNotFoundError(f"run={run} is neither a checkpoint nor a run's folder with one")
-    return checkpoint
-
-
-def run_of(run: Path) -> RunFolder:
-    """The folder of the run that ``run=`` means; of a checkpoint elsewhere, where that lies."""
-    if run.is_dir():
-        return RunFolder(run)
-    return RunFolder(run.parent.parent if run.parent.name == "checkpoints" else run.parent)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.config.schema import Dataset, Evaluate
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.preparation.origins import changed_origin
@@ -19,7 +18,7 @@ from landmark_lightning.inference.predict import static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import RunFolder, checkpoint_of, run_of
 
 
 def run(config: Evaluate) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from landmark_lightning.commands.checks import checkpoint_of, run_of
 from landmark_lightning.config.schema import Export
 from landmark_lightning.datasets.preparation.prepared import (
     dataset_of,
@@ -18,6 +17,7 @@ from landmark_lightning.inference.predict import input_images
 from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.folder import checkpoint_of, run_of
 
 CHECKED_FACES = 64
 

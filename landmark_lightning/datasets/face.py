@@ -21,7 +21,7 @@ class Face:
 
     Attributes:
         photo: Path of the photo relative to the source's root, with forward slashes; it also
-            names drawn faces that no file holds.
+            names rendered faces that no file holds.
         split: ``train`` or ``test``.
         landmarks: (L, 2) float64, pixels of the photo, pixel centres at whole numbers; NaN where
             a landmark is not labelled.
@@ -36,7 +36,7 @@ class Face:
             something covers it) or ``VISIBLE``; None where the source does not say, which counts
             as all visible.
         validation: Whether its source puts a face of train into the validation set.
-        image: (H, W) uint8 gray picture, for sources that draw; None where the photo is a file.
+        image: (H, W) uint8 gray picture, for sources that render; None where the photo is a file.
     """
 
     photo: str

@@ -11,8 +11,7 @@ text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ from landmark_lightning.datasets.facefile_arrays import LAYOUT, SCHEMA, check_sp
 from landmark_lightning.datasets.origin import Origin
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from
+
+KIND = hdf5.Kind("FaceFile", "run landmark-prepare again")
 
 
 @dataclass(frozen=True)
@@ -128,19 +129,15 @@ class FaceFile:
         """
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
-        with _opened(path) as file:
-            schema = file.attrs.get("schema")
-            if schema != SCHEMA:
-                raise UserError(
-                    f"{path} has schema {schema}, this version reads {SCHEMA}; "
-                    "run landmark-prepare again"
-                )
+        with KIND.open(path) as file, KIND.guarded(path):
+            if (schema := file.attrs.get("schema")) != SCHEMA:
+                raise UserError(f"it has schema {schema}, this version reads {SCHEMA}")
             described = json.loads(file.attrs["described"])
             scheme = scheme_from(described["scheme"])
             names = tuple(described["normalizers"]), tuple(described["subsets"])
             crop = CropRule(**described["crop"])
             shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
-            faces = {split: check_split(path, file, split, shapes) for split in SPLITS}
+            faces = {split: check_split(file, split, shapes) for split in SPLITS}
             name, settings = str(described["name"]), modern(described["settings"])
             notes, origin = tuple(described["notes"]), Origin(**described["origin"])
             stored = [str(file.attrs[digest]) for digest in Digests._fields]
@@ -158,8 +155,7 @@ class FaceFile:
         """
         if split not in SPLITS:
             raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")
-        with _opened(self.path) as file:
-            self.check_same(file)
+        with self.reopened() as file, KIND.guarded(self.path):
             arrays = {
                 name: file[split][name][() if images or name != "images" else slice(0)]
                 for name in LAYOUT
@@ -181,17 +177,21 @@ class FaceFile:
             f"{crop.boxes} box, normalized by {self.normalizers[0]}"
         )
 
-    def check_same(self, file: h5py.File) -> None:
-        """Checks that what is opened under the FaceFile's name still is what was opened before.
+    def reopened(self) -> h5py.File:
+        """The file, opened to read it, after checking that it is the one that was opened before.
 
         Raises:
-            UserError: It was replaced.
+            UserError: It was replaced, or is damaged.
         """
-        if file.attrs.get("sha256") != self.sha256:
+        file = KIND.open(self.path)
+        with KIND.guarded(self.path):
+            sha256 = file.attrs.get("sha256")
+        if sha256 != self.sha256:
             raise UserError(
                 f"{self.path} was replaced by another file while this one was in use; start the "
                 "same command again"
             )
+        return file
 
     def verify(self) -> None:
         """Compares the whole content with the digest written when it was prepared.
@@ -199,13 +199,9 @@ class FaceFile:
         Raises:
             UserError: It differs.
         """
-        with _opened(self.path) as file:
-            self.check_same(file)
+        with self.reopened() as file, KIND.guarded(self.path):
             if digests(file) != (self.sha256, self.content, self.sets):
-                raise UserError(
-                    f"{self.path} has changed since it was written (its SHA-256 differs); "
-                    "run landmark-prepare again"
-                )
+                raise UserError("it has changed since it was written: its SHA-256 differs")
 
 
 @dataclass(frozen=True)
@@ -226,21 +222,3 @@ class Description:
         """The description as it stands in the file."""
         fields = asdict(self) | {"scheme": self.scheme.to_dict()}
         return json.dumps(fields, sort_keys=True)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = hdf5.opened(path)
-    except ValueError as error:
-        raise damaged(path, error) from error
-    try:
-        with file:
-            yield file
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise damaged(path, error) from error
-
-
-def damaged(path: Path, reason: Exception) -> UserError:
-    """What a file that is no FaceFile, or a broken one, is as an error."""
-    return UserError(f"{path} is no FaceFile or is damaged ({reason}); run landmark-prepare again")

@@ -3,7 +3,6 @@
 ``facefile`` says what they are.
 """
 
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -50,13 +49,10 @@ def row_shapes(
     }
 
 
-def check_split(
-    path: Path, file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]
-) -> int:
+def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]) -> int:
     """Checks a split's arrays before anything is read.
 
     Args:
-        path: The file's path, for messages.
         file: The file.
         split: ``train`` or ``test``.
         shapes: As ``row_shapes`` gives them.
@@ -65,29 +61,27 @@ def check_split(
         The split's number of faces.
 
     Raises:
-        UserError: An array is missing, links elsewhere or is of another type or shape.
+        UserError: An array is missing, links elsewhere or is of another type or shape; the
+            reason alone.
     """
-
-    def refuse(name: str, reason: str) -> UserError:
-        return UserError(f"{path}: {split}/{name} {reason}; run landmark-prepare again")
-
     counts: set[int] = set()
-    for name, kind in LAYOUT.items():
-        link: Any = file.get(f"{split}/{name}", getlink=True)
+    for own, kind in LAYOUT.items():
+        name = f"{split}/{own}"
+        link: Any = file.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink) or not isinstance(
             file.get(split, getlink=True), h5py.HardLink
         ):
-            raise refuse(name, "is missing or links elsewhere")
-        array = file[split][name]
+            raise UserError(f"{name} is missing or links elsewhere")
+        array = file[name]
         if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
-            raise refuse(name, "is not stored in the file itself")
+            raise UserError(f"{name} is not stored in the file itself")
         if not (array.dtype.kind == "S" if kind == "S" else array.dtype == np.dtype(kind)):
-            raise refuse(name, f"has type {array.dtype}, not {kind}")
-        if array.shape[1:] != shapes[name]:
-            raise refuse(name, f"has shape {array.shape}, not (N, {shapes[name]})")
+            raise UserError(f"{name} has type {array.dtype}, not {kind}")
+        if array.shape[1:] != shapes[own]:
+            raise UserError(f"{name} has shape {array.shape}, not (N, {shapes[own]})")
         if array.id.get_storage_size() < array.nbytes:
-            raise refuse(name, "is shorter than it declares")
+            raise UserError(f"{name} is shorter than it declares")
         counts.add(len(array))
     if len(counts) != 1:
-        raise UserError(f"{path}: the arrays of {split} differ in length")
+        raise UserError(f"the arrays of {split} differ in length")
     return counts.pop()

@@ -21,9 +21,9 @@ class Origin:
     """What a FaceFile was prepared from.
 
     Attributes:
-        root: The root as it was told to the command; None for drawn faces.
+        root: The root as it was told to the command; None for rendered faces.
         annotations: SHA-256 of the annotations; None where the source does not name them.
-        photos: SHA-256 of the photos' names and sizes; None for drawn faces.
+        photos: SHA-256 of the photos' names and sizes; None for rendered faces.
     """
 
     root: str | None = None
@@ -45,8 +45,8 @@ class Origin:
         """
         other = told is not None and told != self.root
         place = told or self.root
-        drawn = self.annotations is None and self.photos is None
-        if place is None or drawn:
+        rendered = self.annotations is None and self.photos is None
+        if place is None or rendered:
             return None
         root = Path(place)
         if not root.is_dir():

@@ -1,14 +1,14 @@
 """StoredImages: the images of a FaceFile, read when they are asked for."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning import hdf5
-from landmark_lightning.datasets.facefile import FaceFile, damaged
+from landmark_lightning.datasets.facefile import KIND, FaceFile
 from landmark_lightning.errors import UserError
 
 ROWS_AT_ONCE = 1024
@@ -35,7 +35,7 @@ class StoredImages:
         self.split = split
         self.rows = rows
         self._lock = threading.Lock()
-        self._opened: Any = None
+        self._images: Any = None
 
     @property
     def nbytes(self) -> int:
@@ -55,9 +55,9 @@ class StoredImages:
             UserError: The file is damaged, or another one by now; one sentence.
         """
         images = self._empty(len(index))
-        with self._lock:
+        with self._stored() as stored:
             for place, row in enumerate(self.rows[index]):
-                self._read(np.s_[row : row + 1], images[place : place + 1])
+                stored.read_direct(images[place : place + 1], np.s_[row : row + 1])
         return images
 
     def load(self) -> NDArray[np.uint8]:
@@ -73,12 +73,12 @@ class StoredImages:
         portion = self._empty(ROWS_AT_ONCE)
         places = self.rows.argsort(kind="stable")  # of the images, as their rows lie in the file
         rows = self.rows[places]
-        with self._lock:
+        with self._stored() as stored:
             for some in range(0, self.file.faces[self.split], ROWS_AT_ONCE):
                 first, last = np.searchsorted(rows, (some, some + ROWS_AT_ONCE))
                 if first < last:
                     start, stop = int(rows[first]), int(rows[last - 1]) + 1
-                    self._read(np.s_[start:stop], portion[: stop - start])
+                    stored.read_direct(portion[: stop - start], np.s_[start:stop])
                     images[places[first:last]] = portion[rows[first:last] - start]
         return images
 
@@ -86,20 +86,12 @@ class StoredImages:
         side = self.file.crop.side
         return np.empty((count, side, side), dtype=np.uint8)
 
-    def _read(self, rows: slice, out: NDArray[np.uint8]) -> None:
-        file = self._file() if self._opened is None else None
-        try:
-            if file is not None:
-                self._opened = file[self.split]["images"]
-            self._opened.read_direct(out, rows)
-        except (OSError, KeyError, TypeError) as error:
-            raise damaged(self.file.path, error) from error
-
-    def _file(self) -> h5py.File:
-        """The opened file, which must be the one that it was."""
-        try:
-            file = hdf5.opened(self.file.path)
-        except ValueError as error:
-            raise damaged(self.file.path, error) from error
-        self.file.check_same(file)
-        return file
+    @contextmanager
+    def _stored(self) -> Iterator[Any]:
+        """The images in the file, for one thread at a time."""
+        with self._lock:
+            file = self.file.reopened() if self._images is None else None
+            with KIND.guarded(self.file.path):
+                if file is not None:
+                    self._images = file[self.split]["images"]
+                yield self._images

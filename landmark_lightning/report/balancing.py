@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landmark_lightning.report.table import Entry, Table
+from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Cell, Run
 
 QUANTILES = ("0.05", "0.5", "0.95", "0.99", "1")
@@ -43,7 +44,7 @@ def read_effects(cells: Sequence[Cell]) -> tuple[list[BalancingEffect], list[str
     for cell in cells:
         runs = []
         for run in cell.runs:
-            path = run.path.with_name("balancing.json")
+            path = RunFolder(run.path).balancing
             if not path.is_file():
                 continue
             try:
@@ -52,7 +53,7 @@ def read_effects(cells: Sequence[Cell]) -> tuple[list[BalancingEffect], list[str
                 unread.append(f"{path} can't be read: {' '.join(str(error).split())}")
                 continue
             if isinstance(content, dict):
-                runs.append(dataclasses.replace(run, path=path, content=content))
+                runs.append(dataclasses.replace(run, content=content))
             else:
                 unread.append(f"{path} is not what landmark-train writes: it holds no object")
         if runs:

@@ -4,7 +4,7 @@ One more output is one more line of ``write_report``; one more section of the pa
 ``templates/page.html``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from landmark_lightning.report.page import Contents, render_page
 from landmark_lightning.report.paper import paper_tables
 from landmark_lightning.report.state import failures, state_line, state_table
 from landmark_lightning.runs.curves import CellCurves, read_curves
+from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Cell, find_runs, gather
 from landmark_lightning.runs.state import CellState, read_states
 
@@ -76,8 +77,8 @@ def read_contents(runs: Path) -> Contents:
         left_out += unread
         curves += [] if of_cell is None else [of_cell]
     effects, unread = read_effects(cells)
-    surprises, unread_surprises = _pictures(cells, "surprises.png")
-    most_drawn, unread_drawn = _pictures(cells, "most_drawn.png")
+    surprises, unread_surprises = _pictures(cells, lambda run: run.surprises)
+    most_drawn, unread_drawn = _pictures(cells, lambda run: run.most_drawn)
     paper, paper_left_out = paper_tables(cells)
     return Contents(
         summary=_summary(runs, cells, states),
@@ -106,12 +107,14 @@ def _summary(runs: Path, cells: Sequence[Cell], states: Sequence[CellState]) -> 
     )
 
 
-def _pictures(cells: Sequence[Cell], name: str) -> tuple[list[tuple[Cell, int, bytes]], list[str]]:
+def _pictures(
+    cells: Sequence[Cell], place: Callable[[RunFolder], Path]
+) -> tuple[list[tuple[Cell, int, bytes]], list[str]]:
     """A picture of the first run of each cell that has one, as JPEG."""
     pictures, unread = [], []
     for cell in cells:
         for run in cell.runs:
-            path = run.path.with_name(name)
+            path = place(RunFolder(run.path))
             if not path.is_file():
                 continue
             try:

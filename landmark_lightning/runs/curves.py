@@ -14,6 +14,7 @@ from landmark_lightning.metrics.discarding import kept_means, labelled_mean
 from landmark_lightning.metrics.nme import landmark_error, normalized_error
 from landmark_lightning.metrics.signal import signal_distance, spearman
 from landmark_lightning.runs.figures import discard_curve
+from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, read_records
 from landmark_lightning.runs.results import Cell
 
@@ -88,16 +89,16 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
     scheme: dict[str, Any] | None = None
     names: tuple[str, ...] = ()
     for run in cell.runs:
-        path = run.path.with_name("predictions.h5")
+        path = RunFolder(run.path).predictions
         try:
             records = read_records(path)
             if records.info.normalizers[0] != cell.normalizer:
-                raise UserError(f"{path} is not on {cell.normalizer} as its metrics.json is")
+                raise UserError(f"{path} is not on {cell.normalizer} as the run's figures are")
             if records.info.data != run.word("data"):
-                raise UserError(f"{path} is not on the faces that its metrics.json is on")
+                raise UserError(f"{path} is not on the faces that the run's figures are on")
             if scheme is not None and records.info.scheme != scheme:
                 raise UserError(f"{path} has another scheme than the runs beside it")
-        except (FileNotFoundError, ValueError) as error:
+        except (OSError, ValueError) as error:
             unread.append(f"figures: {error}")
             continue
         if not records.photo:  # of a dataset without test faces

@@ -30,6 +30,12 @@ MARKS = {
 }
 """Among the settings of the dataset: digests of the FaceFile, and what another one means."""
 
+CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluations"
+"""Names of folders in a run's folder."""
+
+PLANS = "plan-*.json"
+"""Files in a ``runs_dir`` that say which runs a sweep makes; ``*`` is a digest of that."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -56,7 +62,7 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def best(self) -> Path:
@@ -126,7 +132,7 @@ class RunFolder:
     @property
     def evaluations(self) -> Path:
         """Folder of later evaluations, one a dataset."""
-        return self.path / "evaluations"
+        return self.path / EVALUATIONS
 
     @property
     def onnx(self) -> Path:
@@ -145,8 +151,8 @@ class RunFolder:
         except FileNotFoundError:
             raise
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            said = " ".join(str(error).split())
-            raise UserError(f"{self.config} is damaged ({said})") from error
+            reason = " ".join(str(error).split())
+            raise UserError(f"{self.config} is damaged ({reason})") from error
         if not isinstance(content, dict):
             raise UserError(f"{self.config} is damaged (it holds no settings)")
         return modern(content)
@@ -210,6 +216,25 @@ class RunFolder:
                     + remedy
                 )
         return None
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    checkpoint = run if run.is_file() else RunFolder(run).best
+    if not checkpoint.is_file():
+        raise FileNotFoundError(f"run={run} is neither a checkpoint nor a run's folder with one")
+    return checkpoint
+
+
+def run_of(run: Path) -> RunFolder:
+    """The folder of the run that ``run=`` means; of a checkpoint elsewhere, where that lies."""
+    if run.is_dir():
+        return RunFolder(run)
+    return RunFolder(run.parent.parent if run.parent.name == CHECKPOINTS else run.parent)
 
 
 def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:

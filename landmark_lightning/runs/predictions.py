@@ -22,6 +22,7 @@ from landmark_lightning import hdf5
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
 
+KIND = hdf5.Kind("file of predictions", "landmark-evaluate writes it again")
 FORMAT = "landmark-lightning predictions"
 VERSION = 3
 
@@ -193,19 +194,13 @@ def read_records(path: Path) -> Records:
         The records, on the CPU.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        UserError: The file is damaged or holds something else; the message names it.
+        OSError: There is no such file, or it can't be opened now; one sentence.
+        UserError: The file is damaged or holds something else; one sentence.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; landmark-evaluate writes it")
-    try:
-        with hdf5.opened(path) as file:
-            return _read(file)
-    except KeyError as error:
-        raise UserError(f"{path} lacks {error.args[0]}") from error
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} can't be read as predictions: {reason}") from error
+    with KIND.open(path) as file, KIND.guarded(path):
+        return _read(file)
 
 
 def _read(file: h5py.File) -> Records:

@@ -1,8 +1,8 @@
 """The finished runs below a folder: their metrics.json, gathered by dataset, model and settings.
 
 A run is a folder with a ``metrics.json`` and a ``predictions.h5``, as landmark-train and
-landmark-evaluate write them. Where it lies below the given folder does not matter, since the file
-says which dataset, model and seed it is of, and ``config.yaml`` beside it how it was made.
+landmark-evaluate write them. It may lie anywhere below the given folder: ``metrics.json`` says of
+which dataset, model and seed it is, and ``config.yaml`` how it was made.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from landmark_lightning.errors import UserError
-from landmark_lightning.runs.folder import RunFolder, shared_settings
+from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settings
 from landmark_lightning.runs.search import Below, folders_below
 from landmark_lightning.runs.variants import data_name, variants
 
@@ -26,16 +26,16 @@ SHOWN_SETTINGS = 12
 
 @dataclass(frozen=True)
 class Run:
-    """One metrics.json.
+    """One finished run.
 
     Attributes:
-        path: Where it lies.
+        path: Its folder.
         dataset: Name of the dataset.
         model: Name of the model.
         seed: Seed of the run.
         normalizer: What its errors are divided by.
-        content: The whole file.
-        settings: Those that seeds share, of config.yaml beside it; None: nobody knows them.
+        content: All of its metrics.json.
+        settings: Those of its config.yaml that seeds share; None: nobody knows them.
     """
 
     path: Path
@@ -101,33 +101,38 @@ class Cell:
 
 
 def read_run(path: Path) -> Run:
-    """Reads a metrics.json, and the settings beside it where they can be read.
+    """Reads a run's metrics.json, and its settings where they can be read.
+
+    Args:
+        path: The run's folder.
 
     Raises:
-        UserError: It can't be read or lacks what every run has; one sentence that names it.
+        UserError: metrics.json can't be read or lacks what every run has; one sentence.
     """
+    folder = RunFolder(path)
+    file = folder.metrics
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read: {' '.join(str(error).split())}") from error
+        raise UserError(f"{file} can't be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} is not the metrics.json of a run: it holds no object")
+        raise UserError(f"{file} holds no figures of a run: it is no object")
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
         if not isinstance(content.get(key), kind):
-            raise UserError(f"{path} is not the metrics.json of a run: {key} is missing or wrong")
+            raise UserError(f"{file} holds no figures of a run: {key} is missing or wrong")
     subsets = content.get("subsets")
     if not isinstance(subsets, dict) or not isinstance(subsets.get("full"), dict):
-        raise UserError(f"{path} is not the metrics.json of a run: subsets.full is missing")
+        raise UserError(f"{file} holds no figures of a run: subsets.full is missing")
     identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
     try:
-        settings = shared_settings(RunFolder(path.parent).read_config())
+        settings = shared_settings(folder.read_config())
     except (FileNotFoundError, ValueError):
         settings = None
     return Run(path, **identity, content=content, settings=settings)
 
 
 def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
-    """Reads every metrics.json below a folder, but for those of later evaluations of a run.
+    """Reads every run below a folder, but no later evaluations of a run.
 
     Returns:
         The runs, and a sentence for each file or folder that was left out (a broken one, one that
@@ -137,8 +142,9 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
     below = folders_below(folder)
     left_out = list(below.unread)
     read = []
-    for path in sorted(each / "metrics.json" for each in below.folders):
-        if "evaluations" not in path.relative_to(folder).parts and path.is_file():
+    for path in sorted(below.folders):
+        evaluated = EVALUATIONS in path.relative_to(folder).parts
+        if not evaluated and RunFolder(path).metrics.is_file():
             try:
                 read.append(read_run(path))
             except ValueError as error:
@@ -163,15 +169,15 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
     if unknown := [run for run in runs if run.settings is None]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         left_out.append(
-            f"no config.yaml that can be read lies beside {unknown[0].path}{more}: how it was "
-            "made is not known, so it shares a row with its like alone"
+            f"{RunFolder(unknown[0].path).config}{more} can't be read: how the run was made is "
+            "not known, so it shares a row with its like alone"
         )
     return runs, left_out
 
 
 def _linked_twice(below: Below, runs: Iterable[Run]) -> list[str]:
     """A sentence for each folder whose runs are read under another name."""
-    holding = {parent for run in runs for parent in run.path.parents}
+    holding = {parent for run in runs for parent in (run.path, *run.path.parents)}
     return [
         f"{folder} is the folder {first} under another name: its runs count once"
         for folder, first in sorted(below.again.items())

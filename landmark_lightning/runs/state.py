@@ -24,7 +24,7 @@ from typing import Any
 from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.files import write_json, write_text
 from landmark_lightning.runs import lock, processes
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import PLANS, RunFolder
 from landmark_lightning.runs.search import folders_below
 
 STATES = ("done", "running", "cut", "failed", "missing")
@@ -37,7 +37,7 @@ BEAT_SECONDS = 30.0
 SILENT_SECONDS = 300.0
 """An attempt of which only its state.json tells is cut when it has not touched it for so long."""
 
-_said = False
+_warned = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_states(runs: Path) -> list[CellState]:
     """
     folders = folders_below(runs).folders
     begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
-    for plan in (plan for folder in folders for plan in folder.glob("plan-*.json")):
+    for plan in (plan for folder in folders for plan in folder.glob(PLANS)):
         begun += _planned(plan)
     once = {path.resolve(): path for path in reversed(begun)}
     states = [read_state(path) for path in once.values()]
@@ -122,7 +122,7 @@ def write_plan(runs: Path, cells: Iterable[str]) -> Path:
     """
     planned = sorted(cells)
     mark = hashlib.sha256("\n".join(planned).encode()).hexdigest()[:8]
-    path = runs / f"plan-{mark}.json"
+    path = runs / PLANS.replace("*", mark)
     write_json(path, {"cells": planned})
     return path
 
@@ -169,7 +169,7 @@ class Attempt:
             lock.release(self.folder.lock)
             raise UserError(taken)
         if self._lock == lock.LEASE:
-            _say_lease(self.folder.path)
+            _say_lease(self.folder)
         self._begun = True
         self.folder.error.unlink(missing_ok=True)
         self._write("running")
@@ -223,14 +223,15 @@ class Attempt:
                     os.utime(self.folder.state)
 
 
-def _say_lease(folder: Path) -> None:
+def _say_lease(folder: RunFolder) -> None:
     """Says, once in a process, that a folder has no lock."""
-    global _said
-    if not _said:
-        _said = True
+    global _warned
+    if not _warned:
+        _warned = True
         print(
-            f"{folder} lies on a file system without locks: its state.json, touched every "
-            f"{BEAT_SECONDS:.0f} s, keeps others out, for {SILENT_SECONDS:.0f} s after a crash"
+            f"{folder.path} lies on a file system without locks: its {folder.state.name}, "
+            f"touched every {BEAT_SECONDS:.0f} s, keeps others out, for {SILENT_SECONDS:.0f} s "
+            "after a crash"
         )
 
 

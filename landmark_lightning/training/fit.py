@@ -177,7 +177,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     if lack := task.schedule.shortfall(trainer.global_step):
         print(f"Warning: {lack}")
     more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
-    names = [*written(folder), *more, folder.curves.name, "checkpoints"]
+    names = [*written(folder), *more, folder.curves.name, folder.checkpoints.name]
     print(f"Wrote {folder.path}: {', '.join(names)}")
 
 

@@ -140,7 +140,7 @@ def log_results(
         folder: The run's folder, with its test figures, predictions and ``most_drawn.png``.
         pictures: Whether the pictures are wanted.
     """
-    (cell,) = gather([read_run(folder.metrics)])
+    (cell,) = gather([read_run(folder.path)])
     curves, unread = read_curves(cell)
     assert not unread, unread
     run, axis = logger.experiment, "discard_curve/percent"

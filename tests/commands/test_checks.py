@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.commands.checks import checkpoint_of, run_of
-
 PROGRAM = """
 import sys
 sys.argv = sys.argv[1:]
@@ -47,14 +45,3 @@ def test_a_wrong_setting_is_said_before_torch_is_loaded(
     assert said in done.stderr
     assert done.stdout.splitlines()[-1] == "False"
     assert not (tmp_path / "data").exists()
-
-
-def test_a_run_is_a_folder_or_a_checkpoint(tmp_path: Path) -> None:
-    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
-    best.parent.mkdir(parents=True)
-    with pytest.raises(FileNotFoundError, match="is neither a checkpoint nor a run's folder"):
-        checkpoint_of(tmp_path / "run")
-    best.touch()
-    assert checkpoint_of(tmp_path / "run") == checkpoint_of(best) == best
-    assert run_of(tmp_path / "run").path == run_of(best).path == tmp_path / "run"
-    assert run_of(tmp_path / "lone.ckpt").path == tmp_path

@@ -8,7 +8,7 @@ from PIL import Image
 from landmark_lightning.datasets.facefile import FaceFile
 from tests.console import Command
 
-DRAWN = ("dataset.source.train=30", "dataset.source.test=8", "dataset.crop.side=64")
+RENDERED = ("dataset.source.train=30", "dataset.source.test=8", "dataset.crop.side=64")
 OWN = ("dataset=custom", "dataset.name=mine")
 
 
@@ -19,8 +19,8 @@ def prepared(command: Command, table: Path) -> None:
 
 
 def test_it_prints_columns_and_names_every_file_it_wrote(command: Command, tmp_path: Path) -> None:
-    assert command("prepare", *DRAWN).code == 0
-    done = command("inspect", *DRAWN)
+    assert command("prepare", *RENDERED).code == 0
+    done = command("inspect", *RENDERED)
     assert done.code == 0, done.err
     folder = tmp_path / "data/synthetic-inspect"
     written = [line.removeprefix("Wrote ") for line in done.out.splitlines() if "Wrote" in line]

@@ -6,7 +6,7 @@ import pytest
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.runs.predictions import read_records
 from tests.console import TINY, Command
-from tests.drawn_hands import write_hands
+from tests.rendered_hands import write_hands
 
 SMALL = (*(t for t in TINY if not t.startswith("dataset")), "logger.wandb=false")
 

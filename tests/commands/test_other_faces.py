@@ -247,7 +247,7 @@ def test_all_that_a_run_leaves_says_on_which_faces(
 
 
 @pytest.mark.slow
-def test_drawn_faces_are_known_too(command: Command, tmp_path: Path) -> None:
+def test_rendered_faces_are_known_too(command: Command, tmp_path: Path) -> None:
     tiny = (*TINY, "model=nobb", "logger.wandb=false")
     assert command("train", *tiny).code == 0
     again = command("train", *tiny)

@@ -11,7 +11,7 @@ from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.runs.predictions import read_records
 from tests.conftest import dotted_faces, photographed
 from tests.console import TINY, Command
-from tests.drawn_hands import NAMES, write_hands
+from tests.rendered_hands import NAMES, write_hands
 
 SMALL = (*(t for t in TINY if not t.startswith("dataset")), "logger.wandb=false")
 OWN = ("dataset=custom", "dataset.name=hands")

@@ -1,4 +1,4 @@
-"""landmark-prepare on drawn faces in the layouts of 300W, AFLW and WFLW."""
+"""landmark-prepare on rendered faces in the layouts of 300W, AFLW and WFLW."""
 
 from pathlib import Path
 

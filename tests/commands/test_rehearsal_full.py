@@ -81,7 +81,7 @@ def _finish(dataset: str, test: int) -> None:
         assert (folder / "checkpoints" / "best.ckpt").is_file()
 
 
-def test_six_cells_of_drawn_faces_in_the_official_trees(place: Path) -> None:
+def test_six_cells_of_rendered_faces_in_the_official_trees(place: Path) -> None:
     for dataset in OFFICIAL:
         layout = ("--photo", "64", "--distinct", "100")
         _run(

@@ -77,4 +77,4 @@ def test_a_source_that_names_no_files_is_known_by_its_photos(root: Path) -> None
     assert origin.changed(None, _names, PHOTOS) is None
     (root / "a.png").write_bytes(b"another")
     assert origin.changed(None, None, PHOTOS) == f"the photos under {root} have changed"
-    assert Origin().changed("/none", _names, PHOTOS) is None, "drawn faces have no files"
+    assert Origin().changed("/none", _names, PHOTOS) is None, "rendered faces have no files"

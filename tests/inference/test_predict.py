@@ -64,12 +64,12 @@ def test_the_nme_does_not_depend_on_the_crop_s_pixels(make_task: MakeTask, dots:
     assert figures["nme"] == pytest.approx(float(error.mean()) * 100, rel=1e-4)
 
 
-def test_another_scheme_is_refused(make_task: MakeTask, drawn: FaceFile) -> None:
+def test_another_scheme_is_refused(make_task: MakeTask, rendered: FaceFile) -> None:
     task, _ = make_task()
     with pytest.raises(
         ValueError, match=r"scheme ibug68 \(68 landmarks\), the run predicts dots5"
     ):
-        predict_test(task, drawn, dataset="d", model="m", seed=0)
+        predict_test(task, rendered, dataset="d", model="m", seed=0)
 
 
 def test_landmarks_of_other_names_are_refused(make_task: MakeTask, dots: FaceFile) -> None:

@@ -1,8 +1,5 @@
-from typing import Any
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import COVERED, SPLITS, VISIBLE
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
@@ -19,17 +16,7 @@ from landmark_lightning.inspection.measures import (
     padding,
     to_json,
 )
-
-Splits = dict[str, FaceSplit]
-
-
-@pytest.fixture
-def splits(dots: FaceFile) -> Splits:
-    return {name: dots.read(name) for name in SPLITS}
-
-
-def changed(splits: Splits, split: str, **arrays: NDArray[Any] | list[str]) -> Splits:
-    return splits | {split: FaceSplit(**(vars(splits[split]) | arrays))}
+from tests.conftest import Splits, changed
 
 
 def test_padding_is_what_the_crop_shows_beside_the_photo() -> None:
@@ -87,9 +74,9 @@ def test_one_split_alone_is_measured(
     assert set(content["units"]) == set(MEASURES) - {"yaw", "unlabelled"}
 
 
-def test_the_drawn_faces_have_a_yaw_and_nothing_wrong(drawn: FaceFile) -> None:
-    splits = {name: drawn.read(name) for name in SPLITS}
-    found = inspect_faces(drawn, splits)
+def test_the_rendered_faces_have_a_yaw_and_nothing_wrong(rendered: FaceFile) -> None:
+    splits = {name: rendered.read(name) for name in SPLITS}
+    found = inspect_faces(rendered, splits)
     assert set(found.measures["train"]) == set(MEASURES) - {"hidden", "unlabelled"}
     assert found.warnings == []
 

@@ -7,9 +7,9 @@ from landmark_lightning.inspection.measures import MEASURES, inspect_faces
 from landmark_lightning.inspection.plots import plot_distributions
 
 
-def test_a_panel_a_measure_with_all_faces_of_both_splits(drawn: FaceFile) -> None:
-    found = inspect_faces(drawn, {name: drawn.read(name) for name in SPLITS})
-    figure = plot_distributions(found, "drawn")
+def test_a_panel_a_measure_with_all_faces_of_both_splits(rendered: FaceFile) -> None:
+    found = inspect_faces(rendered, {name: rendered.read(name) for name in SPLITS})
+    figure = plot_distributions(found, "rendered")
     assert [axes.get_xlabel().split(" (")[1] for axes in figure.axes] == [
         f"{unit})" for name, unit in MEASURES.items() if name not in ("hidden", "unlabelled")
     ]

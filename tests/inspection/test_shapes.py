@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from landmark_lightning.datasets.synthetic.faces import DrawnFace, draw_face
+from landmark_lightning.datasets.synthetic.faces import RenderedFace, render_face
 from landmark_lightning.inspection.shapes import disorder, distances, mean_shape, shapes, yaw
 from landmark_lightning.schemes import SCHEMES
 from tests.conftest import DOTS
@@ -17,12 +17,12 @@ IBUG68 = SCHEMES["ibug68"]
 
 
 @pytest.fixture(scope="module")
-def heads() -> list[DrawnFace]:
-    return [draw_face("train", index) for index in range(120)]
+def heads() -> list[RenderedFace]:
+    return [render_face("train", index) for index in range(120)]
 
 
 @pytest.fixture(scope="module")
-def points(heads: list[DrawnFace]) -> Points:
+def points(heads: list[RenderedFace]) -> Points:
     """(120, 68, 2)."""
     return np.stack([head.points["ibug68"] for head in heads])
 
@@ -68,7 +68,7 @@ def test_a_face_on_one_spot_is_as_far_as_can_be() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_yaw_is_right_in_order_and_rough_in_size(heads: list[DrawnFace], name: str) -> None:
+def test_yaw_is_right_in_order_and_rough_in_size(heads: list[RenderedFace], name: str) -> None:
     true = np.array([head.yaw for head in heads])
     found = yaw(np.stack([head.points[name] for head in heads]), SCHEMES[name])
     assert found is not None
@@ -106,7 +106,7 @@ def test_a_scheme_of_one_s_own_may_have_a_built_in_name(points: Points) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-def test_drawn_faces_are_in_order(heads: list[DrawnFace], name: str) -> None:
+def test_rendered_faces_are_in_order(heads: list[RenderedFace], name: str) -> None:
     mean = mean_shape(shapes(np.stack([head.points[name] for head in heads])))
     assert disorder(mean, SCHEMES[name]) == []
     assert disorder(mean, replace(SCHEMES[name], name="own")) == []

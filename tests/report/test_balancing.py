@@ -26,10 +26,10 @@ def _content(draws: float) -> dict[str, object]:
 def _cell(folder: Path, model: str, *texts: str | None) -> Cell:
     runs = []
     for seed, text in enumerate(texts):
-        path = folder / model / f"seed{seed}" / "metrics.json"
-        path.parent.mkdir(parents=True)
+        path = folder / model / f"seed{seed}"
+        path.mkdir(parents=True)
         if text is not None:
-            path.with_name("balancing.json").write_text(text)
+            (path / "balancing.json").write_text(text)
         runs.append(Run(path, "mine", model, seed, "box", {}))
     return Cell("mine", "box", model, tuple(runs))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from landmark_lightning.runs import curves as cell_curves
 from landmark_lightning.runs.curves import (
     BINS,
     COVERAGES,
@@ -136,6 +137,19 @@ def test_a_file_that_can_t_be_used_is_named(tmp_path: Path) -> None:
     assert curves is not None
     assert curves.seeds == 1
     assert str(broken) in sentence
+
+
+def test_a_file_that_another_program_writes_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise BlockingIOError(f"{path} can't be read now")
+
+    write_run(tmp_path, made_records())
+    monkeypatch.setattr(cell_curves, "read_records", refuse)
+    curves, (sentence,) = read_curves(_cell(tmp_path))
+    assert curves is None
+    assert sentence.endswith("predictions.h5 can't be read now")
 
 
 def test_predictions_on_another_normalizer_are_not_used(tmp_path: Path) -> None:

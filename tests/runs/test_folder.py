@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 
 from landmark_lightning.config.compose import compose
 from landmark_lightning.files import write_json, write_text
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import RunFolder, checkpoint_of, run_of
 
 CONFIG: dict[str, Any] = {"phases": {"scale": 1.0, "list": [{"lr": 0.1}]}, "rerun": False}
 
@@ -80,3 +80,14 @@ def test_the_folder_of_a_run_s_settings() -> None:
     named = ("dataset=300w", "model=bb", "seed=2")
     assert RunFolder.of(compose(*named)).path == Path("runs/300w/bb/seed2")
     assert RunFolder.of(compose(*named, "runs_dir=2024")).path == Path("2024/300w/bb/seed2")
+
+
+def test_a_run_is_a_folder_or_a_checkpoint(tmp_path: Path) -> None:
+    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    best.parent.mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="is neither a checkpoint nor a run's folder"):
+        checkpoint_of(tmp_path / "run")
+    best.touch()
+    assert checkpoint_of(tmp_path / "run") == checkpoint_of(best) == best
+    assert run_of(tmp_path / "run").path == run_of(best).path == tmp_path / "run"
+    assert run_of(tmp_path / "lone.ckpt").path == tmp_path

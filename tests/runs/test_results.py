@@ -31,7 +31,7 @@ def _write(path: Path, config: dict[str, Any] | None = CONFIG, **changes: Any) -
 
 def test_a_figure_is_found_by_its_keys_or_none(tmp_path: Path) -> None:
     subsets = {"full": {"nme": 5, "spearman": None, "ause": math.nan, "discard": {"30": 4.0}}}
-    run = read_run(_write(tmp_path / "metrics.json", subsets=subsets))
+    run = read_run(_write(tmp_path / "metrics.json", subsets=subsets).parent)
     assert run.figure("train_seconds") == 12.5
     assert run.figure("subsets", "full", "nme") == 5
     assert run.figure("subsets", "full", "discard", "30") == 4
@@ -56,7 +56,7 @@ def test_a_run_that_lacks_something_is_named(
 ) -> None:
     path = _write(tmp_path / "metrics.json", **changes)
     with pytest.raises(ValueError, match=rf"metrics\.json .*{message}"):
-        read_run(path)
+        read_run(path.parent)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a"', b"[1]", b"\xff\xfe\x00"])
@@ -64,7 +64,7 @@ def test_a_broken_file_is_named_in_one_sentence(tmp_path: Path, content: bytes) 
     path = tmp_path / "metrics.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"metrics\.json") as caught:
-        read_run(path)
+        read_run(path.parent)
     assert "\n" not in str(caught.value)
 
 
@@ -75,11 +75,10 @@ def test_broken_and_double_runs_are_left_out_with_a_sentence(tmp_path: Path) -> 
     broken.parent.mkdir()
     broken.write_text("{")
     runs, left_out = find_runs(tmp_path)
-    assert [run.path for run in runs] == [kept]
+    assert [run.path for run in runs] == [kept.parent]
     assert len(left_out) == 2
     assert str(broken) in left_out[0]
-    assert str(double) in left_out[1]
-    assert str(kept) in left_out[1]
+    assert left_out[1] == f"{double.parent} is of the same run as {kept.parent}"
 
 
 def test_cells_follow_the_paper_and_never_mix_normalizers(tmp_path: Path) -> None:
@@ -165,7 +164,10 @@ def test_one_seed_of_two_settings_is_two_runs(tmp_path: Path) -> None:
     evaluated = _write(tmp_path / "evaluated/metrics.json", None, train_seconds=None)
     runs, left_out = find_runs(tmp_path)
     assert len(runs) == 2
-    assert [sentence.split()[0] for sentence in left_out] == [str(copy), str(evaluated)]
+    assert [sentence.split()[0] for sentence in left_out] == [
+        str(copy.parent),
+        str(evaluated.parent),
+    ]
 
 
 def test_runs_that_do_not_say_how_they_were_made_are_reported_apart(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_runs_that_do_not_say_how_they_were_made_are_reported_apart(tmp_path: Pa
     (tmp_path / "2/config.yaml").write_text("a: [1")
     assert _names(tmp_path) == {"bb": [0], "bb (settings unknown)": [1, 2]}
     (said,) = find_runs(tmp_path)[1]
-    assert f"beside {tmp_path / '1/metrics.json'} and 1 more" in said
+    assert f"{tmp_path / '1/config.yaml'} and 1 more can't be read" in said
     (tmp_path / "0/config.yaml").unlink()
     assert _names(tmp_path) == {"bb": [0, 1, 2]}, "as they were before configs were compared"
 

@@ -206,7 +206,7 @@ def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    monkeypatch.setattr(state, "_said", False)
+    monkeypatch.setattr(state, "_warned", False)
 
 
 @pytest.mark.usefixtures("_no_locks")

@@ -85,7 +85,7 @@ class Cropper:
     """Cuts the crops of faces out of their photos.
 
     Attributes:
-        root: Folder of the photos; None for a source that draws them.
+        root: Folder of the photos; None for a source that renders them.
         scheme: The landmark scheme.
         rule: The crop rule.
         normalizers: Names of the R normalizers, in the FaceFile's order.

@@ -83,7 +83,7 @@ def prepare(
         faces: Faces and rejections, as a source reads them.
         path: The FaceFile to write.
         name: The dataset's name.
-        root: Folder of the photos; None for a source that draws them.
+        root: Folder of the photos; None for a source that renders them.
         scheme: The landmark scheme.
         normalizer: Name of the normalizer that tables lead with; None: the scheme's first.
         crop: The crop rule.

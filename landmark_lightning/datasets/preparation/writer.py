@@ -48,7 +48,7 @@ class SplitWriter:
             self.images.resize(max(LEAST_ROWS, 2 * (count + len(images))), axis=0)
         self.images[count : count + len(images)] = images
         self.rows.append(rows)
-        # Without the drawn pictures, which are in the file by now.
+        # Without the rendered pictures, which are in the file by now.
         self.faces += [replace(block.faces[i], image=None) for i in chosen]
 
     def finish(self, subsets: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> None:

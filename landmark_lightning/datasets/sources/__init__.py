@@ -6,6 +6,6 @@ data, in the format of ``table``, ``coco``, ``dlib``, ``pts`` or ``dlc``.
 Beside it, ``annotations(root, ...)`` names the files that a FaceFile is compared with later on,
 and ``landmark_names(root, ...)`` what the landmarks are called; a source may lack both.
 
-``checks``, ``listing`` and ``rows`` are what the formats share; ``matfile`` reads MATLAB's files,
-in a process of its own (``matparser``).
+``checks`` and ``listing`` are what the formats share; ``mat`` reads MATLAB's files, in a process
+of its own.
 """

@@ -25,7 +25,7 @@ from landmark_lightning.datasets.sources.checks import (
     ordered_box,
     rejected,
 )
-from landmark_lightning.datasets.sources.matfile import read_arrays
+from landmark_lightning.datasets.sources.mat import read_arrays
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 

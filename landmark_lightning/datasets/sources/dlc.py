@@ -24,10 +24,11 @@ from landmark_lightning.datasets.sources.listing import (
     Listed,
     Listing,
     Photos,
+    Rows,
     checked_names,
+    fitted,
     order_of,
 )
-from landmark_lightning.datasets.sources.rows import Rows, fitted
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 

@@ -27,8 +27,7 @@ from landmark_lightning.datasets.face import (
     fit_name,
 )
 from landmark_lightning.datasets.sources.checks import labelled, number, ordered_box, rejected
-from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos
-from landmark_lightning.datasets.sources.rows import Rows, fitted
+from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos, Rows, fitted
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 

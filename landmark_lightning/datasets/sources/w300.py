@@ -27,7 +27,7 @@ from landmark_lightning.datasets.sources.checks import (
     rejected,
     shown,
 )
-from landmark_lightning.datasets.sources.matfile import read_arrays
+from landmark_lightning.datasets.sources.mat import read_arrays
 from landmark_lightning.datasets.sources.pts import UNSAID, read_points
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme

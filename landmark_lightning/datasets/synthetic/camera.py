@@ -108,7 +108,7 @@ def _grown(ranks: NDArray[np.int32]) -> NDArray[np.int32]:
 def render(
     canvas: FloatArray, head: Head, look: Look, pose: Pose, rng: np.random.Generator
 ) -> FloatArray:
-    """Draws a head and its neck into a canvas (H, W) of shares of white, in place.
+    """Renders a head and its neck into a canvas (H, W) of shares of white, in place.
 
     Returns:
         (H, W) height of the head's surface to the viewer in pixels, -inf beside the head.

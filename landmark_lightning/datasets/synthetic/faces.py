@@ -1,4 +1,4 @@
-"""Reads faces that no file holds: a parametric 3D head drawn under many poses and lights.
+"""Reads faces that no file holds: a parametric 3D head rendered under many poses and lights.
 
 The landmarks are projected points of the head, exact and in all three built-in schemes. The
 subsets are the six attributes of WFLW, taken from the true factors of each picture. Poses are as
@@ -33,8 +33,8 @@ _OVERSAMPLING = 2
 
 
 @dataclass(frozen=True)
-class DrawnFace:
-    """One drawn face with everything that is known of it.
+class RenderedFace:
+    """One rendered face with everything that is known of it.
 
     Attributes:
         image: (H, W) uint8 gray photo.
@@ -62,7 +62,7 @@ def read(
     test: int = 500,
     seed: int = 0,
 ) -> Iterator[Face | Rejection]:
-    """Draws the faces of both splits, train first.
+    """Renders the faces of both splits, train first.
 
     Args:
         root: Not used: nothing is read.
@@ -70,14 +70,14 @@ def read(
         train: Number of training faces.
         test: Number of test faces.
         seed: Whole number from which every face's own random stream starts. Face i of a split is
-            the same however many are drawn.
+            the same however many are rendered.
 
     Raises:
         UserError: A scheme that is not built in, or a negative number.
     """
     if scheme.name not in SCHEMES:
         raise UserError(
-            f"scheme={scheme.name!r} can't be drawn; synthetic faces have {', '.join(SCHEMES)}"
+            f"scheme={scheme.name!r} can't be rendered; synthetic faces have {', '.join(SCHEMES)}"
         )
     for name, number in (("train", train), ("test", test), ("seed", seed)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
@@ -88,22 +88,22 @@ def read(
 def _faces(scheme: str, counts: dict[str, int], seed: int) -> Iterator[Face]:
     for split in SPLITS:
         for index in range(counts[split]):
-            drawn = draw_face(split, index, seed)
+            rendered = render_face(split, index, seed)
             photo = f"{split}/{index:05d}.png"
             yield Face(
                 photo=photo,
                 split=split,
-                landmarks=drawn.points[scheme],
+                landmarks=rendered.points[scheme],
                 where=f"synthetic {photo}",
-                subsets=drawn.attributes,
-                box=drawn.box,
-                visible=visibility(drawn.visible) if scheme == "aflw19" else None,
-                image=drawn.image,
+                subsets=rendered.attributes,
+                box=rendered.box,
+                visible=visibility(rendered.visible) if scheme == "aflw19" else None,
+                image=rendered.image,
             )
 
 
-def draw_face(split: str, index: int, seed: int = 0) -> DrawnFace:
-    """Draws face ``index`` of a split.
+def render_face(split: str, index: int, seed: int = 0) -> RenderedFace:
+    """Renders face ``index`` of a split.
 
     Raises:
         UserError: An unknown split.
@@ -143,7 +143,7 @@ def draw_face(split: str, index: int, seed: int = 0) -> DrawnFace:
     flags = (turned, expressive, harsh, made_up, covered > 0.05, blurred)
     nineteen = large.project(shape["aflw19"])
     in_front = nineteen[:, 2] > _at(depth, nineteen) - 0.25 * large.scale
-    return DrawnFace(
+    return RenderedFace(
         image=_photograph(scene, blurred, harsh, rng),
         points=points,
         box=np.concatenate([middle - half, middle + half]),

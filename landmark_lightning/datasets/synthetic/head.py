@@ -119,7 +119,7 @@ class Expression:
         brow_raise: -1 frown to 1 raised.
         eye_open: Opening of the picture's left and right eye: 0 closed, 1 usual, 1.3 wide.
         gaze: Shift of both pupils, x and y, as a share of the eye's half width and height.
-        skew: -1 to 1, the mouth drawn to one side.
+        skew: -1 to 1, the mouth pulled to one side.
     """
 
     mouth_open: float = 0.0

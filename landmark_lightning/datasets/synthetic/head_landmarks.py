@@ -29,7 +29,7 @@ def landmarks(head: Head, scheme: str) -> FloatArray:
         UserError: A scheme that is not built in.
     """
     if scheme not in _LEFT:
-        raise UserError(f"scheme={scheme!r} can't be drawn; choose from {', '.join(_LEFT)}")
+        raise UserError(f"scheme={scheme!r} can't be rendered; choose from {', '.join(_LEFT)}")
     left, jaw, mirror = _LEFT[scheme], _JAW[scheme], np.array(SCHEMES[scheme].mirror)
     points = np.zeros((len(mirror), 2))
     points[left] = _half(head, scheme, -1)

@@ -71,7 +71,7 @@ class _Texture:
     def __init__(self, head: Head, tone: float) -> None:
         self.head = head
         self.image = Image.new("L", (len(ANGLE), ROWS), int(255 * tone))
-        self.draw = ImageDraw.Draw(self.image)
+        self.pen = ImageDraw.Draw(self.image)
 
     def place(self, points: FloatArray) -> Layout:
         """Grid coordinates of points (P, 2) as seen from the front."""
@@ -81,10 +81,10 @@ class _Texture:
         return list(zip(column.tolist(), row.tolist(), strict=True))
 
     def area(self, points: FloatArray, tone: float) -> None:
-        self.draw.polygon(self.place(points), fill=_gray(tone))
+        self.pen.polygon(self.place(points), fill=_gray(tone))
 
     def line(self, points: FloatArray, tone: float, width: int = 1) -> None:
-        self.draw.line(self.place(points), fill=_gray(tone), width=width, joint="curve")
+        self.pen.line(self.place(points), fill=_gray(tone), width=width, joint="curve")
 
     def mask(self, points: FloatArray) -> Image.Image:
         """A mask of the grid, full inside points (P, 2)."""
@@ -210,7 +210,7 @@ def paint(head: Head, look: Look, rng: np.random.Generator) -> tuple[FloatArray,
     mottled = rng.integers(0, 256, (12, 12), dtype=np.uint8)
     blotches = Image.fromarray(mottled).resize(texture.image.size, Image.Resampling.BICUBIC)
     texture.image = Image.blend(texture.image, blotches, 0.05)
-    texture.draw = ImageDraw.Draw(texture.image)
+    texture.pen = ImageDraw.Draw(texture.image)
     if look.beard:
         jaw = [[-1, -0.2], [-0.75, 0.15], [-0.5, 0.2], [0.5, 0.2], [0.75, 0.15], [1, -0.2]]
         chin = [[1, 0.5], [0.8, 1.0], [0, 1.4], [-0.8, 1.0], [-1, 0.5]]

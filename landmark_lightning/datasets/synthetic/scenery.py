@@ -1,4 +1,4 @@
-"""What surrounds a drawn head: the background, the shoulders, glasses and what hides the face."""
+"""What surrounds a rendered head: background, shoulders, glasses and what hides the face."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -22,25 +22,25 @@ def background(width: int, height: int, rng: np.random.Generator) -> Image.Image
     scene = Image.fromarray(rough).resize((width, height), Image.Resampling.BICUBIC)
     flat = Image.new("L", (width, height), int(rng.integers(10, 246)))
     scene = Image.blend(flat, scene, float(rng.uniform(0.1, 0.9)))
-    draw = ImageDraw.Draw(scene)
+    pen = ImageDraw.Draw(scene)
     for _ in range(int(rng.integers(0, 14))):
         x0, x1 = np.sort(rng.uniform(-0.2, 1.2, 2)) * width
         y0, y1 = np.sort(rng.uniform(-0.2, 1.2, 2)) * height
         tone, kind = int(rng.integers(0, 256)), int(rng.integers(0, 4))
         if kind == 0:
-            draw.rectangle((x0, y0, x1, y1), fill=tone)
+            pen.rectangle((x0, y0, x1, y1), fill=tone)
         elif kind == 1:
-            draw.ellipse((x0, y0, x1, y1), fill=tone)
+            pen.ellipse((x0, y0, x1, y1), fill=tone)
         elif kind == 2:
-            draw.line((x0, y0, x1, y1), fill=tone, width=int(rng.integers(2, 20)))
+            pen.line((x0, y0, x1, y1), fill=tone, width=int(rng.integers(2, 20)))
         else:
             corners = rng.uniform(-0.1, 1.1, (int(rng.integers(3, 6)), 2)) * [width, height]
-            draw.polygon(_pairs(corners), fill=tone)
+            pen.polygon(_pairs(corners), fill=tone)
     return scene
 
 
 def body(scene: Image.Image, pose: Pose, rng: np.random.Generator) -> None:
-    """Draws the shoulders under a head; they turn only half as far as the head does."""
+    """Renders the shoulders under a head; they turn only half as far as the head does."""
     trunk = Pose(0.5 * pose.yaw, 0.0, 0.3 * pose.roll, pose.scale, pose.shift)
     wide, slope = rng.uniform(1.9, 2.6), rng.uniform(0.2, 0.6)
     outline = np.array(
@@ -52,7 +52,7 @@ def body(scene: Image.Image, pose: Pose, rng: np.random.Generator) -> None:
 
 
 def hair_behind(scene: Image.Image, pose: Pose, look: Look) -> None:
-    """Draws the long hair that hangs behind a head."""
+    """Renders the long hair that hangs behind a head."""
     wide, bottom = 1.05 + look.hair_volume, 0.2 + 1.6 * look.hair_length
     outline = np.array(
         [[0.6, -1.7], [0.95, -1.2], [wide, -0.4], [wide + 0.1, 0.4], [0.95, bottom], [0.3, bottom]]
@@ -63,16 +63,16 @@ def hair_behind(scene: Image.Image, pose: Pose, look: Look) -> None:
 
 
 def glasses(scene: Image.Image, head: Head, pose: Pose, thickness: float, tone: int) -> None:
-    """Draws the frame of glasses; the temple behind the head stays hidden."""
-    draw, width = ImageDraw.Draw(scene), max(1, round(thickness * pose.scale))
+    """Renders the frame of glasses; the temple behind the head stays hidden."""
+    pen, width = ImageDraw.Draw(scene), max(1, round(thickness * pose.scale))
     for side in (-1, 1):
         rim = pose.project(_rim(head, side))[:, :2]
-        draw.line(_pairs(rim), fill=tone, width=width)
+        pen.line(_pairs(rim), fill=tone, width=width)
         if side * pose.yaw < 25:
             temple = pose.project(np.array([[side * 0.78, -0.55, 0.72], [side * 1.02, -0.5, 0.0]]))
-            draw.line(_pairs(temple[:, :2]), fill=tone, width=width)
+            pen.line(_pairs(temple[:, :2]), fill=tone, width=width)
     bridge = pose.project(np.array([[-0.15, -0.55, 0.98], [0.15, -0.55, 0.98]]))
-    draw.line(_pairs(bridge[:, :2]), fill=tone, width=width)
+    pen.line(_pairs(bridge[:, :2]), fill=tone, width=width)
 
 
 def _rim(head: Head, side: int) -> FloatArray:
@@ -87,17 +87,17 @@ def _rim(head: Head, side: int) -> FloatArray:
 def occluder(
     size: tuple[int, int], head: Head, pose: Pose, look: Look, rng: np.random.Generator
 ) -> Image.Image:
-    """Draws one of ``OCCLUDERS`` before a face.
+    """Renders one of ``OCCLUDERS`` before a face.
 
     Returns:
         A gray picture of the given (width, height); 0 where nothing is hidden.
     """
     overlay = Image.new("L", size)
-    draw, kind = ImageDraw.Draw(overlay), str(rng.choice(OCCLUDERS))
+    pen, kind = ImageDraw.Draw(overlay), str(rng.choice(OCCLUDERS))
     tone = int(rng.integers(10, 246))
     if kind == "sunglasses":
         for side in (-1, 1):
-            draw.polygon(_pairs(pose.project(_rim(head, side))[:, :2]), fill=tone // 5 + 1)
+            pen.polygon(_pairs(pose.project(_rim(head, side))[:, :2]), fill=tone // 5 + 1)
         glasses(overlay, head, pose, 0.04, tone // 3 + 1)
     elif kind == "scarf":
         top = float(rng.uniform(-0.05, 0.3))
@@ -109,46 +109,46 @@ def occluder(
             np.array([5.5, 3.0, 1.0, 1.0, 3.0, 5.5]), np.pi / 2 * np.array([1, 1, 1, -1, -1, -1])
         )
         points = pose.project(np.concatenate([edge3, jaw * [1.05, 1.05, 1.0]]))[:, :2]
-        draw.polygon(_pairs(points), fill=tone)
+        pen.polygon(_pairs(points), fill=tone)
     else:
-        _before(draw, kind, pose, int(255 * look.skin), tone, rng)
+        _before(pen, kind, pose, int(255 * look.skin), tone, rng)
     return overlay
 
 
 def _before(
-    draw: ImageDraw.ImageDraw,
+    pen: ImageDraw.ImageDraw,
     kind: str,
     pose: Pose,
     skin: int,
     tone: int,
     rng: np.random.Generator,
 ) -> None:
-    """Draws a hand, an object or a strand of hair at a random place before the face."""
+    """Renders a hand, an object or a strand of hair at a random place before the face."""
     unit, turn = pose.scale, float(rng.uniform(0, 2 * np.pi))
     along, across = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
     reach = np.array([rng.uniform(-0.9, 0.9), rng.uniform(-0.9, 1.0), 0.6])
     centre = pose.project(reach)[:2]
     if kind == "hand":
         palm = centre + unit * 0.55 * along
-        draw.circle(_pairs(palm[None])[0], 0.36 * unit, fill=skin)
+        pen.circle(_pairs(palm[None])[0], 0.36 * unit, fill=skin)
         wrist = np.stack([palm, palm + 4 * unit * along])
-        draw.line(_pairs(wrist), fill=skin, width=int(0.5 * unit))
+        pen.line(_pairs(wrist), fill=skin, width=int(0.5 * unit))
         for k in range(4):
             root = palm + unit * (0.17 * (k - 1.5) * across - 0.2 * along)
             spread, length = 0.06 * (k - 1.5), unit * (0.62 - 0.06 * abs(k - 1.3))
             tip = root - length * (along - spread * across)
             for radius, shade in ((0.1, int(0.6 * skin)), (0.082, skin)):
                 width = int(2 * radius * unit)
-                draw.line(_pairs(np.stack([root, tip])), fill=max(shade, 1), width=width)
-                draw.circle(_pairs(tip[None])[0], radius * unit, fill=max(shade, 1))
+                pen.line(_pairs(np.stack([root, tip])), fill=max(shade, 1), width=width)
+                pen.circle(_pairs(tip[None])[0], radius * unit, fill=max(shade, 1))
     elif kind == "object":
         wide, high = unit * rng.uniform(0.25, 0.6), unit * rng.uniform(0.35, 0.9)
         corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
         outline = np.array([centre + a * high * along + b * wide * across for a, b in corners])
-        draw.polygon(_pairs(outline), fill=tone)
+        pen.polygon(_pairs(outline), fill=tone)
         for k in range(int(rng.integers(0, 4))):
             stripe = outline[[0, 3]] + (k + 0.5) / 4 * (outline[[1, 2]] - outline[[0, 3]])
-            draw.line(_pairs(stripe), fill=255 - tone or 1, width=max(int(0.08 * unit), 1))
+            pen.line(_pairs(stripe), fill=255 - tone or 1, width=max(int(0.08 * unit), 1))
     else:
         for _ in range(int(rng.integers(4, 12))):
             start = np.array([rng.uniform(-0.6, 0.6), -1.5, 0.7])
@@ -156,4 +156,4 @@ def _before(
             middle = (start + end) / 2 + [rng.normal(0, 0.1), 0, 0.35]
             points = pose.project(np.stack([start, middle, end]))[:, :2]
             shade = int(np.clip(tone // 3 + rng.integers(0, 30), 1, 255))
-            draw.line(_pairs(points), fill=shade, width=max(int(0.07 * unit), 1), joint="curve")
+            pen.line(_pairs(points), fill=shade, width=max(int(0.07 * unit), 1), joint="curve")

@@ -104,9 +104,9 @@ def test_it_is_decided_by_what_fits(tmp_path: Path, orientation: int) -> None:
 
 
 def test_without_a_tag_there_is_nothing_to_decide(tmp_path: Path) -> None:
-    drawn = [*dotted_faces(2, "test")]
-    missing = replace(drawn[0], photo="none.png", image=None)
-    assert find_orientation([*_tall(tmp_path, 1), *drawn, missing], tmp_path) is None
+    rendered = [*dotted_faces(2, "test")]
+    missing = replace(rendered[0], photo="none.png", image=None)
+    assert find_orientation([*_tall(tmp_path, 1), *rendered, missing], tmp_path) is None
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6])

@@ -11,7 +11,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     for_training,
     open_prepared,
 )
-from tests.drawn_hands import write_hands
+from tests.rendered_hands import write_hands
 
 OWN = ("dataset=custom", "dataset.name=hands")
 
@@ -109,7 +109,7 @@ def test_without_a_facefile_nothing_is_known(tmp_path: Path) -> None:
     assert as_prepared(dataset, tmp_path) == dataset
 
 
-def test_drawn_faces_are_what_their_settings_say(tmp_path: Path) -> None:
+def test_rendered_faces_are_what_their_settings_say(tmp_path: Path) -> None:
     small = ("dataset.source.train=2", "dataset.source.test=1", f"data_dir={tmp_path}")
     prepare_dataset(compose(*small).dataset, tmp_path, workers=1)
     with pytest.raises(ValueError, match=r"dataset\.source\.test=1, now it is 500"):

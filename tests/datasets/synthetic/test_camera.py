@@ -12,7 +12,7 @@ FRONT = Pose(scale=60.0, shift=(119.5, 140.0))
 LOOK = Look(light=(0.0, -0.3, 0.954))
 
 
-def drawn(head: Head, pose: Pose, look: Look = LOOK) -> tuple[FloatArray, FloatArray]:
+def rendered(head: Head, pose: Pose, look: Look = LOOK) -> tuple[FloatArray, FloatArray]:
     canvas = np.full((240, 240), 0.5)
     depth = render(canvas, head, look, pose, np.random.default_rng(0))
     return canvas, depth
@@ -55,7 +55,7 @@ def test_an_enlarged_pose_keeps_pixel_centres() -> None:
 
 
 def test_a_mirrored_head_gives_a_mirrored_picture() -> None:
-    picture, depth = drawn(Head(), FRONT)
+    picture, depth = rendered(Head(), FRONT)
     head = np.isfinite(depth)
     assert np.mean(head != head[:, ::-1]) < 1e-3, "only the hair is parted"
     face = picture[90:200, 60:180]
@@ -64,7 +64,7 @@ def test_a_mirrored_head_gives_a_mirrored_picture() -> None:
 
 def test_landmarks_sit_on_what_is_drawn() -> None:
     head = Head(expression=Expression(mouth_open=0.6))
-    picture, _ = drawn(head, FRONT)
+    picture, _ = rendered(head, FRONT)
     points = FRONT.project(landmarks(head, "wflw98"))
     cheek = seen_at(picture, FRONT.project(np.array([[0.55, 0.05, 0.0]]))).item()
     below_glint = points[[96, 97]] + [0, 1, 0]
@@ -79,7 +79,7 @@ def test_landmarks_sit_on_what_is_drawn() -> None:
 
 def test_the_jaw_is_the_silhouette_from_the_front() -> None:
     head = Head(Identity(jaw_width=1.0))
-    _, depth = drawn(head, FRONT)
+    _, depth = rendered(head, FRONT)
     jaw = landmarks(head, "ibug68")[[4, 5, 11, 12]]
     assert np.all(np.isfinite(seen_at(depth, FRONT.project(jaw * [0.95, 1, 1]))))
     assert np.all(np.isinf(seen_at(depth, FRONT.project(jaw * [1.06, 1, 1]))))
@@ -88,7 +88,7 @@ def test_the_jaw_is_the_silhouette_from_the_front() -> None:
 @pytest.mark.parametrize("side", [-1, 1])
 def test_the_nose_hides_the_far_eye_of_a_profile(side: int) -> None:
     pose = Pose(yaw=75.0 * side, scale=60.0, shift=(119.5, 140.0))
-    _, depth = drawn(Head(), pose)
+    _, depth = rendered(Head(), pose)
     points = pose.project(landmarks(Head(), "ibug68"))
     near, far = (36, 45) if side > 0 else (45, 36)
     behind = seen_at(depth, points) - points[:, 2]
@@ -97,7 +97,7 @@ def test_the_nose_hides_the_far_eye_of_a_profile(side: int) -> None:
 
 
 def test_light_from_a_side_lights_that_side() -> None:
-    picture, _ = drawn(Head(), FRONT, Look(light=(0.9, 0.0, 0.436), ambient=0.1))
+    picture, _ = rendered(Head(), FRONT, Look(light=(0.9, 0.0, 0.436), ambient=0.1))
     left, right = (
         seen_at(picture, FRONT.project(np.array([[x, 0.0, 0.0]]))).item() for x in (-0.6, 0.6)
     )

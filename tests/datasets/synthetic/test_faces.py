@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from landmark_lightning.datasets.face import Face, Rejection
-from landmark_lightning.datasets.synthetic.faces import ATTRIBUTES, DrawnFace, draw_face, read
+from landmark_lightning.datasets.synthetic.faces import ATTRIBUTES, RenderedFace, read, render_face
 from landmark_lightning.schemes import SCHEMES, Scheme
 
 
@@ -19,8 +19,8 @@ def pixels(face: Face) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> list[DrawnFace]:
-    return [draw_face("train", index) for index in range(100)]
+def rendered() -> list[RenderedFace]:
+    return [render_face("train", index) for index in range(100)]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
@@ -78,16 +78,18 @@ def test_the_root_is_not_looked_at(tmp_path: Path) -> None:
 
 
 def test_read_picks_one_scheme_of_the_drawn_face() -> None:
-    whole = draw_face("test", 1, seed=5)
+    whole = render_face("test", 1, seed=5)
     for name, scheme in SCHEMES.items():
         face = faces(read(None, scheme, train=0, test=2, seed=5))[1]
         assert pixels(face) == whole.image.tobytes()
         np.testing.assert_array_equal(face.landmarks, whole.points[name])
 
 
-def test_the_face_fills_the_photo_so_that_a_crop_stays_inside(drawn: list[DrawnFace]) -> None:
+def test_the_face_fills_the_photo_so_that_a_crop_stays_inside(
+    rendered: list[RenderedFace],
+) -> None:
     shares = []
-    for face in drawn:
+    for face in rendered:
         height, width = face.image.shape
         assert 140 <= min(height, width) <= max(height, width) <= 180
         low, high = face.points["ibug68"].min(axis=0), face.points["ibug68"].max(axis=0)
@@ -97,36 +99,36 @@ def test_the_face_fills_the_photo_so_that_a_crop_stays_inside(drawn: list[DrawnF
     assert 0.4 < np.mean(shares) < 0.45
 
 
-def test_most_faces_are_frontal_and_few_are_profiles(drawn: list[DrawnFace]) -> None:
-    yaw = np.array([face.yaw for face in drawn])
+def test_most_faces_are_frontal_and_few_are_profiles(rendered: list[RenderedFace]) -> None:
+    yaw = np.array([face.yaw for face in rendered])
     assert 0.7 < np.mean(np.abs(yaw) < 20) < 0.92
     assert 0.02 < np.mean(np.abs(yaw) > 45) < 0.14
     assert yaw.min() < -20 < 20 < yaw.max()
-    for face in drawn:
+    for face in rendered:
         if abs(face.yaw) > 35:
             assert "pose" in face.attributes
 
 
-def test_every_attribute_occurs_and_none_rules(drawn: list[DrawnFace]) -> None:
+def test_every_attribute_occurs_and_none_rules(rendered: list[RenderedFace]) -> None:
     for name in ATTRIBUTES:
-        assert 0.01 <= np.mean([name in face.attributes for face in drawn]) <= 0.45, name
-    assert np.mean([not face.attributes for face in drawn]) > 0.1
+        assert 0.01 <= np.mean([name in face.attributes for face in rendered]) <= 0.45, name
+    assert np.mean([not face.attributes for face in rendered]) > 0.1
 
 
 def test_blurred_faces_have_less_detail() -> None:
-    def detail(face: DrawnFace) -> float:
+    def detail(face: RenderedFace) -> float:
         rough = np.abs(np.diff(face.image.astype(float), n=2, axis=1))
         return float(np.quantile(rough, 0.99) / (face.image.std() + 1))
 
     kinds: dict[bool, list[float]] = {True: [], False: []}
     for index in range(40):
-        face = draw_face("test", index)
+        face = render_face("test", index)
         kinds["blur" in face.attributes].append(detail(face))
     assert np.median(kinds[True]) < 0.7 * np.median(kinds[False])
 
 
-def test_profiles_hide_landmarks_that_frontal_faces_show(drawn: list[DrawnFace]) -> None:
-    clear = [face for face in drawn if "occlusion" not in face.attributes]
+def test_profiles_hide_landmarks_that_frontal_faces_show(rendered: list[RenderedFace]) -> None:
+    clear = [face for face in rendered if "occlusion" not in face.attributes]
     frontal = [face.visible.mean() for face in clear if abs(face.yaw) < 15]
     profile = [face.visible.mean() for face in clear if abs(face.yaw) > 50]
     assert len(profile) >= 2
@@ -134,8 +136,8 @@ def test_profiles_hide_landmarks_that_frontal_faces_show(drawn: list[DrawnFace])
     assert np.mean(profile) < 0.85
 
 
-def test_occlusion_hides_some_landmarks(drawn: list[DrawnFace]) -> None:
-    frontal = [face for face in drawn if abs(face.yaw) < 15]
+def test_occlusion_hides_some_landmarks(rendered: list[RenderedFace]) -> None:
+    frontal = [face for face in rendered if abs(face.yaw) < 15]
     hidden = [1 - face.visible.mean() for face in frontal if "occlusion" in face.attributes]
     clear = [1 - face.visible.mean() for face in frontal if "occlusion" not in face.attributes]
     assert np.mean(hidden) > 0.1 > np.mean(clear)
@@ -155,4 +157,4 @@ def test_a_negative_number_is_an_error(name: str) -> None:
 
 def test_an_unknown_split_is_an_error() -> None:
     with pytest.raises(ValueError, match="'validation'"):
-        draw_face("validation", 0)
+        render_face("validation", 0)

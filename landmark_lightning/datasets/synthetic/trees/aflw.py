@@ -1,4 +1,4 @@
-"""Writes drawn faces in the layout of AFLW with the 19 points of Zhu et al.'s AFLW-Full protocol.
+"""Writes rendered faces in the layout of AFLW, with the 19 points of Zhu et al.'s protocol.
 
 What the real copy has, this has: boxes as left, right, top, bottom; all x before all y; ``ra``, a
 permutation that counts from 1 and whose first 20,000 are train; several faces in a photo, of both
@@ -25,7 +25,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     """Writes the tree.
 
     Args:
-        album: Draws the faces.
+        album: Renders the faces.
         faces: How many, in the official proportion; None: 24,386.
         nested: Whether the photos lie in ``aflw/data/flickr`` instead of ``flickr``.
 
@@ -55,9 +55,9 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
         names += [f"{stem}.{'png' if kind in (_PNG_IN_LIST, _PNG) else 'jpg'}"] * len(photo)
         cut = "far" if cut_of(order, len(photo), 150) else ""  # A point is never 0 or less.
         path = f"{folder}/{stem}.{on_disk}"
-        for drawn in album.save(path, photo, cut=cut, turned=kind == _TURNED):
+        for rendered in album.save(path, photo, cut=cut, turned=kind == _TURNED):
             row = len(written) + 1
-            written.append(_annotated(drawn, f"AFLWinfo_release.mat row {row}"))
+            written.append(_annotated(rendered, f"AFLWinfo_release.mat row {row}"))
 
     boxes = np.array([face.box for face in written])
     points = np.array([face.landmarks for face in written])
@@ -74,15 +74,15 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     return written
 
 
-def _annotated(drawn: Face, where: str) -> Face:
+def _annotated(rendered: Face, where: str) -> Face:
     """The face with what an annotation gives: a square box of whole pixels."""
-    assert drawn.box is not None
-    assert drawn.visible is not None
-    corner, side = np.round(drawn.box[:2]), np.round(drawn.box[2] - drawn.box[0])
-    frontal = drawn.split == "test" and bool((drawn.visible == VISIBLE).all())
+    assert rendered.box is not None
+    assert rendered.visible is not None
+    corner, side = np.round(rendered.box[:2]), np.round(rendered.box[2] - rendered.box[0])
+    frontal = rendered.split == "test" and bool((rendered.visible == VISIBLE).all())
     return replace(
-        drawn,
-        landmarks=np.round(drawn.landmarks, 4),
+        rendered,
+        landmarks=np.round(rendered.landmarks, 4),
         where=where,
         subsets=("frontal",) if frontal else (),
         box=np.concatenate([corner, corner + side]),

@@ -1,4 +1,4 @@
-"""An album: drawn faces, placed in photos of one size, alone or side by side."""
+"""An album: rendered faces, placed in photos of one size, alone or side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -10,27 +10,27 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from landmark_lightning.datasets.face import SPLITS, Face, visibility
-from landmark_lightning.datasets.synthetic.faces import DrawnFace, draw_face
+from landmark_lightning.datasets.synthetic.faces import RenderedFace, render_face
 from landmark_lightning.errors import UserError
 
 CUTS = ("", "near", "far")
 """Whole faces; ones whose left and top, or right and bottom, lie outside the photo."""
 
-_WINDOW = 126.0  # Pixels of a drawing that a whole face's photo shows, in width.
+_WINDOW = 126.0  # Pixels of a rendered picture that a whole face's photo shows, in width.
 _TALL = 1.1  # Height over width of a face's part of a photo.
 _CUT_OFF = 0.06  # Share of the face that a cut leaves outside.
 _TURNED = 6  # EXIF: the camera was held upright. The landmarks are in stored pixel order.
 
 
 class Album:
-    """Draws faces and writes photos of them under a root.
+    """Renders faces and writes photos of them under a root.
 
     Args:
         root: The folder of the tree.
         scheme: Name of the landmark scheme.
         seed: Whole number from which every random stream starts.
         photo: Width in pixels of one face's part of a photo.
-        distinct: How many faces are drawn for a split; further ones look like these in turn.
+        distinct: How many faces are rendered for a split; further ones look like these in turn.
         bar: Counts the faces.
     """
 
@@ -43,7 +43,7 @@ class Album:
         self.size = (photo, int(_TALL * photo))
         self.distinct = distinct
         self.bar = bar
-        self._drawn: dict[tuple[str, int], DrawnFace] = {}
+        self._rendered: dict[tuple[str, int], RenderedFace] = {}
         self._encoded: dict[tuple[str, int, str, str, bool], bytes] = {}
 
     def rng(self, stream: str) -> np.random.Generator:
@@ -87,17 +87,17 @@ class Album:
             for place, ((split, number), window) in enumerate(zip(faces, places, strict=True))
         ]
 
-    def _draw(self, split: str, number: int) -> DrawnFace:
+    def _render(self, split: str, number: int) -> RenderedFace:
         key = (split, number % self.distinct)
-        if key not in self._drawn:
-            self._drawn[key] = draw_face(*key, seed=self.seed)
-        return self._drawn[key]
+        if key not in self._rendered:
+            self._rendered[key] = render_face(*key, seed=self.seed)
+        return self._rendered[key]
 
     def _window(self, split: str, number: int, cut: str) -> tuple[float, float, float]:
-        """Left, top and width of the part of a drawing that a photo shows."""
-        drawn = self._draw(split, number)
-        height, width = drawn.image.shape
-        points = drawn.points["ibug68"]
+        """Left, top and width of the part of a rendered picture that a photo shows."""
+        rendered = self._render(split, number)
+        height, width = rendered.image.shape
+        points = rendered.points["ibug68"]
         low, high = points.min(axis=0) + 0.5, points.max(axis=0) + 0.5
         extent = float((high - low).max())
         if cut == "near":
@@ -129,7 +129,7 @@ class Album:
             zip(faces, places, strict=True)
         ):
             box = (left, top, left + side, top + self._tall(side))
-            gray = Image.fromarray(self._draw(split, number).image)
+            gray = Image.fromarray(self._render(split, number).image)
             part = gray.resize(self.size, Image.Resampling.BILINEAR, box=box)
             tint = (200 - 60 * (number % 3), 130, 100 + 30 * (number % 2))
             picture.paste(ImageOps.colorize(part, "black", "white", tint), (place * width, 0))
@@ -146,27 +146,27 @@ class Album:
     def _face(
         self, path: str, split: str, number: int, window: tuple[float, float, float], place: int
     ) -> Face:
-        drawn = self._draw(split, number)
+        rendered = self._render(split, number)
         left, top, side = window
         width, height = self.size
         scale = width / side
 
         def placed(points: NDArray[np.float64]) -> NDArray[np.float64]:
-            """Points (P, 2) of the drawing in the photo, pixel centres at whole numbers."""
+            """Points (P, 2) of the rendered picture in pixels of the photo."""
             shown: NDArray[np.float64] = (points + 0.5 - [left, top]) * scale - 0.5
             return shown + [place * width, 0]
 
-        landmarks = placed(drawn.points[self.scheme])
-        nineteen = placed(drawn.points["aflw19"]) - [place * width, 0]
+        landmarks = placed(rendered.points[self.scheme])
+        nineteen = placed(rendered.points["aflw19"]) - [place * width, 0]
         inside = ((nineteen >= 0) & (nineteen <= [width - 1, height - 1])).all(axis=1)
         return Face(
             photo=path,
             split=split,
             landmarks=landmarks,
             where=path,
-            subsets=drawn.attributes,
-            box=placed(drawn.box.reshape(2, 2)).ravel(),
-            visible=visibility(drawn.visible & inside) if self.scheme == "aflw19" else None,
+            subsets=rendered.attributes,
+            box=placed(rendered.box.reshape(2, 2)).ravel(),
+            visible=visibility(rendered.visible & inside) if self.scheme == "aflw19" else None,
         )
 
 

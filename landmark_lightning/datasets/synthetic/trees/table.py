@@ -1,4 +1,4 @@
-"""Writes drawn faces in the layout of your own data: photos and landmarks.csv.
+"""Writes rendered faces in the layout of your own data: photos and landmarks.csv.
 
 As tables of other programs have them: a byte order mark, CRLF, columns in another order, a row
 without a box, a blank line at the end; suffixes in upper case, a name with a blank, several faces
@@ -23,7 +23,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     """Writes the tree.
 
     Args:
-        album: Draws the faces.
+        album: Renders the faces.
         faces: How many, four in five of them train; None: 1,000.
         nested: Whether the photos lie in a folder for each split.
 
@@ -36,9 +36,9 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
         for order, photo in enumerate(photos):
             name = f"{split} {order:04d}.{_SUFFIXES[order % len(_SUFFIXES)]}"
             path = f"{split}/photos/{name}" if nested else name
-            for drawn in album.save(path, photo, cut=cut_of(order, len(photo), 150)):
+            for rendered in album.save(path, photo, cut=cut_of(order, len(photo), 150)):
                 line = len(written) + 2
-                written.append(_annotated(drawn, f"landmarks.csv line {line}", line))
+                written.append(_annotated(rendered, f"landmarks.csv line {line}", line))
     columns = [f"{axis}{i}" for i in range(len(written[0].landmarks)) for axis in "xy"]
     boxes = ["box_x0", "box_y0", "box_x1", "box_y1"]
     with (album.root / "landmarks.csv").open("w", newline="", encoding="utf-8-sig") as file:
@@ -53,14 +53,14 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     return written
 
 
-def _annotated(drawn: Face, where: str, line: int) -> Face:
+def _annotated(rendered: Face, where: str, line: int) -> Face:
     """The face as its row gives it; one row in ten has no box."""
-    assert drawn.box is not None
+    assert rendered.box is not None
     return replace(
-        drawn,
-        landmarks=np.round(drawn.landmarks, 4),
+        rendered,
+        landmarks=np.round(rendered.landmarks, 4),
         where=where,
-        group=f"{drawn.split} person {line // 3}",
-        box=None if line % 10 == 4 else np.round(drawn.box, 3),
+        group=f"{rendered.split} person {line // 3}",
+        box=None if line % 10 == 4 else np.round(rendered.box, 3),
         visible=None,
     )

@@ -1,4 +1,4 @@
-"""Writes drawn faces in the layout of 300W: the ibug zips and bounding_boxes.zip.
+"""Writes rendered faces in the layout of 300W: the ibug zips and bounding_boxes.zip.
 
 What real copies have, these have: .pts files with one or two blanks in the header, ``version:
 1.0``, CRLF, trailing blanks and a blank last line; suffixes in upper case (the box files keep
@@ -35,7 +35,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     """Writes the tree.
 
     Args:
-        album: Draws the faces.
+        album: Renders the faces.
         faces: How many, in the official proportion; None: 3,837.
         nested: The other spelling of the copies around: ``Bounding Boxes``, and no blank in
             iBUG's file name, but still in its box's.
@@ -57,13 +57,13 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
             on_disk = stem.replace(" ", "") if nested else stem
             photo = f"{folder}/{on_disk}.{suffix.upper() if number % 6 == 1 else suffix}"
             order = len(written)
-            (drawn,) = album.save(photo, [(split, before + number)], cut=cut_of(order, 1, 150))
-            landmarks = np.round(drawn.landmarks + 1, 3) - 1
+            (rendered,) = album.save(photo, [(split, before + number)], cut=cut_of(order, 1, 150))
+            landmarks = np.round(rendered.landmarks + 1, 3) - 1
             tight = np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)])
             points = f"{folder}/{on_disk}.{'PTS' if number % 8 == 6 else 'pts'}"
             (album.root / points).write_bytes(_pts(landmarks + 1, order))
             face = replace(
-                drawn,
+                rendered,
                 landmarks=landmarks,
                 where=points,
                 subsets=(_SUBSETS[folder],) if split == "test" else (),

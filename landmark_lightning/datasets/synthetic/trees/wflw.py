@@ -1,4 +1,4 @@
-"""Writes drawn faces in the layout of WFLW.
+"""Writes rendered faces in the layout of WFLW.
 
 What the real copy has, this has: 207 tokens a line; several faces in a photo, their lines apart;
 landmarks outside the photo; boxes that cut the face; test subsets of the reported sizes.
@@ -35,7 +35,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     """Writes the tree.
 
     Args:
-        album: Draws the faces.
+        album: Renders the faces.
         faces: How many, in the official proportion; None: 10,000.
         nested: Whether the lists lie in ``WFLW_annotations/WFLW_annotations``.
 
@@ -49,17 +49,17 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     written = []
     for split, count in shares(OFFICIAL, faces).items():
         rng = album.rng(split)
-        drawn: list[Face] = []
+        rendered: list[Face] = []
         for order, photo in enumerate(sharing([(split, i) for i in range(count)], rng)):
             event = _EVENTS[order % len(_EVENTS)]
             name = f"{event.replace('--', '_')}_{event.split('--')[1].lower()}_{split}"
             path = f"WFLW_images/{event}/{name}_{order // 1000}_{order}.jpg"
-            drawn += album.save(path, photo, cut=cut_of(order, len(photo), 340))
+            rendered += album.save(path, photo, cut=cut_of(order, len(photo), 340))
         if split == "test":
-            drawn = _flagged(drawn)
+            rendered = _flagged(rendered)
         text = f"{folder}/list_98pt_rect_attr_{split}.txt"
         listed = [
-            _annotated(drawn[i], f"{text} line {line}")
+            _annotated(rendered[i], f"{text} line {line}")
             for line, i in enumerate(rng.permutation(count), start=1)
         ]
         (album.root / text).write_text("".join(_line(face) for face in listed))
@@ -81,17 +81,17 @@ def _flagged(faces: list[Face]) -> list[Face]:
     ]
 
 
-def _annotated(drawn: Face, where: str) -> Face:
+def _annotated(rendered: Face, where: str) -> Face:
     """The face with what its line gives: six decimals, and a box that cuts the chin."""
-    landmarks = np.round(drawn.landmarks, 6)
+    landmarks = np.round(rendered.landmarks, 6)
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
     size = high - low
     box = np.round([*(low + 0.03 * size), *(high - [0.03, 0.08] * size)])
     return replace(
-        drawn,
+        rendered,
         landmarks=landmarks,
         where=where,
-        subsets=drawn.subsets or (NO_CHALLENGE,),
+        subsets=rendered.subsets or (NO_CHALLENGE,),
         box=box,
     )
 

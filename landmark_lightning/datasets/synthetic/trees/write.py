@@ -1,4 +1,4 @@
-"""Writes drawn faces in the official layouts of 300W, AFLW and WFLW, or as your own table.
+"""Writes rendered faces in the official layouts of 300W, AFLW and WFLW, or as your own table.
 
 So that all that reads a dataset can be rehearsed before its licence is granted:
 
@@ -43,7 +43,7 @@ def write_layout(
     scheme: str | None = None,
     progress: bool = True,
 ) -> list[Face]:
-    """Writes a tree of drawn faces; it appears only when it is whole.
+    """Writes a tree of rendered faces; it appears only when it is whole.
 
     The same arguments write the same tree, to the byte.
 
@@ -54,7 +54,7 @@ def write_layout(
             official counts, 3,837, 24,386 and 10,000 (1,000 for a table).
         seed: Whole number from which every random stream starts.
         photo: Width in pixels of one face's part of a photo; its height is a tenth more.
-        distinct: How many faces are drawn for a split; further ones look like these in turn.
+        distinct: How many faces are rendered for a split; further ones look like these in turn.
         nested: The other way in which unpacked copies look, as the layout's module says.
         scheme: Landmark scheme of a table; None: ibug68. The others have their own.
         progress: Whether to show it.
@@ -89,7 +89,7 @@ def write_layout(
         tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.") as temporary,
         tqdm(
             total=total,
-            desc=f"drawing {layout}",
+            desc=f"rendering {layout}",
             unit="face",
             mininterval=1.0,
             disable=not progress,
@@ -107,14 +107,14 @@ def main(arguments: Sequence[str]) -> None:
     """Writes a tree from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m landmark_lightning.datasets.synthetic",
-        description="Writes drawn faces in the official layout of a dataset.",
+        description="Writes rendered faces in the official layout of a dataset.",
     )
     parser.add_argument("root", type=Path, help="the folder to write, new or empty")
     parser.add_argument("layout", choices=LAYOUTS)
     parser.add_argument("--faces", type=int, help="how many; as many as the real one if left out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--photo", type=int, default=160, help="width of a face's photo, pixels")
-    parser.add_argument("--distinct", type=int, default=200, help="how many are drawn for a split")
+    parser.add_argument("--distinct", type=int, default=200, help="how many differ in a split")
     parser.add_argument("--nested", action="store_true", help="as other unpacked copies look")
     options = vars(parser.parse_args(arguments))
     root, layout = options.pop("root"), options.pop("layout")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tqdm import tqdm
 
 from landmark_lightning.datasets.photos import read_photo
-from landmark_lightning.datasets.synthetic.faces import draw_face
+from landmark_lightning.datasets.synthetic.faces import render_face
 from landmark_lightning.datasets.synthetic.trees import aflw, w300, wflw
 from landmark_lightning.datasets.synthetic.trees.album import CUTS, Album, shares, sharing
 
@@ -45,18 +45,18 @@ def test_sharing_keeps_every_face_in_order(count: int, seed: int) -> None:
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_landmarks_follow_the_picture(tmp_path: Path, cut: str) -> None:
-    # Where a drawing is enlarged, the photo must show at each landmark the same gray.
+    # Where a rendered picture is enlarged, the photo must show at each landmark the same gray.
     with tqdm(disable=True) as bar:
         album = Album(tmp_path, "ibug68", seed=3, photo=480, distinct=2, bar=bar)
         (face,) = album.save("a.png", [("train", 0)], cut=cut)
         others = album.save("b.png", [("train", 0), ("train", 1)])
     photo = read_photo(tmp_path / "a.png").grays.astype(float)
-    drawn = draw_face("train", 0, seed=3)
+    rendered = render_face("train", 0, seed=3)
     y, x = np.rint(face.landmarks).astype(int).T[::-1]
     inside = (x >= 0) & (y >= 0) & (x < photo.shape[1]) & (y < photo.shape[0])
     assert inside.all() == (cut == "")
-    v, u = np.rint(drawn.points["ibug68"]).astype(int).T[::-1]
-    shown, true = photo[y[inside], x[inside]], drawn.image[v[inside], u[inside]]
+    v, u = np.rint(rendered.points["ibug68"]).astype(int).T[::-1]
+    shown, true = photo[y[inside], x[inside]], rendered.image[v[inside], u[inside]]
     assert np.corrcoef(shown, true)[0, 1] > 0.9
     assert others[0].landmarks[:, 0].max() < 480 < others[1].landmarks[:, 0].min()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from landmark_lightning.datasets.sources import matfile
-from landmark_lightning.datasets.sources.matfile import read_arrays
+from landmark_lightning.datasets.sources import mat
+from landmark_lightning.datasets.sources.mat import read_arrays
 
 
 @pytest.fixture
@@ -116,9 +116,9 @@ def test_whatever_the_child_does(
 ) -> None:
     parser = good.with_name("parser.py")
     parser.write_text(program)
-    monkeypatch.setattr(matfile, "_PARSER", parser)
+    monkeypatch.setattr(mat, "_PROGRAM", parser)
     if "sleep" in program:
-        monkeypatch.setattr(matfile, "SECONDS", 2)
+        monkeypatch.setattr(mat, "SECONDS", 2)
     with pytest.raises(ValueError, match=rf"good\.mat can't be read as a MATLAB file \({said}"):
         read_arrays([good], ["n"])
 
@@ -127,7 +127,7 @@ def test_the_child_has_a_limit_of_memory(good: Path, monkeypatch: pytest.MonkeyP
     path = good.with_name("large.mat")
     savemat(path, {"n": np.zeros((10000, 5000), dtype=np.uint8)}, do_compression=True)
     assert read_arrays([path], ["n"])[0]["n"].shape == (10000, 5000)
-    monkeypatch.setattr(matfile, "MEMORY", 160 * 10**6)
+    monkeypatch.setattr(mat, "MEMORY", 160 * 10**6)
     with pytest.raises(ValueError, match=r"large\.mat can't be read as a MATLAB file"):
         read_arrays([path], ["n"])
 

@@ -1,6 +1,6 @@
-"""Hands drawn as blobs, with 21 landmarks, as a folder of one's own: something that is no face.
+"""Hands rendered as blobs, with 21 landmarks, as a folder of one's own: something that is no face.
 
-python -m tests.drawn_hands /tmp/hands
+python -m tests.rendered_hands /tmp/hands
 """
 
 import argparse
@@ -29,7 +29,7 @@ _ROOTS = np.array([0.32, 0.9, 0.95, 0.9, 0.82])
 _LENGTHS = np.array([0.22, 0.27, 0.3, 0.27, 0.2])
 
 
-def drawn_hand(rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float64]]:
+def rendered_hand(rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float64]]:
     """A hand and its landmarks (21, 2) in pixels, pixel centres at whole numbers."""
     spread, curl = rng.normal(0, 0.08, 5), rng.uniform(0.0, 0.5, 5)
     points = [np.zeros(2)]
@@ -47,13 +47,13 @@ def drawn_hand(rng: np.random.Generator) -> tuple[Image.Image, NDArray[np.float6
     hand = scale * (hand - hand.mean(axis=0)) @ turned.T
     hand += SIDE / 2 + rng.uniform(-8, 8, 2)
     picture = Image.fromarray(rng.integers(20, 90, (SIDE, SIDE), dtype=np.uint8))
-    draw, skin = ImageDraw.Draw(picture), int(rng.integers(150, 230))
+    pen, skin = ImageDraw.Draw(picture), int(rng.integers(150, 230))
     for finger in range(5):
         chain = [hand[0], *hand[1 + 4 * finger : 5 + 4 * finger]]
-        draw.line([tuple(p) for p in chain], fill=skin, width=round(scale / 5), joint="curve")
+        pen.line([tuple(p) for p in chain], fill=skin, width=round(scale / 5), joint="curve")
     for x, y in hand:
         radius = scale / 9
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=min(skin + 25, 255))
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=min(skin + 25, 255))
     return picture.filter(ImageFilter.GaussianBlur(0.7)), hand
 
 
@@ -74,7 +74,7 @@ def write_hands(root: Path, splits: Mapping[str, int], seed: int = 0) -> Path:
     lines = [",".join(["image", "split", "subset", *columns])]
     for split, count in splits.items():
         for i in range(count):
-            picture, points = drawn_hand(rng)
+            picture, points = rendered_hand(rng)
             picture.save(root / f"{split}{i}.png")
             cells = [f"{value:.2f}" for value in points.flatten()]
             lines.append(
