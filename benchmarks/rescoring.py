@@ -33,8 +33,7 @@ def measure(device: torch.device) -> Iterator[Row]:
             task.eval()
             with torch.no_grad():
                 for index in everyone.split(10):
-                    batch = faces[index]
-                    task.face_losses({name: part.to(device) for name, part in batch.items()})
+                    task.losses(task.to_input(faces[index]))
             task.train()
 
         for precision, goal in (("float32", 1.5), ("bf16", 2.5)):

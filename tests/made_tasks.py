@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+from torch import Tensor
 
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.loading.faces import Batch
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.strategies import strategy_from
 
@@ -90,3 +92,8 @@ def fit(task: LandmarkTask, module: pl.LightningDataModule, **knobs: Any) -> pl.
     )
     trainer.fit(task, datamodule=module)
     return trainer
+
+
+def face_losses(task: LandmarkTask, batch: Batch) -> Tensor:
+    """(B,) losses by which LPBB draws the faces of a batch of stored crops."""
+    return task.losses(task.to_input(batch))["drawing"]

@@ -13,7 +13,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.errors import UserError
-from landmark_lightning.inference.evaluate import figures_line, write_results, written
+from landmark_lightning.inference.evaluate import evaluate, figures_line, written
 from landmark_lightning.inference.predict import static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
@@ -49,7 +49,7 @@ def run(config: Evaluate) -> None:
         trained = FaceDataModule(known, **task.run["data"])
         task.static_prior = static_prior(task, trained.train_faces, trained.eval_batch_size)
     output = config.output or run_of(config.run).evaluations / dataset.name
-    content = write_results(task, faces, output, dataset.name, task.run["model"], task.run["seed"])
+    content = evaluate(task, faces, output)
     print(figures_line(content))
     print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
 

@@ -31,13 +31,10 @@ OF_TRAINING = (
 PLOTTED_FACES, SURPRISING_FACES = 20, 8
 
 
-def write_results(
+def evaluate(
     task: LandmarkTask,
     faces: FaceFile,
     output: Path,
-    dataset: str,
-    model: str,
-    seed: int,
     training: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and pictures of faces.
@@ -48,14 +45,15 @@ def write_results(
         task: The trained task.
         faces: The FaceFile; without test faces every test figure is null.
         output: Folder to write to.
-        dataset: Name of the dataset.
-        model: Name of the model.
-        seed: Seed of the run.
         training: The figures of ``OF_TRAINING``; None: unknown here.
 
     Returns:
         The content of metrics.json.
+
+    Raises:
+        UserError: The FaceFile's landmarks or crops are not those that the task was trained on.
     """
+    dataset, model, seed = faces.name, task.run["model"], task.run["seed"]
     folder = RunFolder(output)
     batch_size = task.run["data"]["eval_batch_size"]
     records = predict_test(
@@ -123,7 +121,7 @@ def _captions(records: Records, rows: NDArray[np.int64]) -> list[str]:
 
 
 def written(folder: RunFolder) -> list[str]:
-    """Names of the files that ``write_results`` left in a folder."""
+    """Names of the files that ``evaluate`` left in a folder."""
     paths = (folder.metrics, folder.predictions, folder.faces, folder.surprises)
     return [path.name for path in paths if path.is_file()]
 

@@ -26,11 +26,9 @@ def predict(
     predictions, targets = [], []
     with torch.inference_mode():
         for batch in tqdm(faces.in_order(batch_size), desc=title, unit="batch", leave=False):
-            prediction, target = task(
-                batch["image"].to(task.device), batch["landmarks"].to(task.device)
-            )
-            predictions.append(prediction.cpu())
-            targets.append(target.cpu())
+            batch = task.to_input(batch)
+            predictions.append(task(batch["image"]).cpu())
+            targets.append(batch["landmarks"].cpu())
     return torch.cat(predictions), torch.cat(targets)
 
 
@@ -50,9 +48,7 @@ def input_images(task: LandmarkTask, faces: Faces, rows: Tensor | None = None) -
     task.eval()
     batch = faces[torch.arange(len(faces)) if rows is None else rows]
     with torch.inference_mode():
-        image, _ = task.augmentation(
-            batch["image"].to(task.device), batch["landmarks"].to(task.device)
-        )
+        image = task.to_input(batch)["image"]
     return ((image[:, 0] + 1) * 127.5).round().to(torch.uint8).cpu()
 
 

@@ -1,12 +1,12 @@
 """FaceDataModule: a FaceFile's splits, given to Lightning as whole batches."""
 
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pytorch_lightning as pl
 import torch
 
 from landmark_lightning.config import schema
-from landmark_lightning.config.read import check
+from landmark_lightning.config.read import check, plain
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.validation import choose_validation
 from landmark_lightning.errors import UserError
@@ -20,6 +20,7 @@ from landmark_lightning.loading.faces import (
 )
 from landmark_lightning.samplers.batch_sampler import BatchSampler, MakeSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
+from landmark_lightning.samplers.strategies import strategy_from
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -79,6 +80,7 @@ class FaceDataModule(pl.LightningDataModule):
         self.prefetch = prefetch if streamed else 0
         self.train_faces = faces_from(faces, "train", kept, streamed)
         self.val_faces = faces_from(faces, "train", held, streamed)
+        self.placed: torch.device | None = None
         self.device_draws: DeviceDraws | None = None
         self.sampler = (balancer or BatchSampler)(len(kept), batch_size, seed)
 
@@ -93,10 +95,27 @@ class FaceDataModule(pl.LightningDataModule):
             raise UserError("a FaceDataModule without balancer draws evenly: it has no losses")
         return cast(LossBalancer, self.sampler)
 
+    @classmethod
+    def from_config(cls, faces: FaceFile, config: schema.Train) -> Self:
+        """The faces of a training, as its settings say.
+
+        Raises:
+            UserError: A setting that can't be used; it is named.
+        """
+        settings = plain(config)
+        strategy = strategy_from(settings["model"]["balancing"], config.allow_targets)
+        return cls(faces, config.batch_size, strategy.sampler, config.seed, **settings["data"])
+
+    def setup(self, stage: str) -> None:
+        """Places the images as soon as a trainer says on which device."""
+        if self.trainer is not None:
+            self.place(self.trainer.strategy.root_device)
+
     def place(self, device: torch.device) -> None:
-        """Puts the images where they shall be while this device trains."""
-        if self.residency == "stream":
+        """Puts the images where they shall be while this device trains; once."""
+        if self.residency == "stream" or self.placed == device:
             return
+        self.placed = device
         fits = True
         if device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
@@ -163,6 +182,14 @@ class FaceDataModule(pl.LightningDataModule):
                 "pass a larger data.validation"
             )
         return self.val_faces.in_order(self.eval_batch_size, rank, ranks)
+
+    def test_dataloader(self) -> FaceBatches:
+        """The test faces in order; of several processes each has its share."""
+        return faces_from(self.faces, "test").in_order(self.eval_batch_size, *self._ranks())
+
+    def predict_dataloader(self) -> FaceBatches:
+        """The test faces in order."""
+        return self.test_dataloader()
 
     def _ranks(self) -> tuple[int, int]:
         """Number of this process among those that train together, and how many they are."""

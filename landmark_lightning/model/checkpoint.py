@@ -31,6 +31,7 @@ def load_task(path: Path, allow_targets: Sequence[str] = ()) -> LandmarkTask:
         }
         task = LandmarkTask(**arguments)
         task.load_state_dict(checkpoint["state_dict"])
+        task.started = True
     except (LookupError, RuntimeError, TypeError) as error:
         raise UserError(
             f"{path} is no checkpoint of this library ({type(error).__name__}: {error!s:.60})"

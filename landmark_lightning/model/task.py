@@ -1,19 +1,22 @@
 """LandmarkTask: the LightningModule that joins augmentation, network, objective and phases."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Self
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.seed import reset_seed
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from landmark_lightning import geometry
 from landmark_lightning.config import schema
 from landmark_lightning.config.instantiate import build
-from landmark_lightning.config.read import check, speaking_of
+from landmark_lightning.config.read import check, plain, speaking_of
 from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
+from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanError, SignalQuality
 from landmark_lightning.model.augmentation import Augmentation
@@ -24,6 +27,7 @@ from landmark_lightning.model.losses import (
 )
 from landmark_lightning.model.network import LandmarkNetwork
 from landmark_lightning.model.schedule import Schedule
+from landmark_lightning.samplers.strategies import strategy_from
 from landmark_lightning.schemes import scheme_from
 
 DIVERGED = (
@@ -59,6 +63,7 @@ class LandmarkTask(pl.LightningModule):
     """
 
     static_prior: Tensor
+    metrics: Any  # an nn.ModuleList of torchmetrics
     score = "total"
 
     def __init__(
@@ -110,62 +115,112 @@ class LandmarkTask(pl.LightningModule):
         per_output = phases["reduction"] == "mean"
         self.loss_scale = 1 / (self.scheme.landmarks * outputs) if per_output else 1.0
         self.gradient_clip: float | None = phases["gradient_clip"]
+        self.mean_shape = bool(phases["mean_shape"])
+        self.started = False  # whether the weights are no longer those of a new network
         self.optimizer_config = dict(phases["optimizer"])
         self.allow_targets = tuple(allow_targets)
         self._build_optimizer()  # a wrong argument is said before the training starts
         self.register_buffer("static_prior", torch.full((self.scheme.landmarks,), torch.nan))
         normalizers, subsets = dataset["normalizers"], dataset["subsets"]
-        self.nme = NormalizedMeanError(normalizers, subsets)
-        self.discard = DiscardError(normalizers, subsets)
+        self.metrics = nn.ModuleList(
+            [NormalizedMeanError(normalizers, subsets), DiscardError(normalizers, subsets)]
+        )
         self.crop = dict(crop)
         self.run = dict(run or {})
         self.distance = loss_name(validation)
-        self.signal_quality = (
-            None if validation is None else SignalQuality(normalizers, subsets, self.distance)
-        )
+        if validation is not None:
+            self.metrics.append(SignalQuality(normalizers, subsets, self.distance))
         self.normalizer = str(normalizers[0])
+
+    @classmethod
+    def for_data(cls, data: FaceDataModule, config: schema.Train) -> Self:
+        """The task of a training on some faces: it knows their mean shape and steps an epoch.
+
+        Args:
+            data: The faces, of which the validation faces are taken out already.
+            config: The settings.
+
+        Raises:
+            UserError: A setting that can't be used; it is named.
+        """
+        file, settings = data.faces, plain(config)
+        task = cls(
+            dataset={
+                "scheme": file.scheme.to_dict(),
+                "normalizers": list(file.normalizers),
+                "subsets": list(file.subsets),
+            },
+            crop=asdict(file.crop),
+            network=config.network,
+            augmentation=settings["augmentation"],
+            phases=settings["phases"],
+            validation=config.model.validation,
+            steps_per_epoch=len(data.sampler),
+            run={key: settings[key] for key in ("dataset", "data", "data_dir", "seed")}
+            | {"model": config.model.name},
+            allow_targets=config.allow_targets,
+        )
+        task.score = strategy_from(settings["model"]["balancing"], config.allow_targets).score
+        if task.mean_shape:
+            task.start_at_mean_shape(data.train_faces.landmarks)
+        return task
 
     @property
     def objective(self) -> Objective:
         """The objective of the current phase."""
         return self.objectives[self.schedule.index(self.global_step)]
 
-    def forward(
-        self, images: Tensor, landmarks: Tensor, part: Part | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Predicts on stored crops, changed at random while in training mode.
+    def to_input(self, batch: Batch, fixed: bool = False) -> Batch:
+        """Takes a batch from stored crops to the network's input: the one door between them.
 
         Args:
-            images: (B, 1, C, C) uint8.
-            landmarks: (B, L, 2) in crop pixels.
-            part: Which part of a batch the faces are; None: the whole.
+            batch: As ``loading.faces`` has it, lengths in crop pixels.
+            fixed: Whether the middle of the crops is taken even in training mode, in which they
+                are changed at random.
 
         Returns:
-            (B, L, 3) prediction, or (B, L, 2) without validation, and (B, L, 2) target, both in
-            input pixels.
+            The batch on the task's device with ``image`` (B, 1, S, S) float32 in [-1, 1], and
+            ``landmarks`` (B, L, 2) and ``normalizer`` (B, R) in input pixels.
         """
-        image, target = self.augmentation(images, landmarks, part)
-        # Losses and metrics stay in float32 where the network runs in less.
-        return self.network(image).float(), target
+        image, points = batch["image"].to(self.device), batch["landmarks"].to(self.device)
+        if fixed:
+            image, points = self.augmentation.cut(image, points)
+        else:
+            image, points = self.augmentation(image, points, Part.of_batch(batch))
+        taken = batch | {"image": image, "landmarks": points}
+        if "normalizer" in batch:
+            taken["normalizer"] = batch["normalizer"].to(self.device) * self.input_per_crop
+        return taken
 
-    def face_losses(self, batch: Batch) -> Tensor:
-        """(B,) loss of each face in the current phase, as LPBB weighs it (Eq. 1)."""
-        prediction, target = self(batch["image"], batch["landmarks"])
-        parts = self.objective.parts(prediction, target)
-        return drawing_losses(*parts, target, self.score)
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Lightning's way through ``to_input``."""
+        return self.to_input(batch)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Predicts.
+
+        Args:
+            images: (B, 1, S, S) in [-1, 1], as ``to_input`` makes them.
+
+        Returns:
+            (B, L, 3) x, y and validation signal in input pixels, or (B, L, 2) without validation.
+        """
+        # Losses and metrics stay in float32 where the network runs in less.
+        prediction: Tensor = self.network(images).float()
+        return prediction
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One step; returns what ``losses`` does."""
         return self.losses(batch)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss of a batch's forward pass and, detached, each face's two losses (B,).
+        """The ``loss`` of a batch from ``to_input``, and what it consists of.
 
-        Beside them, ``drawing`` (B,): the losses by which LPBB draws the faces.
+        Beside it, (B,) and detached: ``coordinates`` and ``validation``, the parts of each face's
+        loss, and ``drawing``, the loss by which LPBB draws it (Eq. 1).
         """
-        part = Part.of_batch(batch)
-        prediction, target = self(batch["image"], batch["landmarks"], part)
-        coordinates, validation = self.objective.parts(prediction, target)
+        part, target = Part.of_batch(batch), batch["landmarks"]
+        coordinates, validation = self.objective.parts(self(batch["image"]), target)
         losses = coordinates + validation
         # DDP averages over the ranks, whose parts of the batch may differ in size.
         loss = losses.mean() if part is None else losses.sum() * (part.ranks / part.faces)
@@ -178,15 +233,19 @@ class LandmarkTask(pl.LightningModule):
         }
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Adds a batch to the validation metrics."""
-        prediction, target = self(batch["image"], batch["landmarks"])
-        points, signal = self.split_output(prediction)
-        normalizer = batch["normalizer"] * self.input_per_crop
-        faces = (points, target, signal, normalizer, batch["subsets"])
-        self.nme.update(*faces)
-        self.discard.update(*faces)
-        if self.signal_quality is not None:
-            self.signal_quality.update(*faces)
+        """Adds a batch to the metrics."""
+        (points, signal), target = self.split_output(self(batch["image"])), batch["landmarks"]
+        for metric in self.metrics:
+            metric.update(points, target, signal, batch["normalizer"], batch["subsets"])
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Adds a batch to the metrics."""
+        self.validation_step(batch, batch_idx)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """What ``forward`` says of a batch."""
+        prediction: Tensor = self(batch["image"])
+        return prediction
 
     def on_validation_epoch_end(self) -> None:
         """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by.
@@ -194,19 +253,22 @@ class LandmarkTask(pl.LightningModule):
         Raises:
             UserError: The training diverged.
         """
-        figures = self.validation_figures()
-        if not bool(figures["val/nme"].isfinite()):
+        figures = self.figures("val")
+        if not bool(figures["val/nme"].isfinite()) and not self.trainer.sanity_checking:
             raise UserError(DIVERGED)
         self.log_dict(figures)
 
-    def validation_figures(self) -> dict[str, Tensor]:
-        """The figures of the faces that were validated since the last call, by their names."""
+    def on_test_epoch_end(self) -> None:
+        """Logs the test metrics, ``test/nme`` among them."""
+        self.log_dict(self.figures("test"))
+
+    def figures(self, split: str) -> dict[str, Tensor]:
+        """The metrics of the faces that were added since the last call, as ``<split>/<name>``."""
         figures: dict[str, Tensor] = {}
-        for metric in (self.nme, self.discard, self.signal_quality):
-            if metric is not None:
-                figures |= {f"val/{name}": value for name, value in metric.compute().items()}
-                metric.reset()
-        return figures | {"val/nme": figures[f"val/nme/full/{self.normalizer}"]}
+        for metric in self.metrics:
+            figures |= {f"{split}/{name}": value for name, value in metric.compute().items()}
+            metric.reset()
+        return figures | {f"{split}/nme": figures[f"{split}/nme/full/{self.normalizer}"]}
 
     @property
     def input_per_crop(self) -> float:
@@ -234,6 +296,7 @@ class LandmarkTask(pl.LightningModule):
         mean = geometry.apply_affine(
             geometry.invert_affine(to_crop), landmarks.nanmean(dim=0)[None]
         )
+        self.started = True
         self.network.start_at(mean[0].nan_to_num(nan=(self.network.side - 1) / 2))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -254,18 +317,33 @@ class LandmarkTask(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradient's norm.
+        """Clips the gradient's norm to the task's own ``gradient_clip``, or to the trainer's.
 
         Lightning's own clipping refuses fused optimizers in any mixed precision, though bf16-mixed
         scales no gradient; where one is scaled, or clipped by value, it is left to Lightning.
         """
-        by_norm = gradient_clip_algorithm in (None, "norm")
-        if gradient_clip_val is None or self.trainer.scaler is not None or not by_norm:
-            super().configure_gradient_clipping(
-                optimizer, gradient_clip_val, gradient_clip_algorithm
-            )
+        clip = self.gradient_clip if gradient_clip_val is None else gradient_clip_val
+        if clip is None:
+            return
+        if self.trainer.scaler is not None or gradient_clip_algorithm not in (None, "norm"):
+            self.clip_gradients(optimizer, clip, gradient_clip_algorithm)
         else:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+            nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+
+    def setup(self, stage: str) -> None:
+        """Starts at the training faces' mean shape, where that is wanted and not done yet."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if stage == "fit" and self.mean_shape and not self.started and datamodule is not None:
+            self.start_at_mean_shape(datamodule.train_faces.landmarks)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes that the weights are trained ones."""
+        self.started = True
+
+    def on_train_start(self) -> None:
+        """Starts a new training from its seed again: the same on one device and on several."""
+        if self.trainer.global_step == 0:
+            reset_seed()
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
         optimizer: torch.optim.Optimizer = build(

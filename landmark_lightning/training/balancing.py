@@ -188,10 +188,7 @@ def score_faces(
     ):
         network = scoring_copy(task.network, device, torch.bfloat16 if low else torch.float32)
         for index in chosen.split(size):
-            batch = faces[index]
-            image, target = task.augmentation.cut(
-                batch["image"].to(device), batch["landmarks"].to(device)
-            )
-            parts = task.objective.parts(network(image).float(), target)
-            losses.append(drawing_losses(*parts, target, task.score))
+            batch = task.to_input(faces[index], fixed=True)
+            parts = task.objective.parts(network(batch["image"]).float(), batch["landmarks"])
+            losses.append(drawing_losses(*parts, batch["landmarks"], task.score))
     return torch.cat(losses)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.seed import reset_seed
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
@@ -124,14 +123,9 @@ class RunState(Callback):
         return self.before + running
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Starts the clock and sets the generators as the checkpoint had them.
-
-        A new run starts from its seed again: so they are the same on one device and on several.
-        """
+        """Starts the clock and sets the generators as the checkpoint had them."""
         self.started = time.perf_counter()
-        if self.restored is None:
-            reset_seed()
-        else:
+        if self.restored is not None:
             torch.set_rng_state(self.restored["torch"])
             if self.restored["cuda"] is not None and torch.cuda.is_available():
                 torch.cuda.set_rng_state(self.restored["cuda"])

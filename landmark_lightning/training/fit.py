@@ -1,7 +1,7 @@
 """One cell of an experiment, from the FaceFile to its test figures."""
 
 import signal
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytorch_lightning as pl
 import torch
@@ -25,12 +25,13 @@ from landmark_lightning.datasets.preparation.source import beside, source_of
 from landmark_lightning.ending import Ended
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import locked, replacing, write_json, write_text
-from landmark_lightning.inference.evaluate import figures_line, write_results, written
+from landmark_lightning.inference.evaluate import evaluate, figures_line, written
 from landmark_lightning.inference.predict import static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task, read_checkpoint
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.results import Run, read_run
 from landmark_lightning.runs.state import Attempt
 from landmark_lightning.samplers.statistics import summarize_draws
 from landmark_lightning.samplers.strategies import strategy_from
@@ -58,12 +59,29 @@ from landmark_lightning.training.trainer import (
 )
 
 
-def train(config: Train) -> None:
+def seed_everything(config: Train) -> None:
+    """Seeds all random generators with a training's seed."""
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+
+
+def train(config: Train) -> Run:
     """Trains and tests one run, unless its folder says that this is done.
 
     Args:
         config: The settings.
+
+    Returns:
+        The run, with its test figures.
+
+    Raises:
+        UserError: What a user can mend.
     """
+    attend(config)
+    return read_run(RunFolder.of(config).path)
+
+
+def attend(config: Train) -> None:
+    """Trains one run, as one of its processes where there are several."""
     folder = RunFolder.of(config)
     with Attempt(folder.path) as attempt:
         try:
@@ -92,17 +110,10 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     config = replace(config, dataset=as_in_file(config.dataset, faces))
     if not rerun:  # once more, now that it is known on which faces
         clash = folder.clash(plain(config))
-    pl.seed_everything(seed, workers=True, verbose=False)
+    seed_everything(config)
     strategy = strategy_from(plain(config.model.balancing), config.allow_targets)
-    datamodule = FaceDataModule(
-        faces,
-        batch_size=config.batch_size,
-        balancer=strategy.sampler,
-        seed=seed,
-        **plain(config.data),
-    )
-    task = _task(config, faces, datamodule)
-    task.score = strategy.score
+    datamodule = FaceDataModule.from_config(faces, config)
+    task = _task(config, datamodule)
     state, kept = RunState(), BestAndLast(folder)
     callbacks: list[Callback] = [
         state,  # before what takes time
@@ -166,7 +177,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
             if (sheet := plot_most_drawn(best, datamodule)) is not None:
                 with replacing(folder.most_drawn) as temporary:
                     sheet.save(temporary, format="png")
-        content = write_results(best, faces, folder.path, dataset_name, model_name, seed, training)
+        content = evaluate(best, faces, folder.path, training)
         if tracked:
             log_results(tracked, folder, config.logger.pictures > 0)
         for logger in loggers:
@@ -203,29 +214,12 @@ def _facefile(config: Train) -> FaceFile:
     )
 
 
-def _task(config: Train, faces: FaceFile, datamodule: FaceDataModule) -> LandmarkTask:
+def _task(config: Train, datamodule: FaceDataModule) -> LandmarkTask:
     compiled = config.compile
     captured = compiled == "cudagraph" and torch.cuda.is_available()
     if compiled == "cudagraph" and not captured:
         print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
-    task = (GraphedTask if captured else LandmarkTask)(
-        dataset={
-            "scheme": faces.scheme.to_dict(),
-            "normalizers": list(faces.normalizers),
-            "subsets": list(faces.subsets),
-        },
-        crop=asdict(faces.crop),
-        network=config.network,
-        augmentation=plain(config.augmentation),
-        phases=plain(config.phases),
-        validation=config.model.validation,
-        steps_per_epoch=len(datamodule.sampler),
-        run={key: plain(config)[key] for key in ("dataset", "data", "data_dir", "seed")}
-        | {"model": config.model.name},
-        allow_targets=config.allow_targets,
-    )
-    if config.phases.mean_shape:
-        task.start_at_mean_shape(datamodule.train_faces.landmarks)
+    task = (GraphedTask if captured else LandmarkTask).for_data(datamodule, config)
     check_last_batch(task, datamodule.sampler)
     if compiled is True:
         compile_network(task.network)

@@ -131,7 +131,7 @@ class StaticStep:
             enabled=torch.is_autocast_enabled(device),
             cache_enabled=False,
         ):
-            outputs = self.task.losses(batch)
+            outputs = self.task.losses(self.task.to_input(batch))
         with torch.autocast(device, enabled=False):  # else it would round gradients as well
             outputs["loss"].backward()
             if self.clip is not None:
@@ -226,7 +226,12 @@ class GraphedTask(LandmarkTask):
 
     def on_train_start(self) -> None:
         """Puts the optimizer's settings as a graph wants them again: a checkpoint has its own."""
+        super().on_train_start()
         self._make_capturable(self.trainer.optimizers[0])
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Leaves a training batch to the step, which takes it to the input itself."""
+        return batch if self.training else super().on_after_batch_transfer(batch, dataloader_idx)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One step; its results are overwritten by the next."""

@@ -93,16 +93,12 @@ def plot_faces(
     task.eval()
     batch = faces[rows]
     with torch.inference_mode():
-        prediction, target = task(
-            batch["image"].to(task.device), batch["landmarks"].to(task.device)
-        )
-    prediction, target = prediction.cpu(), target.cpu()
+        batch = task.to_input(batch)
+        prediction, target = task(batch["image"]).cpu(), batch["landmarks"].cpu()
     if not bool(prediction.isfinite().all()):
         return None
     points, signal = task.split_output(prediction)
-    nme = normalized_mean_error(
-        points, target, batch["normalizer"][:, 0].cpu() * task.input_per_crop
-    )
+    nme = normalized_mean_error(points, target, batch["normalizer"][:, 0].cpu())
     texts = [
         f"{before}{nme_caption(error)}, {Path(faces.photo[row]).name}"
         for before, error, row in zip(

@@ -25,7 +25,7 @@ def main() -> None:
     with steady_output():
         try:
             fit = importlib.import_module("landmark_lightning.training.fit")  # seconds
-            fit.train(read(Train, json.load(sys.stdin)))
+            fit.attend(read(Train, json.load(sys.stdin)))
         except USER_ERRORS as error:
             rank = os.environ["LOCAL_RANK"]
             print(f"landmark-train (process {rank}): {sentence(error)}", file=sys.stderr)

@@ -66,6 +66,7 @@ def hush_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="You have overridden `on_after_batch_transfer`")
     warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
 
 
@@ -107,9 +108,9 @@ def _check_monitors(
     if not watching or others:  # which may log what they like
         return
     task.eval()
-    task.validation_step(datamodule.val_faces[[0]], 0)
+    task.validation_step(task.to_input(datamodule.val_faces[[0]]), 0)
     task.train()
-    logged = task.validation_figures().keys() | {"epoch", "step"}
+    logged = task.figures("val").keys() | {"epoch", "step"}
     for callback in watching:
         if callback.monitor not in logged:
             raise UserError(
@@ -132,7 +133,6 @@ def build_trainer(
     """
     own = {
         "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
-        "gradient_clip_val": task.gradient_clip if task.automatic_optimization else None,
         "callbacks": callbacks,
         "logger": loggers,
         "plugins": [DurableCheckpointIO(), GlobalBatchNorms()],
@@ -140,7 +140,7 @@ def build_trainer(
         "use_distributed_sampler": False,
         "enable_model_summary": False,
     }
-    if given := sorted((own.keys() | {"max_steps"}) & config.trainer.keys()):
+    if given := sorted((own.keys() | {"max_steps", "gradient_clip_val"}) & config.trainer.keys()):
         raise UserError(
             f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
             "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from landmark_lightning.datasets.facefile import FaceFile
-from landmark_lightning.inference.evaluate import write_results
+from landmark_lightning.inference.evaluate import evaluate
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.predictions import read_records
@@ -211,7 +211,7 @@ def test_a_file_that_is_replaced_while_training_is_not_tested_on(
         Path("data/new.h5").write_bytes(file)
         Path("data/new.h5").replace("data/mine.h5")
 
-    tested = write_results
+    tested = evaluate
 
     def replaced(*given: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         put(new, mended)
@@ -219,7 +219,7 @@ def test_a_file_that_is_replaced_while_training_is_not_tested_on(
 
     put(old, rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "write_results", replaced)
+        patch.setattr(fit, "evaluate", replaced)
         said = _said(command("train", *RUN, f"data.residency={residency}"))
     assert "data/mine.h5 was replaced by another file while this one was in use" in said
     assert not (FOLDER / "metrics.json").exists()

@@ -18,8 +18,8 @@ def test_a_checkpoint_explains_itself(make_task: MakeTask, tmp_path: Path) -> No
     assert loaded.scheme == task.scheme
     batch = module.val_faces[torch.arange(5)]
     with torch.no_grad():
-        expected, _ = task.eval()(batch["image"], batch["landmarks"])
-        answer, _ = loaded(batch["image"], batch["landmarks"])
+        expected = task.eval()(task.to_input(batch)["image"])
+        answer = loaded(loaded.to_input(batch)["image"])
     assert torch.equal(expected, answer)
 
 

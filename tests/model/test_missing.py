@@ -10,7 +10,7 @@ from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.training.balancing import OnlineBalancing, Rescoring, score_faces
-from tests.made_tasks import PHASES, fit, task_arguments
+from tests.made_tasks import PHASES, face_losses, fit, task_arguments
 
 RUN = {"dataset": "gappy", "model": "nobb", "seed": 0}
 
@@ -59,7 +59,7 @@ def test_scores_do_not_depend_on_how_much_is_labelled(gappy: FaceFile) -> None:
         known = ~target[face, :, 0].isnan()
         alone = task.objective(prediction[face, known][None], target[face, known][None])
         assert scores[face].item() == pytest.approx(5 / int(known.sum()) * alone.item(), rel=1e-3)
-    assert torch.allclose(task.eval().face_losses(faces[chosen]), scores, rtol=1e-3)
+    assert torch.allclose(face_losses(task.eval(), faces[chosen]), scores, rtol=1e-3)
 
 
 def test_the_mean_shape_and_the_static_prior_are_of_the_faces_that_have_a_landmark(

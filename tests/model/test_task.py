@@ -4,7 +4,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from tests.made_tasks import PHASES, MakeTask, fit
+from landmark_lightning.inference.predict import predict
+from landmark_lightning.loading.faces import faces_from
+from landmark_lightning.metrics.nme import normalized_mean_error
+from landmark_lightning.model.task import LandmarkTask
+from tests.made_tasks import PHASES, MakeTask, face_losses, fit
 
 
 @pytest.mark.parametrize("validation", ["manhattan", "euclidean", None])
@@ -51,7 +55,7 @@ def test_reductions(make_task: MakeTask) -> None:
         pl.seed_everything(0, verbose=False)
         task, module = make_task(phases=PHASES | {"reduction": reduction})
         batch = module.train_faces[torch.arange(4)]
-        step = task.training_step(batch, 0)
+        step = task.training_step(task.to_input(batch), 0)
         losses[reduction] = float(step["loss"])
         by_face = step["coordinates"] + step["validation"]
         assert by_face.shape == (4,)
@@ -64,9 +68,9 @@ def test_face_losses_by_score(make_task: MakeTask) -> None:
     task, module = make_task()
     task.eval()
     batch = module.train_faces[torch.arange(4)]
-    total = task.face_losses(batch)
+    total = face_losses(task, batch)
     task.score = "coordinates"
-    coordinates = task.face_losses(batch)
+    coordinates = face_losses(task, batch)
     assert bool((total >= coordinates).all())
     assert bool((total > coordinates).any())
 
@@ -79,7 +83,8 @@ def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
     with torch.no_grad():
         last.weight.zero_()
     batch = module.train_faces[torch.arange(len(module.train_faces))]
-    prediction, target = task.eval()(batch["image"], batch["landmarks"])
+    batch = task.eval().to_input(batch)
+    prediction, target = task(batch["image"]), batch["landmarks"]
     assert torch.allclose(prediction[0, :, :2], target.mean(dim=0), atol=1e-4)
 
 
@@ -87,7 +92,7 @@ def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
     ("changes", "said"),
     [
         ({"validation": "chess"}, "validation='chess'"),
-        ({"phases": PHASES | {"reduction": "max"}}, r"phases\.reduction='max'"),
+        ({"phases": PHASES | {"reduction": "max"}}, r"phases.reduction='max'"),
         (
             {"phases": PHASES | {"optimizer": {"_target_": "torch.optim.AdamW", "eps": -1.0}}},
             "AdamW: Invalid epsilon value",
@@ -109,13 +114,14 @@ def test_bf16_keeps_outputs_targets_and_losses_exact(
     task.start_at_mean_shape(module.train_faces.landmarks)
     batch = module.train_faces[torch.arange(8)]
     torch.manual_seed(0)
-    exact = task.losses(batch)
-    _, target = task.eval()(batch["image"], batch["landmarks"])
+    exact = task.losses(task.to_input(batch))
+    target = task.eval().to_input(batch)["landmarks"]
     task.train()
     torch.manual_seed(0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = task.losses(batch)
-        prediction, same = task.eval()(batch["image"], batch["landmarks"])
+        rough = task.losses(task.to_input(batch))
+        fixed = task.eval().to_input(batch)
+        prediction, same = task(fixed["image"]), fixed["landmarks"]
     assert torch.equal(same, target)
     assert prediction.dtype == torch.float32
     assert not torch.equal(prediction, prediction.bfloat16().float())  # more than 8 bits
@@ -132,3 +138,78 @@ def test_a_bf16_training_lowers_the_error(make_task: MakeTask) -> None:
     trainer = fit(task, module, precision="bf16-mixed")
     assert float(trainer.callback_metrics["val/nme"]) < 0.8 * before
     assert all(weight.dtype == torch.float32 for weight in task.network.parameters())
+
+
+def _plain_trainer(**knobs: Any) -> pl.Trainer:  # noqa: ANN401
+    """A Trainer of Lightning's own, as quiet as it can be."""
+    return pl.Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, **knobs,
+    )  # fmt: skip
+
+
+def _weights(task: LandmarkTask) -> torch.Tensor:
+    """All weights of a network in one vector."""
+    return torch.cat([weight.detach().reshape(-1).clone() for weight in task.network.parameters()])
+
+
+@pytest.mark.parametrize("clip", [1e-3, None])
+def test_it_clips_its_gradient_by_itself(make_task: MakeTask, clip: float | None) -> None:
+    """With plain SGD and a rate of 1 the step is the gradient."""
+    phases = PHASES | {
+        "list": [{"loss": "l2", "lr": 1.0, "epochs": 1}],
+        "optimizer": {"_target_": "torch.optim.SGD"},
+        "gradient_clip": clip,
+    }
+    pl.seed_everything(0, verbose=False)
+    task, module = make_task(phases=phases)
+    task.start_at_mean_shape(module.train_faces.landmarks)
+    before = _weights(task)
+    _plain_trainer(max_steps=1, limit_val_batches=0).fit(task, datamodule=module)
+    after = _weights(task)
+    change = float((after - before).norm())
+    assert change <= 1.001e-3 if clip else change > 1.001e-3
+
+
+@pytest.mark.parametrize("mean_shape", [True, False])
+def test_it_starts_at_the_mean_shape_by_itself(make_task: MakeTask, mean_shape: bool) -> None:
+    task, module = make_task(phases=PHASES | {"mean_shape": mean_shape})
+    started: list[torch.Tensor] = []
+
+    class Look(pl.Callback):
+        def on_train_start(self, *_: Any) -> None:  # noqa: ANN401
+            last = task.network.head[-1]
+            assert isinstance(last, torch.nn.Linear)
+            started.append(last.bias.detach().view(5, 3)[:, :2].clone())
+
+    _plain_trainer(max_steps=1, callbacks=[Look()]).fit(task, datamodule=module)
+    faces = module.train_faces[torch.arange(len(module.train_faces))]
+    mean = task.eval().to_input(faces)["landmarks"].mean(dim=0)
+    assert torch.allclose(started[0], mean, atol=1e-4) == mean_shape
+
+
+def test_a_trained_task_keeps_its_weights_in_another_training(make_task: MakeTask) -> None:
+    task, module = make_task()
+    _plain_trainer(max_steps=3).fit(task, datamodule=module)
+    last = task.network.head[-1]
+    assert isinstance(last, torch.nn.Linear)
+    trained = last.bias.detach().clone()
+    _plain_trainer(max_steps=0).fit(task, datamodule=module)
+    assert torch.equal(last.bias, trained)
+
+
+def test_a_plain_trainer_tests_and_predicts(make_task: MakeTask) -> None:
+    task, module = make_task()
+    trainer = _plain_trainer(max_epochs=1)
+    trainer.fit(task, datamodule=module)
+    (tested,) = trainer.test(task, datamodule=module, verbose=False)
+    predicted = trainer.predict(task, datamodule=module)
+    assert predicted is not None
+    prediction = torch.cat([batch for batch in predicted if isinstance(batch, torch.Tensor)])
+    faces = faces_from(module.faces, "test")
+    expected, target = predict(task, faces)
+    assert torch.equal(prediction, expected)
+    lengths = faces.normalizer[:, 0] * task.input_per_crop
+    nme = normalized_mean_error(expected[..., :2], target, lengths).mean()
+    assert tested["test/nme"] == pytest.approx(float(nme), rel=1e-5)
+    assert {"test/nme/odd/box", "test/discard_30/full/inter_ocular"} <= tested.keys()

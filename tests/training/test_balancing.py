@@ -22,7 +22,7 @@ from landmark_lightning.training.balancing import (
 )
 from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.progress import TrainingProgress
-from tests.made_tasks import PHASES, MakeTask
+from tests.made_tasks import PHASES, MakeTask, face_losses
 
 
 def _fit(
@@ -137,7 +137,7 @@ def test_rescoring_scores_every_face_as_it_stands(make_task: MakeTask) -> None:
     _fit(task, module, [rescoring])
     with torch.no_grad():
         faces = module.train_faces
-        expected = task.eval().face_losses(faces[torch.arange(len(faces))])
+        expected = face_losses(task.eval(), faces[torch.arange(len(faces))])
     # The phase moved on with the last step, but all of this epoch lies in the first one.
     assert torch.allclose(module.balancer.losses, expected.double(), rtol=1e-4)
     assert rescoring.seconds > 0

@@ -114,10 +114,7 @@ def test_the_most_drawn_faces_come_first(
     assert [c.split(", ")[2] for c in drawn["captions"]] == names
     side = task.network.side
     assert drawn["images"].shape == (3, side, side)
-    _, target = task.eval()(
-        module.train_faces[torch.tensor([3])]["image"],
-        module.train_faces[torch.tensor([3])]["landmarks"],
-    )
+    target = task.eval().to_input(module.train_faces[torch.tensor([3])])["landmarks"]
     assert torch.equal(drawn["target"][:1], target)
 
 

@@ -6,7 +6,7 @@ from torch import nn
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 from landmark_lightning.training import balancing
 from landmark_lightning.training.balancing import Rescoring, score_faces
-from tests.made_tasks import MakeTask
+from tests.made_tasks import MakeTask, face_losses
 
 
 def _trained_a_little(network: nn.Module, side: int) -> None:
@@ -25,7 +25,7 @@ def test_scores_are_the_losses_in_evaluation_mode(make_task: MakeTask, score: st
     scored = score_faces(task, module.train_faces, chosen, batch_size=2)
     assert task.network.training
     with torch.no_grad():
-        expected = task.eval().face_losses(module.train_faces[chosen])
+        expected = face_losses(task.eval(), module.train_faces[chosen])
     assert torch.allclose(scored, expected, rtol=1e-4)
 
 

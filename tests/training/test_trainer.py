@@ -156,7 +156,7 @@ def test_a_training_that_ends_early_says_so(
     assert warning in done.out
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "write_results", _power_cut)
+        patch.setattr(fit, "evaluate", _power_cut)
         with pytest.raises(RuntimeError, match="power cut"):
             command("train", *longer, "runs_dir=cut")
     again = command("train", *longer, "runs_dir=cut")
@@ -189,7 +189,7 @@ def test_a_training_whose_time_is_up_says_so(
     hours = iter([0.0] * 5)
     monkeypatch.setattr(Timer, "time_elapsed", lambda *_: next(hours, 1e6))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "write_results", _power_cut)
+        patch.setattr(fit, "evaluate", _power_cut)
         with pytest.raises(RuntimeError, match="power cut"):
             command("train", *quiet, limit)
     done = command("train", *quiet, limit)
