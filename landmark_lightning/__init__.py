@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from landmark_lightning.training.fit import seed_everything as seed_everything
     from landmark_lightning.training.fit import train as train
 
+    __all__ = [  # other names than they have at home
+        "export_onnx", "read_300w", "read_aflw", "read_own", "read_synthetic", "read_wflw",
+    ]  # fmt: skip
+
 
 def _homes() -> dict[str, tuple[str, str]]:
     """Public name -> its module and its name there, as the imports above have them."""

@@ -17,7 +17,8 @@ from landmark_lightning.errors import UserError, did_you_mean
 TRUSTED = ("pytorch_lightning.", "torch.optim.", "torch.nn.", "kornia.augmentation.")
 
 OWN = (
-    "Even", "LandmarkNetwork", "Online", "OnlineBalancing", "Rescored", "Rescoring", "read_300w", "read_aflw", "read_own", "read_synthetic", "read_wflw",
+    "Even", "LandmarkNetwork", "Online", "OnlineBalancing", "Rescored", "Rescoring", "read_300w",
+    "read_aflw", "read_own", "read_synthetic", "read_wflw",
 )  # fmt: skip
 """Public names of this library that may be built; others write files, or are no parts of a run."""
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+CHECKPOINT_FORMAT = 2
+"""Of the checkpoints that are written now; 1 had no number and names of before."""
+
 OLDER = {
     "landmark_lightning.learning.network.LandmarkNetwork": "landmark_lightning.LandmarkNetwork",
     "landmark_lightning.data.sources.w300.read": "landmark_lightning.read_300w",

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from landmark_lightning.config.older import modern
+from landmark_lightning.config.older import CHECKPOINT_FORMAT, modern
 from landmark_lightning.errors import UserError
 from landmark_lightning.model.task import LandmarkTask
 
@@ -57,4 +57,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path} is no checkpoint")
+    if checkpoint.get("format", 1) > CHECKPOINT_FORMAT:
+        raise UserError(f"{path} is of a newer version of this library; install that")
     return checkpoint

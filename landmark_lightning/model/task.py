@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from landmark_lightning import geometry
 from landmark_lightning.config import schema
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.config.older import CHECKPOINT_FORMAT
 from landmark_lightning.config.read import check, plain, speaking_of
 from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
@@ -335,6 +336,10 @@ class LandmarkTask(pl.LightningModule):
         datamodule = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and self.mean_shape and not self.started and datamodule is not None:
             self.start_at_mean_shape(datamodule.train_faces.landmarks)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Notes in which format the checkpoint is."""
+        checkpoint["format"] = CHECKPOINT_FORMAT
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes that the weights are trained ones."""

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from landmark_lightning.datasets.facefile import FaceFile
-from landmark_lightning.model.checkpoint import load_task
+from landmark_lightning.errors import UserError
+from landmark_lightning.model.checkpoint import load_task, read_checkpoint
 from tests.made_tasks import MakeTask, fit, task_arguments
 
 
@@ -40,3 +41,13 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path, content: bytes) -> None:
         load_task(tmp_path / "broken.ckpt")
     with pytest.raises(FileNotFoundError, match=r"none\.ckpt does not exist"):
         load_task(tmp_path / "none.ckpt")
+
+
+def test_a_checkpoint_of_a_newer_version_says_so(make_task: MakeTask, tmp_path: Path) -> None:
+    task, module = make_task()
+    trainer = fit(task, module, max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = read_checkpoint(tmp_path / "a.ckpt")
+    torch.save(checkpoint | {"format": checkpoint["format"] + 1}, tmp_path / "newer.ckpt")
+    with pytest.raises(UserError, match="is of a newer version of this library"):
+        read_checkpoint(tmp_path / "newer.ckpt")
