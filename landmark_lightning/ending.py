@@ -43,12 +43,12 @@ def ended_by_signals() -> Iterator[None]:
     Later ones are ignored, so that what is said and written last is whole. A signal that has a
     handler or is ignored, as under ``nohup``, keeps that. In another thread it does nothing.
     """
-    asked = False
+    requested = False
 
     def end(number: int, _: FrameType | None) -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
+        nonlocal requested
+        if not requested:
+            requested = True
             raise Ended(number)
 
     free = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]

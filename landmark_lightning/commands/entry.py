@@ -52,7 +52,7 @@ def _compose_and_run(name: str) -> bool:
     Returns:
         Whether there was one.
     """
-    wanted = os.environ.get("HYDRA_FULL_ERROR")
+    expected = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines
     failed = False
 
@@ -65,7 +65,7 @@ def _compose_and_run(name: str) -> bool:
             check_files(name, settings)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(settings)
         except USER_ERRORS as error:
-            if wanted:
+            if expected:
                 raise
             failed = True  # in a multirun the other runs still take their turn
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -78,21 +78,21 @@ def _compose_and_run(name: str) -> bool:
             return False
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=name)(job)()
     except USER_ERRORS as error:
-        if wanted:
+        if expected:
             raise
-        said = sentence(error)
+        message = sentence(error)
         if (key := unknown_key(error)) is not None:
-            said = no_setting(key, known_names(name, sys.argv[1:]))
-        _say(name, said)
+            message = no_setting(key, known_names(name, sys.argv[1:]))
+        _say(name, message)
         failed = True
     finally:
-        if wanted is None:
+        if expected is None:
             del os.environ["HYDRA_FULL_ERROR"]
     return failed
 
 
-def _say(name: str, said: str, where: str = "") -> None:
-    print(f"landmark-{name}{where}: {said}", file=sys.stderr)
+def _say(name: str, message: str, where: str = "") -> None:
+    print(f"landmark-{name}{where}: {message}", file=sys.stderr)
 
 
 def prepare() -> None:

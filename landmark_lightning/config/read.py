@@ -53,13 +53,13 @@ def read(
     if not isinstance(given, Mapping):
         raise UserError(f"{name}={given!r} must be a mapping")
     above = f"{name}." if name else ""
-    wanted = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    expected = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
     for key in given:
         passed = key in getattr(kind, "PASSED", ()) and f"{above}{key}" not in added
-        if key not in wanted and not passed:
+        if key not in expected and not passed:
             raise UserError(no_setting(f"{above}{key}", known))
     values: dict[str, Any] = {}
-    for key, each in wanted.items():
+    for key, each in expected.items():
         if key in given:
             values[key] = _read_one(each, given[key], f"{above}{key}", added, known)
         elif each.default is MISSING:

@@ -155,9 +155,9 @@ def _difference(task: LandmarkTask, model: bytes, images: Tensor, batch: int | N
         filled = torch.cat([some, some.new_zeros((size - len(some), *some.shape[1:]))])
         given = filled if batch else some
         points, signal = task.split_output(task.network(given.to(torch.float32) * (2 / 255) - 1))
-        wanted = [points] if signal is None else [points, signal]
+        expected = [points] if signal is None else [points, signal]
         answers: list[NDArray[np.float32]] = running.run(None, {"image": given.numpy()})
-        for answer, want in zip(answers, wanted, strict=True):
+        for answer, want in zip(answers, expected, strict=True):
             gap = np.abs(answer - want.numpy()).max()
             worst = max(worst, float(gap)) if np.isfinite(gap) else float("inf")
     return worst

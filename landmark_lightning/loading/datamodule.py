@@ -75,7 +75,7 @@ class FaceDataModule(pl.LightningDataModule):
         streamed = residency == "stream" or (
             residency == "auto" and self.nbytes > MEMORY_SHARE * free_memory()
         )
-        self.wanted = residency
+        self.expected = residency
         self.residency = "stream" if streamed else "host"
         self.prefetch = prefetch if streamed else 0
         self.train_faces = faces_from(faces, "train", kept, streamed)
@@ -121,8 +121,8 @@ class FaceDataModule(pl.LightningDataModule):
             free, _ = torch.cuda.mem_get_info(device)
             fits = self.nbytes <= MEMORY_SHARE * free
         # On a CPU the two are one.
-        own = device.type != "cpu" and (self.wanted == "auto" and fits)
-        self.residency = "device" if own or self.wanted == "device" else "host"
+        own = device.type != "cpu" and (self.expected == "auto" and fits)
+        self.residency = "device" if own or self.expected == "device" else "host"
         for faces in (self.train_faces, self.val_faces):
             assert isinstance(faces, ResidentFaces)
             if self.residency == "device":

@@ -59,9 +59,9 @@ def extras(
             tried, _ = extra(torch.zeros(64, 1, side, side), torch.zeros(64, 1, 2))
     except Exception as error:  # whatever a module says of pictures that it is not made for
         names = ", ".join(type(module).__name__ for module in built)
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise UserError(
-            f"augmentation.extra: {names} can't change gray images and their landmarks ({said})"
+            f"augmentation.extra: {names} can't change gray images and their landmarks ({message})"
         ) from error
     if tried.shape[1:] != (1, side, side):
         raise UserError(

@@ -52,7 +52,7 @@ class LandmarkTask(pl.LightningModule):
             ``optimizer``, ``gradient_clip``, ``mean_shape``.
         validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
         steps_per_epoch: Batches in an epoch.
-        run: What made the run, for who finds the checkpoint alone: the settings ``dataset``,
+        run: What made the run, so that the checkpoint alone says it: the settings ``dataset``,
             ``data``, ``data_dir``, ``model`` (its name) and ``seed``.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 

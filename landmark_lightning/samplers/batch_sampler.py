@@ -67,9 +67,9 @@ class BatchSampler(Sampler[Tensor]):
         batches, length = len(self), self.stretch
         stretch, source = -1, torch.empty(0).numpy()
         while self.position < batches:
-            wanted, place = divmod(self.position, length)
-            if wanted != stretch:
-                stretch, source = wanted, self._source(wanted).numpy()
+            expected, place = divmod(self.position, length)
+            if expected != stretch:
+                stretch, source = expected, self._source(expected).numpy()
             self.position += 1
             yield source, place * self.batch_size
         self.epoch, self.position = self.epoch + 1, 0

@@ -32,9 +32,9 @@ def leaks(splits: Mapping[str, FaceSplit]) -> list[str]:
     train, test = splits["train"], splits["test"]
     known = dict(zip(picture_digests(train), range(len(train)), strict=True))
     pairs = {i: known[digest] for i, digest in enumerate(picture_digests(test)) if digest in known}
-    patterns, asked = _patterns(train.thumbnail), _patterns(test.thumbnail)
+    patterns, requested = _patterns(train.thumbnail), _patterns(test.thumbnail)
     for start in range(0, len(test), PORTION):
-        likeness = asked[start : start + PORTION] @ patterns.T
+        likeness = requested[start : start + PORTION] @ patterns.T
         for row in np.flatnonzero((likeness > SAME_PHOTO).any(axis=1)):
             i, like = start + int(row), likeness[row]
             likely = np.argsort(-like, kind="stable")[:LIKELY]
@@ -71,16 +71,16 @@ def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
     """Says that groups (persons, videos) stand in both splits, or on both sides of validation."""
-    said = []
+    message = []
     if both := shared_groups(splits["train"], splits["test"]):
-        said.append(
+        message.append(
             f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures "
             "will be too good"
         )
     train = splits["train"]
     if sentence := straddling(train, train.validation):
-        said.append(sentence)
-    return said
+        message.append(sentence)
+    return message
 
 
 def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:

@@ -66,23 +66,23 @@ class Protocol:
         """
         there = [i for i in listed if isinstance(i, Face) or tolerant or not i.missing]
         splits = Counter(item.split for item in there)
-        wanted = {"train": self.train, "test": self.test}
-        said = [
-            f"{split} has {splits[split]:,} faces instead of {wanted[split]:,}"
+        expected = {"train": self.train, "test": self.test}
+        message = [
+            f"{split} has {splits[split]:,} faces instead of {expected[split]:,}"
             for split in SPLITS
-            if splits[split] != wanted[split]
+            if splits[split] != expected[split]
         ]
         folders = Counter(_folder(item) for item in there)
         if self.folders:
             counts = dict(self.folders) | {f: 0 for f in folders if f not in self.folders}
-            said += [
+            message += [
                 f"{folder or 'the root'} has {folders[folder]:,} instead of {count:,}"
                 for folder, count in counts.items()
                 if folders[folder] != count
             ]
-        elif said:
-            said += list(_by_folder(listed, folders))
-        return said
+        elif message:
+            message += list(_by_folder(listed, folders))
+        return message
 
     def remarks(self, listed: Sequence[Face | Rejection]) -> list[str]:
         """The test subsets that have another number of faces than is reported."""

@@ -50,16 +50,16 @@ def scheme_of(
     return scheme, textwrap.fill(line, 98, initial_indent="  ", subsequent_indent="    ")
 
 
-def check_same_scheme(faces: FaceFile, asked: Scheme) -> None:
+def check_same_scheme(faces: FaceFile, requested: Scheme) -> None:
     """Checks that the scheme asked for is the one that a FaceFile was prepared with.
 
     Raises:
         UserError: It is another one; what differs is named.
     """
     known, key = faces.scheme, "dataset.scheme"
-    old, new = (f"{scheme.name} ({scheme.landmarks} landmarks)" for scheme in (known, asked))
+    old, new = (f"{scheme.name} ({scheme.landmarks} landmarks)" for scheme in (known, requested))
     if old == new:
-        found = first_difference(known.to_dict(), asked.to_dict())
+        found = first_difference(known.to_dict(), requested.to_dict())
         if found is None:
             return
         below, old, new = found

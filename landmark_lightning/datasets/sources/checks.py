@@ -115,11 +115,11 @@ def labelled(
     if wrong.any():
         index = int(wrong.argmax())
         name = f" ({names[index]})" if names else ""
-        said = f"landmark {index}{name} at ({x[index]:g}, {y[index]:g})"
+        message = f"landmark {index}{name} at ({x[index]:g}, {y[index]:g})"
         if far[index]:
-            raise UserError(f"{said} is no pixel of a photo")
+            raise UserError(f"{message} is no pixel of a photo")
         flaw = "lacks a coordinate" if lacks[index] else "is a mark rather than a place"
-        raise UserError(f"{said} {flaw}; if it is not labelled, {unsaid}")
+        raise UserError(f"{message} {flaw}; if it is not labelled, {unsaid}")
     if not known.any():
         raise UserError("it has no labelled landmark")
     if known.all():

@@ -173,8 +173,8 @@ def _listings(
         raise UserError(f"dataset.source.first_pixel={first_pixel!r} must be between 0 and 1")
     if root is None:
         raise UserError("dataset.root is not given; pass dataset.root=<folder of the photos>")
-    asked = {"train": train, "validation": validation, "test": test}
-    named = {key: root / str(name) for key, name in asked.items() if name is not None}
+    requested = {"train": train, "validation": validation, "test": test}
+    named = {key: root / str(name) for key, name in requested.items() if name is not None}
     kind = "folder" if format == "pts" else "file"
     if not named and format != "table":
         raise UserError(

@@ -206,8 +206,8 @@ def _named_boxes(
             try:
                 of_face.append(ordered_box(values[entry] - shift))
             except ValueError as error:
-                said = f"{path} entry {entry + 1} ({text}), {kind}: {error}; it is left out"
-                warnings.warn(said, stacklevel=2)
+                message = f"{path} entry {entry + 1} ({text}), {kind}: {error}; it is left out"
+                warnings.warn(message, stacklevel=2)
                 of_face.append(None)
         boxes.setdefault(_plain(text), tuple(of_face))
     return boxes
