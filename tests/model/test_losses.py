@@ -18,6 +18,7 @@ from landmark_lightning.model.losses import (
     loss_name,
     wing,
 )
+from landmark_lightning.model.schedule import Schedule
 
 
 def _gradient(objective: Objective, prediction: Tensor, target: Tensor) -> Tensor:
@@ -167,3 +168,20 @@ def test_any_callable_may_be_the_distance() -> None:
 def test_a_wrong_name_is_named(coordinate: str, distance: Any, said: str) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=said):
         Objective(coordinate, distance)
+
+
+def halved(residual: Tensor) -> Tensor:
+    """A loss of one's own."""
+    return residual.abs() / 2
+
+
+def test_a_coordinate_loss_of_ones_own_by_its_target() -> None:
+    target_config = {"_target_": f"{__name__}.halved", "_partial_": True}
+    prediction, target = torch.ones(2, 3, 2), torch.zeros(2, 3, 2)
+    objective = Objective(target_config, None, ["tests."])
+    assert objective(prediction, target).tolist() == [3.0, 3.0]
+    assert loss_name(target_config) == f"{__name__}.halved"
+    schedule = Schedule([{"loss": target_config, "lr": 0.1, "epochs": 1}], 4)
+    assert schedule.taken(4)["phases_reached"][0]["loss"] == f"{__name__}.halved"
+    with pytest.raises(ValueError, match="is not of a trusted package"):
+        Objective(target_config, None)
