@@ -1,5 +1,6 @@
 """LandmarkTask: the LightningModule that joins augmentation, network, objective and phases."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -30,6 +31,9 @@ from landmark_lightning.model.network import LandmarkNetwork
 from landmark_lightning.model.schedule import Schedule
 from landmark_lightning.samplers.strategies import strategy_from
 from landmark_lightning.schemes import scheme_from
+
+# Lightning warns of a hook that it expects in a datamodule; the task needs no certain datamodule.
+warnings.filterwarnings("ignore", message="You have overridden `on_after_batch_transfer`")
 
 DIVERGED = (
     "the network's predictions are not finite: the training diverged; start it again with a lower "

@@ -66,7 +66,6 @@ def hush_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-    warnings.filterwarnings("ignore", message="You have overridden `on_after_batch_transfer`")
     warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
 
 
