@@ -22,8 +22,6 @@ import numpy as np
 from numpy.lib.format import read_array, write_array
 from numpy.typing import NDArray
 
-from landmark_lightning.errors import UserError
-
 SECONDS = 120
 """Time that the child may take."""
 
@@ -50,6 +48,8 @@ def read_arrays(paths: Sequence[Path], names: Sequence[str]) -> list[dict[str, N
         UserError: A file that does not exist, can't be read or lacks a variable; one sentence
             that names it.
     """
+    from landmark_lightning.errors import UserError  # not above, where the child would load it
+
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path} does not exist")

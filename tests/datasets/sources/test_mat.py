@@ -1,4 +1,6 @@
 import multiprocessing
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -121,6 +123,15 @@ def test_whatever_the_child_does(
         monkeypatch.setattr(mat, "SECONDS", 2)
     with pytest.raises(ValueError, match=rf"good\.mat can't be read as a MATLAB file \({said}"):
         read_arrays([good], ["n"])
+
+
+def test_the_child_loads_nothing_of_the_package() -> None:
+    program = (
+        "import runpy, sys; runpy.run_path(sys.argv[1]); "
+        "print([name for name in sys.modules if name.startswith('landmark_lightning')])"
+    )
+    command = [sys.executable, "-P", "-c", program, str(mat._PROGRAM)]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"[]\n"
 
 
 def test_the_child_has_a_limit_of_memory(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
