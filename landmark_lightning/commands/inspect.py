@@ -77,8 +77,8 @@ def _tables(found: Inspection) -> str:
             if name in measures:
                 found_of = describe(measures[name]).values()
                 figures = ["-" if value is None else f"{value:.1f}" for value in found_of]
-                message = f"{name.replace('_', ' ')} ({unit})" if split == first else ""
-                rows.append([message, split, *figures])
+                title = f"{name.replace('_', ' ')} ({unit})" if split == first else ""
+                rows.append([title, split, *figures])
     lines += _aligned(rows, left=2)
     for split, outside in found.outside.items():
         of_photo, of_crop = (

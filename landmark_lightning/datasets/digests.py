@@ -22,10 +22,10 @@ class Digests(NamedTuple):
     """SHA-256 digests, as hexadecimal text.
 
     Attributes:
-        sha256: Of the description and every array: whether the file is damaged.
-        content: Of what is trained and tested on, ``CONTENT``: the same for the same faces,
-            wherever they lie and whatever they are called.
-        sets: Of who belongs to which subset, group and validation set, ``SETS``.
+        sha256: Of the description and every array; it tells whether the file is damaged.
+        content: Of the arrays ``CONTENT``, all that a network is trained and tested on: the same
+            for the same faces, whatever their photos are called.
+        sets: Of the arrays ``SETS``: which subsets, group and validation set a face belongs to.
     """
 
     sha256: str
@@ -34,7 +34,7 @@ class Digests(NamedTuple):
 
 
 def digests(file: h5py.File) -> Digests:
-    """Reads a FaceFile, which has its description and arrays, once from end to end."""
+    """Reads a FaceFile once from end to end; its description and arrays are written by then."""
     described = file.attrs["described"]
     whole, content = hashlib.sha256(described.encode()), hashlib.sha256()
     sets = hashlib.sha256(json.dumps(json.loads(described)["subsets"]).encode())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from landmark_lightning.errors import UserError
 
 NOT_LABELLED, COVERED, VISIBLE = 0, 1, 2
-"""What is known of a landmark: nothing; its place, though it can't be seen; its place."""
+"""What is known of a landmark: nothing; its place, though something covers it; its place."""
 
 UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Line breaks, control characters and bytes that are no UTF-8."""
@@ -64,7 +64,7 @@ class Rejection:
         reason: Why it can't be used.
         split: ``train`` or ``test``; empty if unknown.
         photo: Path of its photo as of a Face's; empty if unknown.
-        missing: Whether all that is wrong is that the photo does not exist.
+        missing: Whether nothing else is wrong than that the photo does not exist.
     """
 
     where: str

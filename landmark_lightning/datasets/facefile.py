@@ -39,8 +39,8 @@ class CropRule:
     """How a face's square crop is cut.
 
     Attributes:
-        boxes: Box kind: of the ``landmarks``, ``provided`` by the annotation, or of a face
-            ``detector``.
+        boxes: The box that the crop is cut around: of the ``landmarks``, ``provided`` by the
+            annotation, or found by a face ``detector``.
         scale: Side of the network's input over the box's longer side.
         margin: Side of the stored crop over the network's input; 1.82 leaves real pixels for a
             20% shift and a rotation of 1 radian.
@@ -101,7 +101,8 @@ class FaceFile:
         faces: Number of faces by split.
         origin: What it was prepared from.
         sha256: Digest of the whole file, as stored; this and the next two as of ``Digests``.
-        content: Digest of the faces alone, by which runs know on which they were made.
+        content: Digest of the faces alone; runs keep it, so that they know on which faces they
+            were made.
         sets: Digest of their subsets, groups and validation set.
     """
 
@@ -151,7 +152,8 @@ class FaceFile:
             images: False leaves them in the file: the split's ``images`` have no rows.
 
         Raises:
-            UserError: An unknown split, content that fails its checksum, or another file by now.
+            UserError: An unknown split, a damaged file, or one that was replaced since it was
+                opened.
         """
         if split not in SPLITS:
             raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")

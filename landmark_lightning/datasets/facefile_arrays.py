@@ -1,4 +1,4 @@
-"""The arrays of a FaceFile: their types and shapes, and the checks before a reading.
+"""The arrays of a FaceFile: their types and shapes, and the checks before they are read.
 
 ``facefile`` says what they are.
 """
@@ -33,7 +33,7 @@ LAYOUT = {
 def row_shapes(
     scheme: Scheme, normalizers: int, subsets: int, side: int
 ) -> dict[str, tuple[int, ...]]:
-    """The shape of one face in each array of a split: the array's own without N."""
+    """The shape of one face in each array of a split: the array's shape without its N."""
     return {
         "images": (side, side),
         "thumbnail": (THUMBNAIL, THUMBNAIL),
@@ -61,8 +61,8 @@ def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]])
         The split's number of faces.
 
     Raises:
-        UserError: An array is missing, links elsewhere or is of another type or shape; the
-            reason alone.
+        UserError: An array is missing, links elsewhere or is of another type or shape; the message
+            is the reason alone, without the file's name.
     """
     counts: set[int] = set()
     for own, kind in LAYOUT.items():

@@ -2,8 +2,8 @@
 
 A source may have a function ``annotations(root, ...)`` beside its ``read``, with the same
 settings: it gives the names of the files under the root that decide which faces there are and
-where their landmarks lie. Their content is compared, and of the photos the size: one that was
-replaced by another of the same size is noticed by preparing again alone.
+where their landmarks lie. Of these files the content is compared, of photos only the size: one
+that was replaced by another of the same size is noticed only when the dataset is prepared again.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Annotations = Callable[[Path], Iterable[str]]
-"""From a root to names under it, with forward slashes."""
+"""Takes a root and gives names of files under it, with forward slashes."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Origin:
     """What a FaceFile was prepared from.
 
     Attributes:
-        root: The root as it was told to the command; None for rendered faces.
+        root: The root as it was given; None for rendered faces.
         annotations: SHA-256 of the annotations; None where the source does not name them.
         photos: SHA-256 of the photos' names and sizes; None for rendered faces.
     """
@@ -33,15 +33,16 @@ class Origin:
     def changed(
         self, told: str | None, annotations: Annotations | None, photos: Iterable[str] | None
     ) -> str | None:
-        """What is no longer as it was, as far as one can see.
+        """What has changed since then, as far as contents and sizes tell.
 
         Args:
-            told: The root that is told now; None: the one that was told then.
+            told: The root as it is given now; None: as it was given then.
             annotations: Those of the source; None where it does not name them.
             photos: Names of the photos; None: they are not looked at.
 
         Returns:
-            A clause such as ``the annotations under /data/mine have changed``; None: nothing is.
+            A clause such as ``the annotations under /data/mine have changed``; None: nothing has
+            changed.
         """
         other = told is not None and told != self.root
         place = told or self.root

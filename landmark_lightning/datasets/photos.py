@@ -43,7 +43,7 @@ _PNG_PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
 
 
 class MissingPhotoError(ValueError):
-    """A photo that does not exist, under a name that could be one."""
+    """A photo does not exist, though its name could be a photo's."""
 
 
 class Photo(NamedTuple):
@@ -51,7 +51,8 @@ class Photo(NamedTuple):
 
     Attributes:
         grays: (H, W) uint8.
-        deep: 0; of 16-bit gray the bits, 8, 12 or 16, that hold its values and were scaled to 8.
+        deep: 0 for a photo of 8 bits; for 16-bit gray the number of bits, 8, 12 or 16, that hold
+            its values. They are scaled to 8 bits.
     """
 
     grays: NDArray[np.uint8]
@@ -82,7 +83,7 @@ class Reading:
 
 
 def photo_path(root: Path, photo: str, kind: str = "photo") -> Path:
-    """The file of a photo named relative to the dataset's root, by the name as it is written.
+    """The file of a photo that is named relative to the dataset's root.
 
     Links are followed; ``held_inside`` says whether they lead out of the root.
 
@@ -116,7 +117,7 @@ def held_inside(root: Path, path: Path) -> None:
     """Refuses a photo under the root that in truth lies outside, behind a symbolic link.
 
     Raises:
-        UserError: It does; the setting that allows it is named.
+        UserError: It lies outside; the setting that allows it is named.
     """
     if not path.resolve().is_relative_to(root.resolve()):
         raise UserError(
@@ -185,7 +186,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """The photo, opened by Pillow; of a PNG only the chunks that make its picture.
 
     Pillow unpacks texts and colour profiles, too, and gives up where they are large. It is given
-    an open file, for what it maps into memory by name it turns wrongly (TIFF).
+    an open file, since it turns a TIFF wrongly that it opens by name.
     """
     with path.open("rb") as file:
         head = file.read(len(_PNG))

@@ -52,7 +52,7 @@ class StoredImages:
             (B, C, C).
 
         Raises:
-            UserError: The file is damaged, or another one by now; one sentence.
+            UserError: The file is damaged, or was replaced; one sentence.
         """
         images = self._empty(len(index))
         with self._stored() as stored:
@@ -67,7 +67,7 @@ class StoredImages:
             (N, C, C).
 
         Raises:
-            UserError: The file is damaged, or another one by now; one sentence.
+            UserError: The file is damaged, or was replaced; one sentence.
         """
         images = self._empty(len(self.rows))
         portion = self._empty(ROWS_AT_ONCE)

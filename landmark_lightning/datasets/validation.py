@@ -24,7 +24,7 @@ class Validation:
     Attributes:
         kept: (M,) int64 places in the training split of those that train, ascending.
         held: (V,) int64 places of those held out, ascending.
-        source: What held them out, in words.
+        source: How they were chosen, in words.
         warning: A sentence on groups that have faces on both sides; None where none has.
     """
 
@@ -39,41 +39,41 @@ class Validation:
         return hashlib.sha256(self.held.tobytes()).hexdigest()
 
 
-def choose_validation(faces: FaceFile, expected: float | str | None, seed: int) -> Validation:
+def choose_validation(faces: FaceFile, requested: float | str | None, seed: int) -> Validation:
     """Takes a validation set out of the training faces of a FaceFile.
 
     Args:
         faces: The FaceFile.
-        expected: A share, more than 0 and less than 1, groups kept together; the name of a subset;
-            a text file with a photo's name a line; or None: the faces that the source puts into
-            its validation set, and where it has none the share ``SHARE``.
+        requested: A share, more than 0 and less than 1, groups kept together; the name of a
+            subset; a text file with a photo's name a line; or None: the faces that the source puts
+            into its validation set, and where it has none the share ``SHARE``.
         seed: Seed of the choice where it is a share.
 
     Raises:
-        FileNotFoundError: ``expected`` is neither a subset nor a file.
-        UserError: There is no training face, ``expected`` is none of these, one side would be left
-            empty, or no face held out has the normalizer that tables lead with.
+        FileNotFoundError: ``requested`` is neither a subset nor a file.
+        UserError: There is no training face, ``requested`` is none of these, one side would be
+            left empty, or no face held out has the normalizer that tables lead with.
     """
-    check(schema.Data, validation=expected)
+    check(schema.Data, validation=requested)
     if not faces.faces["train"]:
         raise UserError(
             f"{faces.path} has no faces in split 'train', so there is nothing to train on; "
             "landmark-evaluate tests another run on it"
         )
     split = faces.read("train", images=False)
-    if expected is None and not split.validation.any():
-        expected = SHARE
+    if requested is None and not split.validation.any():
+        requested = SHARE
     member = np.zeros(len(split), np.bool_)
-    if isinstance(expected, int | float):
-        member[hold_out(split.group, expected, seed)[1]] = True
-        source = f"{expected:g} of the training faces"
-    elif expected is None:
+    if isinstance(requested, int | float):
+        member[hold_out(split.group, requested, seed)[1]] = True
+        source = f"{requested:g} of the training faces"
+    elif requested is None:
         member, source = split.validation, "as the source says"
-    elif expected in faces.subsets:
-        member, source = split.subsets[:, faces.subsets.index(expected)], f"subset {expected}"
+    elif requested in faces.subsets:
+        member, source = split.subsets[:, faces.subsets.index(requested)], f"subset {requested}"
     else:
-        member, source = _listed(faces, split, Path(expected)), f"listed in {expected}"
-    chosen = f"data.validation={'null' if expected is None else expected} ({source})"
+        member, source = _listed(faces, split, Path(requested)), f"listed in {requested}"
+    chosen = f"data.validation={'null' if requested is None else requested} ({source})"
     if member.all() or not member.any():
         raise UserError(
             f"{chosen} holds out {'all' if member.all() else 'none'} of the {len(split)} training "
@@ -152,13 +152,13 @@ def hold_out(
         members.setdefault(name, []).append(place)
     order = list(members)
     np.random.default_rng(seed).shuffle(order)
-    expected = max(1, math.floor(share * len(group) + 0.5))
+    count = max(1, math.floor(share * len(group) + 0.5))
     taken: list[int] = []
     for name in order:
         # A group that would overshoot by more than it helps is passed over.
-        if len(taken) + len(members[name]) / 2 <= expected:
+        if len(taken) + len(members[name]) / 2 <= count:
             taken += members[name]
-        if len(taken) >= expected:
+        if len(taken) >= count:
             break
     held = np.array(sorted(taken), dtype=np.int64)
     kept = np.setdiff1d(np.arange(len(group)), held)

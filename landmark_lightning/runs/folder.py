@@ -28,7 +28,7 @@ MARKS = {
     "content": "other faces",
     "sets": "faces of other subsets or groups, or with another validation set",
 }
-"""Among the settings of the dataset: digests of the FaceFile, and what another one means."""
+"""Digests of the FaceFile among the dataset's settings, and what it means if one differs."""
 
 CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluations"
 """Names of folders in a run's folder."""
@@ -126,7 +126,7 @@ class RunFolder:
 
     @property
     def wandb_id(self) -> Path:
-        """The id of the run in W&B; a run that goes on goes on under it."""
+        """The run's id in W&B, under which it goes on after a cut."""
         return self.path / "wandb" / "id.txt"
 
     @property
@@ -160,7 +160,7 @@ class RunFolder:
     def clear(self) -> None:
         """Removes what a run writes, so that it starts anew.
 
-        Its settings go last, so that what a killed process leaves is known to be theirs.
+        Its settings go last, so that they still describe what a killed process leaves behind.
         """
         for path in (
             self.metrics,
@@ -181,7 +181,7 @@ class RunFolder:
         self.config.unlink(missing_ok=True)
 
     def clash(self, config: Mapping[str, Any]) -> str | None:
-        """Why a run of these settings can neither go on nor be skipped here, or None: it can.
+        """Why a run of these settings can neither go on here nor count as finished; None: it can.
 
         Args:
             config: The settings of the run that is to start.
@@ -238,10 +238,11 @@ def run_of(run: Path) -> RunFolder:
 
 
 def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that agree for seeds of one experiment, by dotted name.
+    """The settings, by dotted name, that must agree for runs to be seeds of one experiment.
 
-    All but the seed, the names that the run's folder has, and ``IGNORED``; streaming that reads
-    ahead counts where LPBB then draws by older losses. Which faces there were, metrics.json says.
+    They are all but the seed, the names of dataset and model, and ``IGNORED``. Streaming counts
+    where it reads ahead and LPBB draws by older losses for it. Of which faces a run is, its
+    metrics.json says.
     """
     flat = dict(leaves(config))
     ahead = flat.get("data.residency") == "stream" and flat.get("data.prefetch") != 0
@@ -256,9 +257,9 @@ def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ignored(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """``IGNORED``, what one side leaves to the FaceFile, and no streaming that reads ahead.
+    """``IGNORED`` and what one side leaves to the FaceFile.
 
-    Where it does, LPBB draws by older losses.
+    Streaming that reads ahead is not ignored where LPBB draws by older losses for it.
     """
     ignored = [*IGNORED, *(f"dataset.{mark}" for mark in MARKS)]
     for name in LEFT_TO_THE_FILE:

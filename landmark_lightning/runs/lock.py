@@ -1,9 +1,8 @@
 """The lock of a run's folder: at most one process trains in it.
 
-It is a lock of the kernel on a hidden file, which a process that ends in any way drops at once,
-also one in a container whose processes nobody else sees. Where the file system knows no such
-locks, a lease takes its place: the ``state.json`` that a running attempt touches
-(``state.py``).
+The kernel locks a hidden file for a process, and unlocks it however the process ends, even in a
+container whose processes nobody outside sees. Where the file system knows no such locks, a lease
+takes its place: the ``state.json`` that a running attempt touches (``state.py``).
 """
 
 import errno
@@ -20,7 +19,7 @@ KERNEL, LEASE = "kernel", "lease"
 """The two ways in which a folder is kept."""
 
 TRIES, PAUSE = 20, 0.05
-"""Who only looks holds the lock for a moment; the one who wants it asks again after so many s."""
+"""Tries to take the lock, and seconds between them: who only looks holds it for a moment."""
 
 _held: dict[Path, int | None] = {}
 

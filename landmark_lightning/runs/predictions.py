@@ -42,7 +42,7 @@ class RunInfo:
         distance: What the signal was trained to predict, such as ``manhattan`` or ``euclidean``;
             None for a model without a signal.
         input_side: Pixels S of the network's input.
-        data: ``FaceFile.content`` of the faces; None: nobody knows, as of an old file.
+        data: ``FaceFile.content`` of the faces; None: not known, as in an old file.
 
     The landmarks' names, where they have some, are ``names``.
 
@@ -180,7 +180,7 @@ def write_records(path: Path, records: Records) -> None:
 
 
 def _stored(array: NDArray[Any]) -> dict[str, bool]:
-    """How HDF5 keeps an array; it has no chunks of nothing."""
+    """How HDF5 keeps an array; an empty one can't have chunks."""
     return {"chunks": True, "fletcher32": True} if array.size else {}
 
 

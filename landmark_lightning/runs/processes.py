@@ -22,18 +22,18 @@ def describe(pid: int) -> dict[str, Any]:
 
 
 def of_this_boot(process: Description) -> bool:
-    """Whether a process was started on this machine as it runs since its last start."""
+    """Whether a process was started on this machine since the machine's last start."""
     boot = _machine()["boot"]
     return boot is not None and process.get("boot") == boot
 
 
 def of_this_machine(process: Description) -> bool:
-    """Whether a process's number means here what it meant where it was described."""
+    """Whether a process's number means the same here as where the process was described."""
     return all(process.get(name) == value for name, value in _machine().items())
 
 
 def of_an_earlier_start(process: Description) -> bool:
-    """Whether a process is of this Slurm job before Slurm started it again: then it is over."""
+    """Whether a process belongs to an earlier start of this Slurm job, and so has ended."""
     job, now = str(process.get("job") or ""), str(_job() or "")
     return job != now and job.partition(".")[0] == now.partition(".")[0]
 

@@ -21,7 +21,7 @@ MODELS = ("non", "nobb", "bbo", "bb", "bbs")
 """The order of the paper's models in tables and figures; others follow by name."""
 
 SHOWN_SETTINGS = 12
-"""Settings that a note names of what sets a cell apart."""
+"""How many settings a note names of those that set a cell apart."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Run:
         seed: Seed of the run.
         normalizer: What its errors are divided by.
         content: All of its metrics.json.
-        settings: Those of its config.yaml that seeds share; None: nobody knows them.
+        settings: Those of its config.yaml that seeds share; None: not known.
     """
 
     path: Path
@@ -65,7 +65,7 @@ class Run:
         return value if isinstance(value, str) else None
 
     def names(self, *keys: str) -> list[str]:
-        """What the object under ``keys`` has entries of; nothing where there is none."""
+        """Names of the entries in the object under ``keys``; none where there is no object."""
         value = self._under(keys)
         return list(value) if isinstance(value, dict) else []
 
@@ -211,7 +211,8 @@ def gather(runs: Iterable[Run]) -> list[Cell]:
 def differences(cells: Iterable[Cell]) -> list[str]:
     """What cells of one dataset differ in besides their model, a sentence each.
 
-    Which are on which faces, where not all are on the same, and what a variant's name leaves out.
+    It says which are on which faces, where not all are on the same, and what a variant's name
+    leaves out.
     """
     on: dict[str, list[str]] = {}
     in_full = []

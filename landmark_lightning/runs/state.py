@@ -32,10 +32,10 @@ STATES = ("done", "running", "cut", "failed", "missing")
 stopped it; planned by a sweep but never started."""
 
 BEAT_SECONDS = 30.0
-"""A running attempt touches its state.json so often."""
+"""Seconds between two touches of its state.json by a running attempt."""
 
 SILENT_SECONDS = 300.0
-"""An attempt of which only its state.json tells is cut when it has not touched it for so long."""
+"""Without a lock, a running attempt counts as cut after so many seconds without a touch."""
 
 _warned = False
 
@@ -131,14 +131,14 @@ class Attempt:
     """One try at a run: keeps its state.json from ``begin`` to the end of the block.
 
     The state becomes done, cut (Ctrl-C) or failed, with the traceback in ``error.txt``; an error
-    goes on to the caller. What kills the process leaves ``running`` behind, and a reader sees by
-    the lock that the process held, or on another machine by a file that nobody touches any more,
-    that it was cut.
+    goes on to the caller. A killed process leaves ``running`` behind; that it was cut is seen by
+    its lock, which is free again, or on another machine by the file, which nobody touches any
+    more.
     Within another attempt of this process at the same run, it does nothing.
 
     Args:
         folder: The run's folder.
-        parent: The process that this one must not outlive; None: none.
+        parent: Number of a process at whose end this one ends, too; None: none.
     """
 
     def __init__(self, folder: Path, parent: int | None = None) -> None:

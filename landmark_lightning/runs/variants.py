@@ -25,7 +25,7 @@ class Variant:
     """Runs that may share a row.
 
     Attributes:
-        members: Their places among all.
+        members: Their places among all runs.
         name: What sets them apart, short; empty where there is no other row.
         differing: All that sets them apart.
     """
@@ -39,9 +39,9 @@ def variants(known: Sequence[Settings | None], content: Sequence[str | None]) ->
     """Divides runs of one model into those that may share a row.
 
     Args:
-        known: The settings of each run by dotted name; None: nobody knows them. Such runs share a
-            row with their like alone.
-        content: The hash of each run's faces; None: nobody knows.
+        known: The settings of each run by dotted name; None: not known. Such runs share a row with
+            each other alone.
+        content: The hash of each run's faces; None: not known.
 
     Returns:
         The variants in the order of what sets them apart, unknown settings last.
@@ -67,7 +67,7 @@ def variants(known: Sequence[Settings | None], content: Sequence[str | None]) ->
 
 
 def data_name(content: str | None) -> str:
-    """What faces are called by their hash."""
+    """A short name for faces, by their hash."""
     return f"data {'unknown' if content is None else content[:6]}"
 
 

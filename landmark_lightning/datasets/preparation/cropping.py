@@ -34,11 +34,11 @@ FAR_OUTSIDE = 0.5
 """A landmark further outside its photo than this share of the photo's longer side is an error."""
 
 SHORTEST_NORMALIZER = 0.05
-"""A normalizer shorter than this share of the longer side of the landmarks' box is none: an error
-divided by the 2 pixels between the eye corners of a face of 100 says nothing."""
+"""A normalizer shorter than this share of the longer side of the landmarks' box is not used: where
+the eye corners of a face of 100 pixels lie 2 pixels apart, an error divided by 2 says nothing."""
 
 LEAST_SHOWN = 0.1
-"""A box of whose square (its centre, its longer side) the photo covers less is an error."""
+"""Of the square around a box (its centre, its longer side) the photo must cover this share."""
 
 Rows = dict[str, NDArray[Any]]
 """Arrays of N faces by their names in a FaceFile, each (N, ...)."""

@@ -136,13 +136,13 @@ def _check_protocol(
 ) -> None:
     """Says what differs from the protocol; if strict, as an error before anything is written."""
     if different := protocol.differences(listed, tolerant):
-        said = f"{what} is not as its protocol says: {'; '.join(different)}"
+        message = f"{what} is not as its protocol says: {'; '.join(different)}"
         if strict:
             raise UserError(
-                f"{said}; mend it, or pass dataset.protocol=null to prepare a part on purpose, or "
-                "dataset.strict=false to prepare what is there"
+                f"{message}; mend it, or pass dataset.protocol=null to prepare a part on purpose, "
+                "or dataset.strict=false to prepare what is there"
             )
-        print(f"  Warning: {shown(said)}")
+        print(f"  Warning: {shown(message)}")
     for remark in protocol.remarks(listed):
         print(f"  Warning: {shown(remark)}")
 

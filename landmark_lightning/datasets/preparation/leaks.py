@@ -1,4 +1,4 @@
-"""Test faces that show what training faces show, and groups that stand on both sides."""
+"""Leaks: test faces that repeat training faces, and groups that stand in both splits."""
 
 import hashlib
 from collections import Counter
@@ -23,18 +23,18 @@ PORTION = 2048
 
 
 def leaks(splits: Mapping[str, FaceSplit]) -> list[str]:
-    """Says, in a sentence or none, that test faces show what training faces show.
+    """Says, in one sentence or none, which test faces repeat the picture of a training face.
 
-    A test face does where its crop is equal to the last bit, or where photo and crop look alike:
-    the photo was saved again, in another size or format, or annotated by somebody else. A photo
-    of the same scene is not enough, for crops must be alike, too.
+    A test face does so where its crop equals the other's to the last bit, or where both photo and
+    crop look alike: the photo was saved again, in another size or format, or annotated by somebody
+    else. Two photos of one scene are not enough, since the crops must be alike, too.
     """
     train, test = splits["train"], splits["test"]
     known = dict(zip(picture_digests(train), range(len(train)), strict=True))
     pairs = {i: known[digest] for i, digest in enumerate(picture_digests(test)) if digest in known}
-    patterns, requested = _patterns(train.thumbnail), _patterns(test.thumbnail)
+    of_train, of_test = _patterns(train.thumbnail), _patterns(test.thumbnail)
     for start in range(0, len(test), PORTION):
-        likeness = requested[start : start + PORTION] @ patterns.T
+        likeness = of_test[start : start + PORTION] @ of_train.T
         for row in np.flatnonzero((likeness > SAME_PHOTO).any(axis=1)):
             i, like = start + int(row), likeness[row]
             likely = np.argsort(-like, kind="stable")[:LIKELY]
@@ -71,16 +71,16 @@ def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
     """Says that groups (persons, videos) stand in both splits, or on both sides of validation."""
-    message = []
+    messages = []
     if both := shared_groups(splits["train"], splits["test"]):
-        message.append(
+        messages.append(
             f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures "
             "will be too good"
         )
     train = splits["train"]
     if sentence := straddling(train, train.validation):
-        message.append(sentence)
-    return message
+        messages.append(sentence)
+    return messages
 
 
 def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:

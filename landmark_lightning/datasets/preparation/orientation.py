@@ -17,8 +17,8 @@ from landmark_lightning.errors import UserError
 PICTURES = ("upright", "stored")
 
 CLEARLY = 0.05
-"""A picture fits landmarks better where they hang out of it by this share of the photo's longer
-side less than out of the other."""
+"""Landmarks fit one picture better where they reach out of it less far than out of the other, by
+more than this share of the photo's longer side."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def find_orientation(
     opened, not decoded.
 
     Args:
-        faces: The faces; those that are no files are passed over.
+        faces: The faces; those without a photo on the disk are passed over.
         root: Folder of the photos.
         workers: Threads that open photos.
 
@@ -52,8 +52,8 @@ def find_orientation(
         What fits; None where EXIF turns no photo.
 
     Raises:
-        UserError: EXIF turns photos, and none of them tells, or they disagree; the settings that
-            decide it are named.
+        UserError: EXIF turns photos, and none of them can tell, or they contradict each other; the
+            settings that decide it are named.
     """
     landmarks: dict[str, list[NDArray[np.float64]]] = {}
     for face in faces:

@@ -1,4 +1,4 @@
-"""Whether a FaceFile still is of what it was prepared from."""
+"""Whether the files that a FaceFile was prepared from are still the same."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -15,11 +15,11 @@ from landmark_lightning.errors import UserError
 
 
 def origin_of(read: "partial[Any]", root: Path | None) -> Origin:
-    """What is about to be prepared, but for its photos.
+    """The Origin of a dataset that is about to be prepared, its photos left out.
 
     Args:
         read: What ``source_of`` gives.
-        root: The dataset's folder, as it was told.
+        root: The dataset's folder, as it was given.
     """
     if root is None:
         return Origin()
@@ -27,18 +27,18 @@ def origin_of(read: "partial[Any]", root: Path | None) -> Origin:
 
 
 def check_origin(config: Train, photos: bool = True) -> None:
-    """Checks that landmark-train's FaceFile, where there is one, is of today's files.
+    """Checks that the files that landmark-train's FaceFile was prepared from are the same.
 
     Args:
         config: Settings of landmark-train.
         photos: Whether the sizes of the photos are looked at, too.
 
     Raises:
-        UserError: It is of others.
+        UserError: They have changed.
     """
     try:
         faces = FaceFile.open(facefile_path(config.dataset, config.data_dir))
-    except (FileNotFoundError, UserError):  # said by who needs it
+    except (FileNotFoundError, UserError):  # whoever needs it reports that
         return
     changed = changed_origin(faces, config.dataset.root, config.allow_targets, photos)
     if changed is not None:
@@ -55,12 +55,12 @@ def changed_origin(
 
     Args:
         faces: The FaceFile.
-        root: The dataset's folder, as it was told; None: it was not.
+        root: The dataset's folder, as it was given; None: it was not given.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
         photos: Whether the sizes of the photos are looked at, too.
 
     Returns:
-        A sentence that says what to do; None: nothing has.
+        A sentence that says what to do; None: nothing has changed.
     """
     told = None if root is None else str(root)
     try:

@@ -34,7 +34,7 @@ BLOCK = 32
 """Faces that a thread crops in one go."""
 
 NAMED_REJECTIONS = 3
-"""How many rejections an error of too many names."""
+"""How many rejections are named by the error that there are too many."""
 
 
 @dataclass
@@ -178,8 +178,8 @@ def cropped_blocks(
 ) -> Generator[CroppedFaces]:
     """Crops faces in blocks with several threads, and gives the blocks in the faces' order.
 
-    Threads do: Pillow decodes and resizes without Python's lock. Few blocks wait at any moment,
-    and what a block holds does not depend on the number of threads.
+    Threads are enough, since Pillow decodes and resizes without Python's lock. Few blocks wait at
+    any moment, and what a block holds does not depend on the number of threads.
     """
     stop, waiting = Event(), deque[Future[CroppedFaces]]()
     source = iter(faces)

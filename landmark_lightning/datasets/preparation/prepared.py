@@ -39,8 +39,8 @@ def dataset_of(run: Mapping[str, Any]) -> Dataset:
 def for_training(config: Train) -> Train:
     """The settings of landmark-train, those of its dataset completed by ``as_prepared``.
 
-    Rendered faces are what their settings say: a file of others is not theirs. What is not set but
-    found, ``dataset.content`` and ``dataset.sets``, are the digests of the FaceFile that is there.
+    Rendered faces are wholly described by their settings, so these are not completed. Where there
+    is a FaceFile, ``dataset.content`` and ``dataset.sets``, which nobody gives, are its digests.
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
@@ -49,14 +49,14 @@ def for_training(config: Train) -> Train:
     dataset = with_scheme(config.dataset)
     if not is_rendered(dataset.source, config.allow_targets):
         dataset = as_prepared(dataset, config.data_dir)
-    with suppress(FileNotFoundError, UserError):  # prepared later, or said by who needs it
+    with suppress(FileNotFoundError, UserError):  # it may be prepared later
         faces = FaceFile.open(facefile_path(dataset, config.data_dir))
         dataset = replace(dataset, content=faces.content, sets=faces.sets)
     return replace(config, dataset=dataset)
 
 
 def with_scheme(dataset: Dataset) -> Dataset:
-    """A dataset's settings, the scheme in them as ``scheme_setting`` gives it; null stays.
+    """A dataset's settings with its scheme as ``scheme_setting`` gives it; null stays null.
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
@@ -85,17 +85,17 @@ def as_prepared(dataset: Dataset, data_dir: Path) -> Dataset:
     dataset = with_scheme(dataset)
     try:
         known = FaceFile.open(facefile_path(dataset, data_dir)).settings
-    except (OSError, UserError):  # said by who needs it
+    except (OSError, UserError):  # whoever needs it reports that
         return dataset
     completed = _completed(plain(dataset), known, dataset.given)
     return replace(read(Dataset, completed, "dataset"), given=dataset.given)
 
 
 def as_in_file(dataset: Dataset, faces: FaceFile) -> Dataset:
-    """A dataset's settings, what they leave to its FaceFile as that has it.
+    """A dataset's settings; those that it leaves to its FaceFile are as the file has them.
 
     Args:
-        dataset: Settings that ``open_prepared`` has found to be those of the FaceFile.
+        dataset: Settings that agree with the FaceFile, as ``open_prepared`` checks.
         faces: The FaceFile.
     """
     known: dict[str, Any] = {n: faces.settings[n] for n in LEFT_TO_THE_FILE if n in faces.settings}
@@ -124,11 +124,11 @@ def _touches(given: str, name: str) -> bool:
 def open_prepared(dataset: Dataset, data_dir: Path) -> FaceFile:
     """Opens a dataset's FaceFile, which must have been prepared with the same settings.
 
-    One that was prepared by a call from Python says none.
+    One that was prepared by a call from Python says no settings, so it passes.
 
     Raises:
         FileNotFoundError: It was not prepared.
-        UserError: Damaged, or prepared with other settings; the first one is named.
+        UserError: It is damaged, or was prepared with other settings, of which the first is named.
     """
     faces = FaceFile.open(facefile_path(dataset, data_dir))
     requested = kept_settings(dataset)

@@ -22,7 +22,7 @@ class Protocol:
         subsets: Reported numbers of test faces by subset; another number is only remarked on.
 
     Raises:
-        UserError: A number that is none; it is named.
+        UserError: A value that is no number of faces; it is named.
     """
 
     train: int
@@ -62,12 +62,12 @@ class Protocol:
         Args:
             listed: What the source reads. A face that can't be used counts as there, unless it
                 is its photo that is missing.
-            tolerant: Whether it counts as there even then.
+            tolerant: Whether it counts as there even where its photo is missing.
         """
         there = [i for i in listed if isinstance(i, Face) or tolerant or not i.missing]
         splits = Counter(item.split for item in there)
         expected = {"train": self.train, "test": self.test}
-        message = [
+        messages = [
             f"{split} has {splits[split]:,} faces instead of {expected[split]:,}"
             for split in SPLITS
             if splits[split] != expected[split]
@@ -75,14 +75,14 @@ class Protocol:
         folders = Counter(_folder(item) for item in there)
         if self.folders:
             counts = dict(self.folders) | {f: 0 for f in folders if f not in self.folders}
-            message += [
+            messages += [
                 f"{folder or 'the root'} has {folders[folder]:,} instead of {count:,}"
                 for folder, count in counts.items()
                 if folders[folder] != count
             ]
-        elif message:
-            message += list(_by_folder(listed, folders))
-        return message
+        elif messages:
+            messages += list(_by_folder(listed, folders))
+        return messages
 
     def remarks(self, listed: Sequence[Face | Rejection]) -> list[str]:
         """The test subsets that have another number of faces than is reported."""

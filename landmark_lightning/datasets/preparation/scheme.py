@@ -1,4 +1,4 @@
-"""Which scheme a dataset has: as given, of its landmarks' names, or as its FaceFile knows it."""
+"""Which scheme a dataset has: the one given, one made of landmarks' names, or its FaceFile's."""
 
 import textwrap
 from functools import partial
@@ -27,7 +27,7 @@ def scheme_of(
         root: The dataset's folder.
 
     Returns:
-        The scheme, and lines that say what the names made of it; None where it was given.
+        The scheme, and lines that say what was made of the names; None where it was given.
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.

@@ -38,5 +38,5 @@ def is_rendered(settings: Mapping[str, Any], allow_targets: Iterable[str] = ()) 
     """
     try:
         return bool(beside(source_of(settings, allow_targets), "RENDERED"))
-    except UserError:  # said by who needs the source
+    except UserError:  # whoever needs the source reports that
         return False

@@ -13,7 +13,7 @@ from landmark_lightning.datasets.facefile_arrays import LAYOUT
 from landmark_lightning.datasets.preparation.cropping import CroppedFaces, Rows
 
 LEAST_ROWS = 256
-"""Images of a split that room is made for at first; then there is room for twice as many."""
+"""A split gets room for so many images at first, and for twice as many whenever it is full."""
 
 
 class SplitWriter:

@@ -46,8 +46,8 @@ def read(
     Args:
         root: The folder that holds AFLWinfo_release.mat and the photos.
         scheme: A scheme of 19 landmarks.
-        train: How many faces of the file's order are for training; the rest is the test set. None:
-            20,000 of the official 24,386, and the same share of another number.
+        train: How many faces, the first in the file's order, are for training; the rest is the
+            test set. None: 20,000 of the official 24,386, and the same share of any other number.
 
     Returns:
         The faces in the file's order ``ra``; one that can't be used is a Rejection. Test faces

@@ -12,7 +12,7 @@ from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
 LARGEST = 1e6
-"""No photo has a pixel further out: a larger number is none of a landmark or a box."""
+"""Pixels: no photo is larger, so that a larger coordinate must be a mistake."""
 
 
 def given_root(root: Path | None, scheme: Scheme, dataset: str, landmarks: int) -> Path:
@@ -50,10 +50,10 @@ def shown(path: Path) -> str:
 
 
 def number(text: str, name: str) -> float:
-    """A number that can be a pixel's.
+    """Reads a coordinate from text.
 
     Raises:
-        UserError: It is none.
+        UserError: It is no number, not finite or beyond any photo.
     """
     try:
         value = float(text)
@@ -88,7 +88,8 @@ def labelled(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
     """A face's landmarks as a Face holds them.
 
-    Many programs write a landmark that is not labelled at (0, 0) or (-1, -1): a mark, no place.
+    Many programs write (0, 0) or (-1, -1) for a landmark that is not labelled. Such a mark is no
+    place, and is refused.
 
     Args:
         points: (L, 2) as they stand in the file; NaN where it has none.
@@ -128,6 +129,6 @@ def labelled(
 
 
 def rejected(where: str, error: ValueError, split: str, photo: str) -> Rejection:
-    """The Rejection of a face for what was said of it or of its photo."""
+    """The Rejection of a face for an error that its annotation or its photo caused."""
     missing = isinstance(error, MissingPhotoError)
     return Rejection(where, str(error), split=split, photo=photo, missing=missing)

@@ -61,7 +61,8 @@ class Photos:
 
     Args:
         root: The dataset's folder.
-        folders: Folders under it that may hold the photos, the likeliest first; some may not be.
+        folders: Folders under it that may hold the photos, the likeliest first; some may not
+            exist.
     """
 
     def __init__(self, root: Path, folders: Sequence[str]) -> None:
@@ -76,7 +77,7 @@ class Photos:
 
         Raises:
             MissingPhotoError: It does not exist.
-            UserError: A name that can't be one.
+            UserError: A name that can't be a photo's.
         """
         if name not in self._known:
             self._known[name] = self._find(name)
@@ -171,10 +172,10 @@ class Rows:
 
 
 def fitted(cells: list[str], heading: list[str]) -> list[str]:
-    """A row as long as its heading: a line may end in more commas than another, or in fewer.
+    """A row, cut or filled up to the length of its heading: not all lines end in as many commas.
 
     Raises:
-        UserError: It has more cells with something in them, or fewer than the named columns.
+        UserError: It has a filled cell beyond the heading, or lacks the cell of a named column.
     """
     longer = len(cells) - len(heading)
     if any(cell.strip() for cell in (cells[len(heading) :] or heading[len(cells) :])):
@@ -199,7 +200,7 @@ def checked_names(path: Path, names: Sequence[object], kind: str) -> tuple[str, 
 
 
 def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: str) -> list[int]:
-    """Places in ``found`` of the ``expected`` names; as they stand where either has none.
+    """Places in ``found`` of the ``expected`` names; in order where either has no names.
 
     Raises:
         UserError: They are not the same names.

@@ -26,7 +26,7 @@ NAMELESS = {"table": tables, "pts": pts}
 FORMATS = ("table", "coco", "dlib", "pts", "dlc")
 
 LARGEST_GROUP = 0.2
-"""Share of the training faces; a tenth of them is taken out for validation."""
+"""Share of the training faces; a larger group leaves no way to take out a tenth for validation."""
 
 
 def read(

@@ -1,6 +1,6 @@
 """Photos with a ``.pts`` beside each, as 300W and 300VW have them.
 
-A ``.pts`` is called as its photo but for the suffix, and holds:
+A ``.pts`` has its photo's name but for the suffix, and holds:
 
     version: 1
     n_points:  68

@@ -143,7 +143,7 @@ class _Table:
         """One row as a face, or why it is none.
 
         Raises:
-            UserError: A cell that shows a column to be another than the header says.
+            UserError: A cell that shows that a column is not what the header says.
         """
         try:
             row = fitted(row, self.header)
@@ -195,15 +195,15 @@ class _Table:
 
     def _split(self, row: list[str]) -> tuple[str, bool]:
         """A row's split, and whether it belongs to the validation set."""
-        of_file, message = self.listing.split, self._cell(row, "split")
+        of_file, cell = self.listing.split, self._cell(row, "split")
         if of_file and "split" not in self.columns:
             return of_file, self.listing.validation
-        if message not in (*SPLITS, "val"):
-            raise UserError(f"split is {message[:40]!r}, not train, val or test")
-        split = "train" if message == "val" else message
+        if cell not in (*SPLITS, "val"):
+            raise UserError(f"split is {cell[:40]!r}, not train, val or test")
+        split = "train" if cell == "val" else cell
         if of_file and split != of_file:
-            raise UserError(f"split is {message}, but the table is given as that of {of_file}")
-        return split, message == "val" or self.listing.validation
+            raise UserError(f"split is {cell}, but the table is given as that of {of_file}")
+        return split, cell == "val" or self.listing.validation
 
     def _points(self, row: list[str]) -> NDArray[np.float64]:
         """The coordinates (L, 2), NaN where a cell is blank or says so."""
@@ -240,8 +240,8 @@ class _Table:
                 raise UserError(f"{name} is {self._cell(row, name)[:40]!r}, not 0, 1 or 2")
             codes.append(code)
         visible = np.array(codes, dtype=np.uint8)
-        message = np.where(np.isnan(points).all(axis=1), NOT_LABELLED, VISIBLE)
-        return np.where(visible == BY_PLACE, message, visible).astype(np.uint8)
+        by_place = np.where(np.isnan(points).all(axis=1), NOT_LABELLED, VISIBLE)
+        return np.where(visible == BY_PLACE, by_place, visible).astype(np.uint8)
 
     def _box(self, row: list[str]) -> NDArray[np.float64] | None:
         if not any(self._cell(row, name) for name in BOX_COLUMNS):

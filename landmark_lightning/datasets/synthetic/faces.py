@@ -1,4 +1,4 @@
-"""Reads faces that no file holds: a parametric 3D head rendered under many poses and lights.
+"""Renders faces: a parametric 3D head under many poses and lights.
 
 The landmarks are projected points of the head, exact and in all three built-in schemes. The
 subsets are the six attributes of WFLW, taken from the true factors of each picture. Poses are as

@@ -71,10 +71,10 @@ def _flagged(faces: list[Face]) -> list[Face]:
     """The faces with attributes as frequent as in the official test set."""
     flags = np.array([[name in face.subsets for name in ATTRIBUTES] for face in faces])
     for column, name in enumerate(ATTRIBUTES):
-        expected = max(1, round(SUBSETS[name] * len(faces) / OFFICIAL["test"]))
+        count = max(1, round(SUBSETS[name] * len(faces) / OFFICIAL["test"]))
         first = np.argsort(~flags[:, column], kind="stable")  # Those that have it, if enough do.
         flags[:, column] = False
-        flags[first[:expected], column] = True
+        flags[first[:count], column] = True
     return [
         replace(face, subsets=tuple(np.array(ATTRIBUTES)[of_face].tolist()))
         for face, of_face in zip(faces, flags, strict=True)
