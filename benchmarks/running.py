@@ -27,7 +27,7 @@ PHASES = {
     "decay": "constant",
     "reduction": "mean",
     "gradient_clip": 5.0,
-    "mean_shape": True,
+    "mean_shape": False,
     "optimizer": {"_target_": "torch.optim.AdamW", "weight_decay": 5e-4, "fused": True},
 }
 PAPER_NETWORK = {
@@ -145,8 +145,7 @@ def lean(
     callbacks: list[Callback] = [RunState(), TrainingCurves(50), *callbacks_of(strategy)]
 
     def fit(steps: Callback) -> None:
-        clip = task.gradient_clip if task.automatic_optimization else None
-        chosen = {"accelerator": device.type, "gradient_clip_val": clip} | settings
+        chosen = {"accelerator": device.type} | settings
         trainer(file.path.parent, [*callbacks, steps], **chosen).fit(task, datamodule=module)
 
     return Steps(fit, times)

@@ -289,7 +289,15 @@ class LandmarkTask(pl.LightningModule):
         """Sets the network's last bias to the mean of (N, L, 2) landmarks in crop pixels.
 
         Of a landmark the faces count that have it; one that no face has starts in the middle.
+
+        Raises:
+            UserError: The network can't be told where to start.
         """
+        if not hasattr(self.network, "start_at"):
+            raise UserError(
+                f"{type(self.network).__name__} has no method start_at, which "
+                "phases.mean_shape=true needs; give it one or pass phases.mean_shape=false"
+            )
         nothing = torch.zeros(1)
         to_crop = geometry.input_to_crop(
             self.augmentation.crop_side,

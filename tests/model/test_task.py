@@ -4,6 +4,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from landmark_lightning.errors import UserError
 from landmark_lightning.inference.predict import predict
 from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.metrics.nme import normalized_mean_error
@@ -213,3 +214,17 @@ def test_a_plain_trainer_tests_and_predicts(make_task: MakeTask) -> None:
     nme = normalized_mean_error(expected[..., :2], target, lengths).mean()
     assert tested["test/nme"] == pytest.approx(float(nme), rel=1e-5)
     assert {"test/nme/odd/box", "test/discard_30/full/inter_ocular"} <= tested.keys()
+
+
+class Blind(torch.nn.Flatten):
+    """A network that can't be told where to start."""
+
+    def __init__(self, landmarks: int, outputs: int, side: int = 32) -> None:
+        super().__init__()
+        self.side = side
+
+
+def test_a_network_without_a_start_needs_no_mean_shape(make_task: MakeTask) -> None:
+    task, module = make_task(network={"_target_": f"{__name__}.Blind"}, allow_targets=["tests."])
+    with pytest.raises(UserError, match="Blind has no method start_at, .* mean_shape=false"):
+        task.start_at_mean_shape(module.train_faces.landmarks)
