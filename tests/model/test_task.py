@@ -216,15 +216,15 @@ def test_a_plain_trainer_tests_and_predicts(make_task: MakeTask) -> None:
     assert {"test/nme/odd/box", "test/discard_30/full/inter_ocular"} <= tested.keys()
 
 
-class Blind(torch.nn.Flatten):
+class Blind(torch.nn.Module):
     """A network that can't be told where to start."""
 
     def __init__(self, landmarks: int, outputs: int, side: int = 32) -> None:
         super().__init__()
-        self.side = side
+        self.side, self.layer = side, torch.nn.Linear(1, 1)
 
 
 def test_a_network_without_a_start_needs_no_mean_shape(make_task: MakeTask) -> None:
     task, module = make_task(network={"_target_": f"{__name__}.Blind"}, allow_targets=["tests."])
-    with pytest.raises(UserError, match="Blind has no method start_at, .* mean_shape=false"):
+    with pytest.raises(UserError, match=r"Blind has no method start_at, .* mean_shape=false"):
         task.start_at_mean_shape(module.train_faces.landmarks)
