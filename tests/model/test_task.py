@@ -226,5 +226,5 @@ class Blind(torch.nn.Module):
 
 def test_a_network_without_a_start_needs_no_mean_shape(make_task: MakeTask) -> None:
     task, module = make_task(network={"_target_": f"{__name__}.Blind"}, allow_targets=["tests."])
-    with pytest.raises(UserError, match=r"Blind has no method start_at, .* mean_shape=false"):
+    with pytest.raises(UserError, match=r"Blind has no method start_at, .*mean_shape=false"):
         task.start_at_mean_shape(module.train_faces.landmarks)
