@@ -45,7 +45,7 @@ class LandmarkTask(pl.LightningModule):
     """Training and validation of a LandmarkNetwork.
 
     All arguments are plain mappings, lists, numbers and text. They are the checkpoint's
-    hyperparameters, so ``trained.load_task`` needs the checkpoint alone.
+    hyperparameters, so ``checkpoint.load_task`` needs the file alone.
 
     Args:
         dataset: ``scheme``, ``normalizers`` and ``subsets`` as in the FaceFile.

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
+from landmark_lightning.model.losses import loss_name
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
 
@@ -83,7 +84,7 @@ class TrainingProgress(ProgressBar):
         assert isinstance(pl_module, LandmarkTask)
         nme = trainer.callback_metrics.get("val/nme")
         if self.bar is not None and nme is not None:
-            phase = pl_module.schedule.phase(max(0, trainer.global_step - 1)).loss
+            phase = loss_name(pl_module.schedule.phase(max(0, trainer.global_step - 1)).loss)
             self.bar.set_postfix_str(f"{phase}, validation NME {float(nme):.2f}", refresh=False)
 
     def on_train_end(self, *_: Any) -> None:  # noqa: ANN401

@@ -109,9 +109,12 @@ def _completed(
     result = dict(settings)
     for key, value in known.items():
         now, name = settings.get(key), f"{above}{key}"
+        free = now is None or not any(_touches(one, name) for one in given)
         if isinstance(now, Mapping) and isinstance(value, Mapping) and key != "scheme":
-            result[key] = _completed(now, value, given, f"{name}.")
-        elif now is None or not any(_touches(one, name) for one in given):
+            # Another source's settings are not ours: then the file's stand as a whole.
+            other = free and now.get("_target_") != value.get("_target_")
+            result[key] = value if other else _completed(now, value, given, f"{name}.")
+        elif free:
             result[key] = value
     return result
 

@@ -122,3 +122,14 @@ def test_a_scheme_s_file_that_is_not_there(tmp_path: Path) -> None:
     given = ("dataset.scheme=none.yaml", f"data_dir={tmp_path}")
     with pytest.raises(FileNotFoundError, match=r"^scheme=none\.yaml does not exist$"):
         for_training(compose(*OWN, *given))
+
+
+def test_the_source_of_a_facefile_is_taken_as_a_whole(tmp_path: Path) -> None:
+    """Also where it is one of one's own, which takes other settings than ``read_own``."""
+    rendered = {"_target_": "landmark_lightning.read_synthetic", "train": 2, "test": 1, "seed": 0}
+    source = "dataset.source={_target_:landmark_lightning.read_synthetic,train:2,test:1,seed:0}"
+    config = compose(*OWN, "dataset.scheme=ibug68", source)
+    prepare_dataset(config.dataset, tmp_path, workers=1)
+    dataset = as_prepared(compose(*OWN).dataset, tmp_path)
+    assert dataset.source == rendered
+    assert open_prepared(dataset, tmp_path).faces == {"train": 2, "test": 1}
