@@ -8,7 +8,7 @@ which dataset, model and seed it is, and ``config.yaml`` how it was made.
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ class Run:
     model: str
     seed: int
     normalizer: str
-    content: dict[str, Any]
-    settings: Mapping[str, Any] | None = None
+    content: dict[str, Any] = field(repr=False)
+    settings: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def _under(self, keys: Iterable[str]) -> Any:  # noqa: ANN401
         value: Any = self.content

@@ -114,10 +114,10 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     strategy = strategy_from(plain(config.model.balancing), config.allow_targets)
     datamodule = FaceDataModule.from_config(faces, config)
     task = _task(config, datamodule)
-    state, kept = RunState(), BestAndLast(folder)
+    state, kept, refreshing = RunState(), BestAndLast(folder), callbacks_of(strategy)
     callbacks: list[Callback] = [
         state,  # before what takes time
-        *callbacks_of(strategy),
+        *refreshing,
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
         DrawCurves(),
         TrainingProgress(cell),
@@ -145,6 +145,8 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
     print_plan(folder, faces, datamodule, task, trainer, resumed is not None)
+    if datamodule.sampler.balanced and not refreshing:
+        print("  Warning: all draws are even: the strategy has no callbacks() that refresh losses")
     if rerun:
         folder.clear()
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain(config))))

@@ -260,6 +260,15 @@ def test_a_run_goes_on_whether_the_root_is_given_or_not(command: Command, table:
     assert "finished already" in again.out
 
 
+def test_a_strategy_that_refreshes_no_losses_is_warned_of(command: Command) -> None:
+    target = "{_target_:tests.samplers.test_strategies.Unrefreshed}"
+    own = (f"model.balancing={target}", "model.name=mine", "allow_targets=[tests.]")
+    done = command("train", *own, *QUIET)
+    assert done.code == 0, done.err
+    assert "Warning: all draws are even: the strategy has no callbacks()" in done.out
+    assert "Warning" not in command("train", "model=bbo", *QUIET).out
+
+
 def test_more_callbacks_by_their_target(command: Command, tmp_path: Path) -> None:
     """Weight averaging: the checkpoint holds the average, and a run with it goes on."""
     target = "pytorch_lightning.callbacks.EMAWeightAveraging"

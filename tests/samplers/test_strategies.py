@@ -32,6 +32,14 @@ class Halfway(Strategy):
         return [OnlineBalancing()]
 
 
+class Unrefreshed(Halfway):
+    """Says nothing of how its losses become known."""
+
+    def callbacks(self) -> list[Callback]:
+        """None."""
+        return []
+
+
 def test_refresh_chooses() -> None:
     even = strategy_from({"refresh": "none"})
     assert type(even) is Even
