@@ -8,7 +8,7 @@ from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import checkpoint_of
 
 FOLDERS = {
-    "train": ("data_dir", "runs_dir"), "prepare": ("data_dir",), "inspect": ("data_dir",),
+    "train": ("data_dir", "runs_dir"), "prepare": ("data_dir",), "inspect": ("data_dir", "output"),
     "evaluate": ("output",), "report": ("output",),
 }  # fmt: skip
 """Settings that are folders, or such as can be made, by command."""

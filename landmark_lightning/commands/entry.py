@@ -52,7 +52,7 @@ def _compose_and_run(name: str) -> bool:
     Returns:
         Whether there was one.
     """
-    expected = os.environ.get("HYDRA_FULL_ERROR")
+    in_full = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines
     failed = False
 
@@ -65,7 +65,7 @@ def _compose_and_run(name: str) -> bool:
             check_files(name, settings)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(settings)
         except USER_ERRORS as error:
-            if expected:
+            if in_full:
                 raise
             failed = True  # in a multirun the other runs still take their turn
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -78,7 +78,7 @@ def _compose_and_run(name: str) -> bool:
             return False
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=name)(job)()
     except USER_ERRORS as error:
-        if expected:
+        if in_full:
             raise
         message = sentence(error)
         if (key := unknown_key(error)) is not None:
@@ -86,7 +86,7 @@ def _compose_and_run(name: str) -> bool:
         _say(name, message)
         failed = True
     finally:
-        if expected is None:
+        if in_full is None:
             del os.environ["HYDRA_FULL_ERROR"]
     return failed
 
@@ -101,7 +101,7 @@ def prepare() -> None:
 
 
 def inspect() -> None:
-    """landmark-inspect: checks a FaceFile and draws it."""
+    """landmark-inspect: checks a FaceFile, and plots what is in it."""
     _launch("inspect")
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from landmark_lightning.config.compose import config_folder
+from landmark_lightning.config.compose import config_folder, files_of
 
 COLUMN = 34
 """Where the comments begin."""
@@ -26,7 +26,9 @@ def help_of(command: str, overrides: Sequence[str]) -> str:
     groups = [name for name in choices if "/" not in name and "@" not in name]
     comments = dict(_comments(config_folder() / f"{command}.yaml", ""))
     for group in groups:
-        comments |= _of_choice(group, choices[group])
+        for path in files_of(group, choices[group]):
+            above = "" if path.read_text().startswith("# @package _global_") else f"{group}."
+            comments |= dict(_comments(path, above))
     lines = [told.header.strip(), "", "Examples:", told.footer.rstrip("\n"), ""]
     if groups:
         lines += ["Groups:", *(f"  {g}={' | '.join(_choices(g))}" for g in sorted(groups)), ""]
@@ -55,20 +57,6 @@ def _settings(content: Any, comments: dict[str, str], above: str, depth: int) ->
         text = yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False)
         line = f"{indent}{key}: {text.removesuffix(chr(10)).removesuffix('...').strip()}"
         yield (line.ljust(COLUMN) + (" " if len(line) >= COLUMN else "") + comment).rstrip()
-
-
-def _of_choice(group: str, choice: str | None) -> dict[str, str]:
-    """Comments of the settings in a choice's YAML file and in those that it builds on."""
-    path = config_folder() / group / f"{choice}.yaml"
-    if not path.is_file():
-        return {}
-    content = OmegaConf.load(path)
-    found: dict[str, str] = {}
-    for base in content.get("defaults", ()) if isinstance(content, DictConfig) else ():
-        if isinstance(base, str) and base != "_self_":
-            found |= _of_choice(group, base)
-    above = "" if path.read_text().startswith("# @package _global_") else f"{group}."
-    return found | dict(_comments(path, above))
 
 
 def _comments(path: Path, above: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,6 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.datasets.preparation.protocol import Protocol
-from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing, write_json
 from landmark_lightning.inspection.measures import (
     MEASURES,
@@ -42,8 +41,6 @@ def run(config: Inspect) -> None:
     """Inspects ``dataset`` in ``data_dir``."""
     path = facefile_path(config.dataset, config.data_dir)
     output = config.output or path.with_name(f"{path.stem}-inspect")
-    if output.exists() and not output.is_dir():
-        raise UserError(f"output={output} is no folder")
     settings = config.dataset.protocol
     protocol = None if settings is None else Protocol.from_settings(settings)
     faces = open_prepared(as_prepared(config.dataset, config.data_dir), config.data_dir)

@@ -113,14 +113,14 @@ class CellJob:
     def _attempt(attempt: Attempt, folder: RunFolder, settings: Train) -> None:
         with suppress(Exception), attempt:
             from landmark_lightning.datasets.preparation.prepared import for_training
-            from landmark_lightning.training.fit import train
+            from landmark_lightning.training.fit import attend
 
             # Refused before it began: what lies there keeps its state.
             known = plain(for_training(settings))
             if not settings.rerun and (clash := folder.clash(known)) is not None:
                 raise UserError(clash)
             attempt.begin()
-            train(settings)
+            attend(settings)
 
 
 KEPT = ("running", "failed")

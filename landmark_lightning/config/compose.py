@@ -103,8 +103,9 @@ def _keep_own_arguments(
             usual, found = (m.get(key) if isinstance(m, Mapping) else None for m in (usual, found))
         before = usual.get("_target_") if isinstance(usual, Mapping) else None
         if isinstance(found, dict) and found.get("_target_") != before:
-            below = [c.key_or_group.removeprefix(f"{room}.").split(".")[0] for c in changes]
-            for key in found.keys() - {*kept, *below}:
+            names = (change.key_or_group for change in changes)
+            below = (n.removeprefix(f"{room}.") for n in names if n.startswith(f"{room}."))
+            for key in found.keys() - kept - {name.split(".")[0] for name in below}:
                 del found[key]
 
 
@@ -115,14 +116,20 @@ def group_defaults(group: str, choice: str | None) -> dict[str, Any]:
         group: The group, such as ``dataset``.
         choice: Name of the file; of None, and of one elsewhere, nothing is known.
     """
+    files = files_of(group, choice)
+    merged: Any = OmegaConf.to_container(OmegaConf.merge({}, *map(OmegaConf.load, files)))
+    merged.pop("defaults", None)
+    return merged
+
+
+def files_of(group: str, choice: str | None) -> list[Path]:
+    """The YAML file of a choice, after those that it builds on; none of a choice elsewhere."""
     path = config_folder() / group / f"{choice}.yaml"
     if not path.is_file():
-        return {}
-    own = OmegaConf.load(path)
-    assert isinstance(own, DictConfig)
-    below = [group_defaults(group, name) for name in own.pop("defaults", ()) if name != "_self_"]
-    merged: Any = OmegaConf.to_container(OmegaConf.merge(*below, own))
-    return merged
+        return []
+    own: Any = OmegaConf.load(path)
+    names = (n for n in own.get("defaults", ()) if isinstance(n, str) and n != "_self_")
+    return [*(file for name in names for file in files_of(group, name)), path]
 
 
 def known_names(command: str, arguments: Sequence[str]) -> list[str]:

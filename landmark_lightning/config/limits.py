@@ -86,6 +86,16 @@ def or_null(limit: Limit) -> Limit:
     )
 
 
+def named_or_target(*names: "str | None") -> Limit:
+    """One of ours by its name, or one of one's own by ``_target_``."""
+    named = one_of(*names)
+    return Limit(
+        f"{named.words}, or a mapping with a _target_",
+        lambda value: named.holds(value) or (isinstance(value, dict) and "_target_" in value),
+        names,
+    )
+
+
 def list_of(words: str, holds: Callable[[Any], bool] = lambda _: True) -> Limit:
     """A list whose entries are so."""
 

@@ -5,11 +5,11 @@ in some choice (the rates that ``phases.lr`` is shorthand for) is named in ``PAS
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from landmark_lightning.config.fields import built, room, setting
 from landmark_lightning.config.limits import (
     ABOVE_ZERO,
     ANYTHING,
@@ -24,46 +24,11 @@ from landmark_lightning.config.limits import (
     Limit,
     between,
     list_of,
+    named_or_target,
     one_of,
     or_null,
     whole,
 )  # fmt: skip
-
-
-def setting(limit: Limit, **default: Any) -> Any:  # noqa: ANN401
-    """A setting with its limit."""
-    return field(metadata={"limit": limit}, **default)
-
-
-def named_or_target(*names: "str | None") -> Limit:
-    """One of ours by its name, or one of one's own by ``_target_``."""
-    named = one_of(*names)
-    return Limit(
-        f"{named.words}, or a mapping with a _target_",
-        lambda value: named.holds(value) or (isinstance(value, dict) and "_target_" in value),
-        names,
-    )
-
-
-def room(kind: "type | Callable[[Any], type | None]", many: bool = False) -> Any:  # noqa: ANN401
-    """A setting that holds others.
-
-    Args:
-        kind: Its dataclass, or what tells by the value which one it is; None: a free mapping.
-        many: Whether it is a list of them.
-    """
-    return field(metadata={"kind": kind, "many": many})
-
-
-def built(kind: "type | None" = None, by: str = "", more: bool = False) -> Any:  # noqa: ANN401
-    """A mapping with a ``_target_``, whose other settings are arguments that the target knows.
-
-    Args:
-        kind: Those that are known here.
-        by: The target that they are known of.
-        more: Whether it takes others, too.
-    """
-    return field(metadata={"built": kind, "by": by, "more": more})
 
 
 @dataclass(frozen=True, kw_only=True)

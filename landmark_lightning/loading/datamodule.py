@@ -20,7 +20,7 @@ from landmark_lightning.loading.faces import (
 )
 from landmark_lightning.samplers.batch_sampler import BatchSampler, MakeSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
-from landmark_lightning.samplers.strategies import strategy_from
+from landmark_lightning.samplers.strategies import Strategy, strategy_from
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -45,6 +45,10 @@ class FaceDataModule(pl.LightningDataModule):
         prefetch: Batches that ``stream`` reads ahead. LPBB draws them so much earlier: by losses
             that are as many batches old. 0 draws as the other residencies do.
 
+    Attributes:
+        strategy: How the faces are drawn, where settings say it; ``balancer`` alone says no more
+            than which sampler.
+
     Raises:
         FileNotFoundError: ``validation`` names a file that does not exist.
         UserError: A value out of range, which is named, or no face to train on.
@@ -63,6 +67,7 @@ class FaceDataModule(pl.LightningDataModule):
         prefetch: int = 2,
     ) -> None:
         super().__init__()
+        self.strategy = Strategy()
         check(
             schema.Data, eval_batch_size=eval_batch_size, validation_seed=validation_seed,
             residency=residency, prefetch=prefetch,
@@ -75,7 +80,7 @@ class FaceDataModule(pl.LightningDataModule):
         streamed = residency == "stream" or (
             residency == "auto" and self.nbytes > MEMORY_SHARE * free_memory()
         )
-        self.expected = residency
+        self.requested = residency
         self.residency = "stream" if streamed else "host"
         self.prefetch = prefetch if streamed else 0
         self.train_faces = faces_from(faces, "train", kept, streamed)
@@ -104,7 +109,9 @@ class FaceDataModule(pl.LightningDataModule):
         """
         settings = plain(config)
         strategy = strategy_from(settings["model"]["balancing"], config.allow_targets)
-        return cls(faces, config.batch_size, strategy.sampler, config.seed, **settings["data"])
+        made = cls(faces, config.batch_size, strategy.sampler, config.seed, **settings["data"])
+        made.strategy = strategy
+        return made
 
     def setup(self, stage: str) -> None:
         """Places the images as soon as a trainer says on which device."""
@@ -121,8 +128,8 @@ class FaceDataModule(pl.LightningDataModule):
             free, _ = torch.cuda.mem_get_info(device)
             fits = self.nbytes <= MEMORY_SHARE * free
         # On a CPU the two are one.
-        own = device.type != "cpu" and (self.expected == "auto" and fits)
-        self.residency = "device" if own or self.expected == "device" else "host"
+        own = device.type != "cpu" and (self.requested == "auto" and fits)
+        self.residency = "device" if own or self.requested == "device" else "host"
         for faces in (self.train_faces, self.val_faces):
             assert isinstance(faces, ResidentFaces)
             if self.residency == "device":

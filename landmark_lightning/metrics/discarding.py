@@ -79,8 +79,8 @@ def discard_error(
     means = torch.cat([nothing, means], dim=-1)
     labelled, place = (~error.isnan()).sum(dim=-1).unique(return_inverse=True)
     kept = [[n - discard_count(n, percent) for percent in percents] for n in labelled.tolist()]
-    expected = torch.tensor(kept, dtype=torch.long, device=error.device).reshape(-1, len(percents))
-    return means.gather(-1, expected[place])
+    counts = torch.tensor(kept, dtype=torch.long, device=error.device).reshape(-1, len(percents))
+    return means.gather(-1, counts[place])
 
 
 def random_discard_error(

@@ -22,14 +22,9 @@ from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch
 from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanError, SignalQuality
 from landmark_lightning.model.augmentation import Augmentation
-from landmark_lightning.model.losses import (
-    Objective,
-    drawing_losses,
-    loss_name,
-)
+from landmark_lightning.model.losses import Objective, drawing_losses, loss_name
 from landmark_lightning.model.network import LandmarkNetwork
 from landmark_lightning.model.schedule import Schedule
-from landmark_lightning.samplers.strategies import strategy_from
 from landmark_lightning.schemes import scheme_from
 
 # Lightning warns of a hook that it expects in a datamodule; the task needs no certain datamodule.
@@ -165,7 +160,7 @@ class LandmarkTask(pl.LightningModule):
             | {"model": config.model.name},
             allow_targets=config.allow_targets,
         )
-        task.score = strategy_from(settings["model"]["balancing"], config.allow_targets).score
+        task.score = data.strategy.score
         if task.mean_shape:
             task.start_at_mean_shape(data.train_faces.landmarks)
         return task

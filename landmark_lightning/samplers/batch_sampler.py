@@ -30,7 +30,7 @@ class BatchSampler(Sampler[Tensor]):
         start_epoch: First epoch of which the draws may go by losses.
 
     Raises:
-        ValueError: A size, batch size or seed that is not a whole number of the right range.
+        UserError: A size, batch size or seed that is not a whole number of the right range.
     """
 
     balanced = False
@@ -67,9 +67,9 @@ class BatchSampler(Sampler[Tensor]):
         batches, length = len(self), self.stretch
         stretch, source = -1, torch.empty(0).numpy()
         while self.position < batches:
-            expected, place = divmod(self.position, length)
-            if expected != stretch:
-                stretch, source = expected, self._source(expected).numpy()
+            current, place = divmod(self.position, length)
+            if current != stretch:
+                stretch, source = current, self._source(current).numpy()
             self.position += 1
             yield source, place * self.batch_size
         self.epoch, self.position = self.epoch + 1, 0

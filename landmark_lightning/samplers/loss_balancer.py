@@ -198,7 +198,7 @@ class LossBalancer(BatchSampler):
         """Goes on where ``state_dict`` was taken, wherever the table was.
 
         Raises:
-            ValueError: The state is of another number of faces.
+            UserError: The state is of another number of faces.
         """
         if len(state["losses"]) != self.size:
             raise UserError(

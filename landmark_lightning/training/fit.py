@@ -34,7 +34,6 @@ from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Run, read_run
 from landmark_lightning.runs.state import Attempt
 from landmark_lightning.samplers.statistics import summarize_draws
-from landmark_lightning.samplers.strategies import strategy_from
 from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
 from landmark_lightning.training.curves import DrawCurves, TrainingCurves
@@ -111,10 +110,10 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     if not rerun:  # once more, now that it is known on which faces
         clash = folder.clash(plain(config))
     seed_everything(config)
-    strategy = strategy_from(plain(config.model.balancing), config.allow_targets)
     datamodule = FaceDataModule.from_config(faces, config)
     task = _task(config, datamodule)
-    state, kept, refreshing = RunState(), BestAndLast(folder), callbacks_of(strategy)
+    state, kept = RunState(), BestAndLast(folder)
+    refreshing = callbacks_of(datamodule.strategy)
     callbacks: list[Callback] = [
         state,  # before what takes time
         *refreshing,
@@ -138,7 +137,6 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         raise UserError(clash)
     if not trainer.is_global_zero:  # of several processes the first one writes
         trainer.loggers = []
-        datamodule.place(trainer.strategy.root_device)
         with companions(config, trainer):
             fit(trainer, task, datamodule, resumed)
         return

@@ -82,7 +82,7 @@ def test_an_output_that_is_a_file_is_named(command: Command, tmp_path: Path) -> 
     (tmp_path / "taken").write_text("mine")
     done = command("inspect", *OWN, "output=taken")
     assert done.code == 1
-    assert done.err == "landmark-inspect: output=taken is no folder\n"
+    assert done.err == "landmark-inspect: output=taken: taken is a file; name a folder\n"
     assert (tmp_path / "taken").read_text() == "mine"
 
 

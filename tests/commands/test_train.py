@@ -5,9 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from landmark_lightning.commands import train
+from landmark_lightning.config.compose import compose
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.predictions import read_records
+from landmark_lightning.training import fit
 from tests.console import TINY, Command
+from tests.samplers.test_strategies import Shared
 
 
 def _stop_at_the_third_epoch(task: LandmarkTask) -> None:
@@ -267,6 +271,23 @@ def test_a_strategy_that_refreshes_no_losses_is_warned_of(command: Command) -> N
     assert done.code == 0, done.err
     assert "Warning: all draws are even: the strategy has no callbacks()" in done.out
     assert "Warning" not in command("train", "model=bbo", *QUIET).out
+
+
+def test_a_training_has_one_strategy(command: Command) -> None:
+    """Its callbacks may then know the sampler that it made."""
+    Shared.made.clear()
+    target = "model.balancing={_target_:tests.samplers.test_strategies.Shared}"
+    done = command("train", target, "model.name=mine", "allow_targets=[tests.]", *QUIET)
+    assert done.code == 0, done.err
+    assert len(Shared.made) == 1
+
+
+def test_a_process_that_trains_along_need_not_find_the_figures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Slurm and torchrun start the command itself once a device; the first process writes."""
+    monkeypatch.setattr(fit, "_train", lambda *_: None)
+    train.run(compose(f"runs_dir={tmp_path}"))
 
 
 def test_more_callbacks_by_their_target(command: Command, tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ def test_another_target_inherits_no_arguments() -> None:
     assert config.dataset.source == {"_target_": "mine.read", "b": 1}
     config = compose("phases.optimizer={_target_:torch.optim.SGD,momentum:0.9}")
     assert config.phases.optimizer == {"_target_": "torch.optim.SGD", "momentum": 0.9}
+    config = compose("seed=1", "dataset.source={_target_:mine.read,b:1}")  # whose own seed is gone
+    assert config.dataset.source == {"_target_": "mine.read", "b": 1}
     same = compose("network={_target_:landmark_lightning.LandmarkNetwork,width:8}").network
     assert (same["side"], same["width"]) == (64, 8)
 

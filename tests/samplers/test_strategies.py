@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pytorch_lightning.callbacks import Callback
@@ -38,6 +38,16 @@ class Unrefreshed(Halfway):
     def callbacks(self) -> list[Callback]:
         """None."""
         return []
+
+
+class Shared(Halfway):
+    """Callbacks that know the sampler which they serve."""
+
+    made: ClassVar[list["Shared"]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made.append(self)
 
 
 def test_refresh_chooses() -> None:
