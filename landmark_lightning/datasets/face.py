@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 from landmark_lightning.errors import UserError
 
+SPLITS = ("train", "test")
+"""The splits of a FaceFile, of which one may be empty. The validation faces are some of train,
+never of test."""
+
 NOT_LABELLED, COVERED, VISIBLE = 0, 1, 2
 """What is known of a landmark: nothing; its place, though something covers it; its place."""
 
@@ -37,6 +41,9 @@ class Face:
             as all visible.
         validation: Whether its source puts a face of train into the validation set.
         image: (H, W) uint8 gray picture, for sources that render; None where the photo is a file.
+
+    Raises:
+        UserError: An argument of another kind or shape; it is named with its place and photo.
     """
 
     photo: str
@@ -50,6 +57,35 @@ class Face:
     visible: NDArray[np.uint8] | None = None
     validation: bool = False
     image: NDArray[np.uint8] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("photo", "where", "group"):
+            if not isinstance(getattr(self, name), str):
+                raise self._wrong(name, "a text")
+        if self.split not in SPLITS:
+            must = "train or test; a face to validate on is of train, with validation=True"
+            raise self._wrong("split", must)
+        texts = isinstance(self.subsets, tuple) and all(isinstance(n, str) for n in self.subsets)
+        if not texts:
+            raise self._wrong("subsets", "a tuple of texts")
+        if not _numbers(self.landmarks) or self.landmarks.shape[1:] != (2,):
+            raise self._wrong("landmarks", "an array of numbers (L, 2)")
+        shapes = {"visible": self.landmarks.shape[:1], "box": (4,), "detector": (4,)}
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if value is not None and not (_numbers(value) and value.shape == shape):
+                raise self._wrong(name, f"an array of numbers {shape}, or None")
+        if self.visible is not None and not {*self.visible.tolist()} <= {0, 1, 2}:
+            raise self._wrong("visible", "0, 1 or 2 each")
+
+    def _wrong(self, name: str, must: str) -> UserError:
+        """The error that an argument is not what it must be."""
+        value = getattr(self, name)
+        shape = f" of shape {value.shape}" if isinstance(value, np.ndarray) else ""
+        text = " ".join(repr(value).split())
+        return UserError(
+            f"{self.where}, photo {str(self.photo)!r}: {name}={text[:80]}{shape} must be {must}"
+        )
 
 
 @dataclass(frozen=True)
@@ -77,9 +113,8 @@ class Rejection:
         return f"{self.where}: {self.reason}"
 
 
-SPLITS = ("train", "test")
-"""The splits of a FaceFile, of which one may be empty. The validation faces are some of train,
-never of test."""
+def _numbers(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
 
 
 def visibility(seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -90,12 +125,9 @@ def visibility(seen: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def fit_name(name: str, kind: str = "photo") -> str:
     """A name that files, tables and terminals can hold.
 
-    Args:
-        name: The name of a photo, a group, a subset or a landmark.
-        kind: What to call it in messages.
-
     Raises:
-        UserError: It has a line break or another control character, or is no UTF-8.
+        UserError: It has a line break or another control character, or is no UTF-8; ``kind`` says
+            of what it is the name.
     """
     if UNFIT.search(name):
         raise UserError(

@@ -24,10 +24,15 @@ from landmark_lightning import hdf5
 from landmark_lightning.config import schema
 from landmark_lightning.config.older import modern
 from landmark_lightning.config.read import check
-from landmark_lightning.datasets.digests import Digests, digests
 from landmark_lightning.datasets.face import SPLITS
-from landmark_lightning.datasets.facefile_arrays import LAYOUT, SCHEMA, check_split, row_shapes
-from landmark_lightning.datasets.origin import Origin
+from landmark_lightning.datasets.facefile_arrays import (
+    LAYOUT,
+    SCHEMA,
+    Digests,
+    check_split,
+    digests,
+    row_shapes,
+)
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from
 
@@ -86,11 +91,25 @@ class FaceSplit:
 
 
 @dataclass(frozen=True)
-class FaceFile:
-    """An opened and checked FaceFile; ``read`` loads a split.
+class Origin:
+    """What a FaceFile was prepared from.
 
     Attributes:
-        path: The file.
+        root: The root as it was given; None for rendered faces.
+        annotations: SHA-256 of the annotations; None where the source does not name them.
+        photos: SHA-256 of the photos' names and sizes; None for rendered faces.
+    """
+
+    root: str | None = None
+    annotations: str | None = None
+    photos: str | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a FaceFile says of itself, apart from its faces.
+
+    Attributes:
         name: The dataset's name.
         scheme: Its landmark scheme.
         normalizers: Names of the R normalizers; the first is the one that tables lead with.
@@ -98,8 +117,33 @@ class FaceFile:
         crop: The crop rule.
         settings: The dataset's settings that it was prepared with.
         notes: What preparing found out about the photos, a sentence each.
-        faces: Number of faces by split.
         origin: What it was prepared from.
+        library: Version of this library that wrote it.
+    """
+
+    name: str
+    scheme: Scheme
+    normalizers: tuple[str, ...]
+    subsets: tuple[str, ...]
+    crop: CropRule
+    settings: Mapping[str, Any]
+    notes: tuple[str, ...]
+    origin: Origin
+    library: str
+
+    def to_json(self) -> str:
+        """The description as it stands in the file."""
+        fields = asdict(self) | {"scheme": self.scheme.to_dict()}
+        return json.dumps(fields, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class FaceFile(Description):
+    """An opened and checked FaceFile; ``read`` loads a split.
+
+    Attributes:
+        path: The file.
+        faces: Number of faces by split.
         sha256: Digest of the whole file, as stored; this and the next two as of ``Digests``.
         content: Digest of the faces alone; runs keep it, so that they know on which faces they
             were made.
@@ -107,15 +151,7 @@ class FaceFile:
     """
 
     path: Path
-    name: str
-    scheme: Scheme
-    normalizers: tuple[str, ...]
-    subsets: tuple[str, ...]
-    crop: CropRule
-    settings: dict[str, Any]
-    notes: tuple[str, ...]
     faces: dict[str, int]
-    origin: Origin
     sha256: str
     content: str
     sets: str
@@ -134,15 +170,20 @@ class FaceFile:
             if (schema := file.attrs.get("schema")) != SCHEMA:
                 raise UserError(f"it has schema {schema}, this version reads {SCHEMA}")
             described = json.loads(file.attrs["described"])
-            scheme = scheme_from(described["scheme"])
-            names = tuple(described["normalizers"]), tuple(described["subsets"])
-            crop = CropRule(**described["crop"])
-            shapes = row_shapes(scheme, len(names[0]), len(names[1]), crop.side)
+            described |= {
+                "scheme": scheme_from(described["scheme"]),
+                "crop": CropRule(**described["crop"]),
+                "settings": modern(described["settings"]),
+                "origin": Origin(**described["origin"]),
+            }
+            for names in ("normalizers", "subsets", "notes"):
+                described[names] = tuple(described[names])
+            told = Description(**described)
+            counts = len(told.normalizers), len(told.subsets)
+            shapes = row_shapes(told.scheme, *counts, told.crop.side)
             faces = {split: check_split(file, split, shapes) for split in SPLITS}
-            name, settings = str(described["name"]), modern(described["settings"])
-            notes, origin = tuple(described["notes"]), Origin(**described["origin"])
-            stored = [str(file.attrs[digest]) for digest in Digests._fields]
-        return cls(path, name, scheme, *names, crop, settings, notes, faces, origin, *stored)
+            marks: dict[str, Any] = {digest: str(file.attrs[digest]) for digest in Digests._fields}
+            return cls(**described, path=path, faces=faces, **marks)
 
     def read(self, split: str, images: bool = True) -> FaceSplit:
         """Loads one split into memory.
@@ -204,23 +245,3 @@ class FaceFile:
         with self.reopened() as file, KIND.guarded(self.path):
             if digests(file) != (self.sha256, self.content, self.sets):
                 raise UserError("it has changed since it was written: its SHA-256 differs")
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a FaceFile says of itself, apart from its faces."""
-
-    name: str
-    scheme: Scheme
-    normalizers: tuple[str, ...]
-    subsets: tuple[str, ...]
-    crop: CropRule
-    settings: Mapping[str, Any]
-    notes: tuple[str, ...]
-    origin: Origin
-    library: str
-
-    def to_json(self) -> str:
-        """The description as it stands in the file."""
-        fields = asdict(self) | {"scheme": self.scheme.to_dict()}
-        return json.dumps(fields, sort_keys=True)

@@ -1,13 +1,17 @@
-"""The arrays of a FaceFile: their types and shapes, and the checks before they are read.
+"""The arrays of a FaceFile: their types and shapes, the checks before they are read, digests.
 
 ``facefile`` says what they are.
 """
 
-from typing import Any
+import hashlib
+import json
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
+from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.photos import THUMBNAIL
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
@@ -15,57 +19,45 @@ from landmark_lightning.schemes import Scheme
 SCHEMA = 3
 
 LAYOUT = {
-    "images": "u1",
-    "thumbnail": "u1",
-    "landmarks": "f4",
-    "visible": "u1",
-    "normalizer": "f4",
-    "subsets": "b1",
-    "validation": "b1",
-    "to_photo": "f4",
-    "box": "f4",
-    "photo": "S",
-    "group": "S",
+    "images": ("u1", "CC"),
+    "thumbnail": ("u1", "TT"),
+    "landmarks": ("f4", "L2"),
+    "visible": ("u1", "L"),
+    "normalizer": ("f4", "R"),
+    "subsets": ("b1", "K"),
+    "validation": ("b1", ""),
+    "to_photo": ("f4", "23"),
+    "box": ("f4", "4"),
+    "photo": ("S", ""),
+    "group": ("S", ""),
 }
-"""Types of the arrays of a split, by name: S is text."""
+"""The arrays of a split: their types (S is text), and the shape of one face's row in letters."""
+
+CONTENT = ("images", "landmarks", "visible", "normalizer")
+SETS = ("subsets", "validation", "group")
+
+ROWS_AT_ONCE = 1024
+"""Rows of an array that are read at a time for its digest."""
 
 
 def row_shapes(
     scheme: Scheme, normalizers: int, subsets: int, side: int
 ) -> dict[str, tuple[int, ...]]:
     """The shape of one face in each array of a split: the array's shape without its N."""
-    return {
-        "images": (side, side),
-        "thumbnail": (THUMBNAIL, THUMBNAIL),
-        "landmarks": (scheme.landmarks, 2),
-        "visible": (scheme.landmarks,),
-        "normalizer": (normalizers,),
-        "subsets": (subsets,),
-        "validation": (),
-        "to_photo": (2, 3),
-        "box": (4,),
-        "photo": (),
-        "group": (),
-    }
+    sizes = {"C": side, "T": THUMBNAIL, "L": scheme.landmarks, "R": normalizers, "K": subsets}
+    sizes |= {"2": 2, "3": 3, "4": 4}
+    return {name: tuple(sizes[letter] for letter in row) for name, (_, row) in LAYOUT.items()}
 
 
 def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]) -> int:
-    """Checks a split's arrays before anything is read.
-
-    Args:
-        file: The file.
-        split: ``train`` or ``test``.
-        shapes: As ``row_shapes`` gives them.
-
-    Returns:
-        The split's number of faces.
+    """Checks the arrays of a split, of ``row_shapes``, before it is read; gives its faces' number.
 
     Raises:
         UserError: An array is missing, links elsewhere or is of another type or shape; the message
             is the reason alone, without the file's name.
     """
     counts: set[int] = set()
-    for own, kind in LAYOUT.items():
+    for own, (kind, _) in LAYOUT.items():
         name = f"{split}/{own}"
         link: Any = file.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink) or not isinstance(
@@ -85,3 +77,45 @@ def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]])
     if len(counts) != 1:
         raise UserError(f"the arrays of {split} differ in length")
     return counts.pop()
+
+
+class Digests(NamedTuple):
+    """SHA-256 digests, as hexadecimal text.
+
+    Attributes:
+        sha256: Of the description and every array; it tells whether the file is damaged.
+        content: Of the arrays ``CONTENT``, all that a network is trained and tested on: the same
+            for the same faces, whatever their photos are called.
+        sets: Of the arrays ``SETS``: which subsets, group and validation set a face belongs to.
+    """
+
+    sha256: str
+    content: str
+    sets: str
+
+
+def digests(file: h5py.File) -> Digests:
+    """Reads a FaceFile once from end to end; its description and arrays are written by then."""
+    described = file.attrs["described"]
+    whole, content = hashlib.sha256(described.encode()), hashlib.sha256()
+    sets = hashlib.sha256(json.dumps(json.loads(described)["subsets"]).encode())
+    for split in SPLITS:
+        for name in LAYOUT:
+            array = file[split][name]
+            head = f"{split}/{name} {array.shape} {array.dtype}".encode()
+            others = [content] * (name in CONTENT) + [sets] * (name in SETS)
+            for digest in (whole, *others):
+                digest.update(head)
+            for start in range(0, len(array), ROWS_AT_ONCE):
+                some = np.ascontiguousarray(array[start : start + ROWS_AT_ONCE])
+                whole.update(some.tobytes())
+                for digest in others:
+                    digest.update(_plain(some).tobytes())
+    return Digests(whole.hexdigest(), content.hexdigest(), sets.hexdigest())
+
+
+def _plain(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Numbers of which equal ones have equal bytes: one NaN and one zero."""
+    if numbers.dtype.kind != "f":
+        return numbers
+    return np.where(np.isnan(numbers), np.float32(np.nan), numbers + np.float32(0))

@@ -24,7 +24,8 @@ class StoredImages:
         rows: (N,) int64 rows of the split, in any order, also repeated.
 
     Raises:
-        UserError: A row that the split does not have.
+        UserError: A row that the split does not have; when reading, a file that is damaged or was
+            replaced.
     """
 
     def __init__(self, file: FaceFile, split: str, rows: NDArray[np.int64]) -> None:
@@ -43,17 +44,7 @@ class StoredImages:
         return len(self.rows) * self.file.crop.side**2
 
     def read(self, index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Reads images.
-
-        Args:
-            index: (B,) int64 places in ``rows``.
-
-        Returns:
-            (B, C, C).
-
-        Raises:
-            UserError: The file is damaged, or was replaced; one sentence.
-        """
+        """Reads the images (B, C, C) at places ``index`` (B,) int64 of ``rows``."""
         images = self._empty(len(index))
         with self._stored() as stored:
             for place, row in enumerate(self.rows[index]):
@@ -61,14 +52,7 @@ class StoredImages:
         return images
 
     def load(self) -> NDArray[np.uint8]:
-        """Reads all images, in the order of ``rows``, without a second copy of them.
-
-        Returns:
-            (N, C, C).
-
-        Raises:
-            UserError: The file is damaged, or was replaced; one sentence.
-        """
+        """Reads all images (N, C, C), in the order of ``rows``, without a second copy of them."""
         images = self._empty(len(self.rows))
         portion = self._empty(ROWS_AT_ONCE)
         places = self.rows.argsort(kind="stable")  # of the images, as their rows lie in the file

@@ -65,7 +65,7 @@ def choose_validation(faces: FaceFile, requested: float | str | None, seed: int)
         requested = SHARE
     member = np.zeros(len(split), np.bool_)
     if isinstance(requested, int | float):
-        member[hold_out(split.group, requested, seed)[1]] = True
+        member[hold_out(split.group, requested, seed)] = True
         source = f"{requested:g} of the training faces"
     elif requested is None:
         member, source = split.validation, "as the source says"
@@ -92,9 +92,7 @@ def choose_validation(faces: FaceFile, requested: float | str | None, seed: int)
 def straddling(train: FaceSplit, held: NDArray[np.bool_]) -> str | None:
     """A sentence on groups (persons, videos) with faces on both sides; None where none has.
 
-    Args:
-        train: The N training faces.
-        held: (N,) who of them is held out for validation.
+    ``held`` (N,) says who of the N training faces is held out for validation.
     """
     group = np.array(train.group)
     both = sorted((set(group[held]) & set(group[~held])) - {""})
@@ -130,26 +128,23 @@ def _listed(faces: FaceFile, split: FaceSplit, path: Path) -> NDArray[np.bool_]:
     return np.array([photo in named for photo in split.photo])
 
 
-def hold_out(
-    group: list[str], share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Takes a validation set out of the training faces, groups kept together.
+def hold_out(group: list[str], share: float, seed: int) -> NDArray[np.int64]:
+    """Takes a share of the training faces out for validation, groups kept together.
 
     Args:
         group: (N) group of each face; a face of an empty group stands alone.
-        share: Share of the faces to take out, more than 0 and less than 1.
+        share: More than 0 and less than 1.
         seed: Seed of the choice.
 
     Returns:
-        Places of the faces that stay and of those taken out, ascending.
+        Places of the faces taken out, ascending.
 
     Raises:
         UserError: Groups that leave one side empty.
     """
-    names = [name or f"\0{place}" for place, name in enumerate(group)]
     members: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        members.setdefault(name, []).append(place)
+    for place, name in enumerate(group):
+        members.setdefault(name or f"\0{place}", []).append(place)
     order = list(members)
     np.random.default_rng(seed).shuffle(order)
     count = max(1, math.floor(share * len(group) + 0.5))
@@ -160,11 +155,9 @@ def hold_out(
             taken += members[name]
         if len(taken) >= count:
             break
-    held = np.array(sorted(taken), dtype=np.int64)
-    kept = np.setdiff1d(np.arange(len(group)), held)
-    if not len(held) or not len(kept):
+    if not 0 < len(taken) < len(group):
         raise UserError(
             f"data.validation={share}: {len(members)} groups of {len(group)} training faces can't "
             "be divided so; check the group column or choose another share"
         )
-    return kept, held
+    return np.array(sorted(taken), dtype=np.int64)

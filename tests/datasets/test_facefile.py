@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from landmark_lightning.datasets import digests
+from landmark_lightning.datasets import facefile_arrays
 from landmark_lightning.datasets.facefile import FaceFile
 
 
@@ -61,7 +61,7 @@ def test_a_flipped_bit_is_found(copy: Path) -> None:
 def test_a_change_is_found_in_every_portion(
     copy: Path, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    monkeypatch.setattr(digests, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(facefile_arrays, "ROWS_AT_ONCE", 7)
     FaceFile.open(copy).verify()
     with h5py.File(copy, "r+") as file:
         file["train/images"][place, 30, 30] ^= 1

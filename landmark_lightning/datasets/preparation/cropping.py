@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Event
@@ -18,6 +18,7 @@ from landmark_lightning import geometry
 from landmark_lightning.datasets.face import NOT_LABELLED, VISIBLE, Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule
 from landmark_lightning.datasets.photos import (
+    MissingPhotoError,
     Photo,
     Reading,
     cut_crop,
@@ -26,6 +27,7 @@ from landmark_lightning.datasets.photos import (
     read_photo,
     thumbnail,
 )
+from landmark_lightning.datasets.sources.checks import rejected
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.terminal import shown
@@ -99,52 +101,58 @@ class Cropper:
     reading: Reading = field(default_factory=Reading)
 
     def __call__(self, block: Sequence[Face | Rejection], stop: Event) -> CroppedFaces:
-        """Crops a block of faces; what can't be used becomes a rejection.
-
-        Args:
-            block: Faces, and rejections that the source made already.
-            stop: Set when nobody waits for the block any more.
+        """Crops a block of faces, with the source's rejections; what can't be used is one, too.
 
         Raises:
-            CancelledError: ``stop`` was set.
+            CancelledError: ``stop`` was set: nobody waits for the block any more.
         """
+        for item in block:
+            self._check(item)
         faces = [face for face in block if isinstance(face, Face)]
         with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are rejected
             squares, rows = self._place(faces) if faces else ([], {})
         read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding
         cuts: list[_Cut] = []
         rejections: list[Rejection] = []
-        kept = np.zeros(len(faces), np.bool_)
-        place = 0
-        for face in block:
+        used: list[int] = []
+        squared = iter(enumerate(zip(faces, squares, strict=True)))
+        for item in block:
             if stop.is_set():
                 raise CancelledError
-            if isinstance(face, Rejection):
-                rejections.append(face)
+            if isinstance(item, Rejection):
+                rejections.append(item)
                 continue
-            cut = self._cut(face, squares[place], read)
-            if isinstance(cut, Rejection):
-                rejections.append(replace(cut, split=face.split, photo=face.photo))
-            else:
-                cuts.append(cut)
-                kept[place] = True
-            place += 1
+            place, (face, square) = next(squared)
+            try:
+                cuts.append(self._cut(face, square, read))
+                used.append(place)
+            except (UserError, MissingPhotoError) as error:
+                rejections.append(rejected(face.where, error, face.split, face.photo))
         if not cuts:
             return CroppedFaces([], {}, rejections)
-        rows = {name: row[kept] for name, row in rows.items()}
+        rows = {name: row[used] for name, row in rows.items()}
         rows["images"] = np.stack([cut.crop for cut in cuts])
         rows["thumbnail"] = np.stack([cut.thumbnail for cut in cuts])
-        return CroppedFaces(
-            [face for face, used in zip(faces, kept, strict=True) if used],
-            rows,
-            rejections,
-            Counter(cut.deep for cut in cuts if cut.deep),
-        )
+        deep = Counter(cut.deep for cut in cuts if cut.deep)
+        return CroppedFaces([faces[place] for place in used], rows, rejections, deep)
+
+    def _check(self, item: object) -> None:
+        """Refuses what is no face, and one with other landmarks than the scheme's."""
+        if not isinstance(item, Face | Rejection):
+            raise UserError(f"the source gives {item!r:.80}, which must be a Face or a Rejection")
+        if isinstance(item, Face) and len(item.landmarks) != self.scheme.landmarks:
+            raise UserError(
+                f"{item.where}, photo {item.photo!r}: it has {len(item.landmarks)} landmarks, "
+                f"scheme {self.scheme.name} has {self.scheme.landmarks}; give all of them, NaN "
+                "where one is not labelled, or choose another dataset.scheme"
+            )
 
     def _place(self, faces: Sequence[Face]) -> tuple[list[_Square], Rows]:
         """Where the crops of faces lie, and all of their rows but the images."""
-        visible = np.stack([_visible(face, self.scheme.landmarks) for face in faces])
-        points = np.stack([face.landmarks for face in faces])
+        seen = np.full(self.scheme.landmarks, VISIBLE, np.uint8)  # where the source does not say
+        visible = np.stack([seen if face.visible is None else face.visible for face in faces])
+        visible = visible.astype(np.uint8)
+        points = np.stack([face.landmarks for face in faces], dtype=np.float64)
         landmarks = torch.from_numpy(np.where(visible[..., None] == NOT_LABELLED, np.nan, points))
         tight = geometry.landmark_box(landmarks)
         annotated = _boxes([face.box for face in faces])
@@ -199,47 +207,33 @@ class Cropper:
             return f"its box is {side:g} pixels wide"
         return None
 
-    def _cut(self, face: Face, square: _Square, read: Callable[[str], Photo]) -> _Cut | Rejection:
-        """A face's crop and what belongs to it, or why there is none."""
+    def _cut(self, face: Face, square: _Square, read: Callable[[str], Photo]) -> _Cut:
+        """A face's crop and what belongs to it; why there is none is an error."""
         if square.flaw is not None:
-            return Rejection(face.where, square.flaw)
+            raise UserError(square.flaw)
         try:
             (face.photo + face.group).encode()
-        except UnicodeEncodeError:
-            return Rejection(face.where, f"the name {shown(face.photo)} is no UTF-8; rename it")
-        try:
-            photo = read(face.photo) if face.image is None else Photo(face.image)
-        except ValueError as error:
-            return Rejection(face.where, str(error))
+        except UnicodeEncodeError as error:
+            raise UserError(f"the name {shown(face.photo)} is no UTF-8; rename it") from error
+        photo = read(face.photo) if face.image is None else Photo(face.image)
         height, width = photo.grays.shape
+        within = f"photo {face.photo!r} of {width} x {height} pixels"
         outside = np.maximum(-face.landmarks, face.landmarks - [width - 1, height - 1]).max(axis=1)
         if np.nanmax(outside) > FAR_OUTSIDE * max(width, height):
             worst = int(np.nanargmax(outside))
             x, y = face.landmarks[worst]
-            return Rejection(
-                face.where,
-                f"landmark {worst} at ({x:g}, {y:g}) lies far outside photo {face.photo!r} of "
-                f"{width} x {height} pixels",
-            )
+            raise UserError(f"landmark {worst} at ({x:g}, {y:g}) lies far outside {within}")
         boxes = {f"{self.rule.boxes} box": square.box}
         if face.box is not None:  # it may be what an error is divided by
             boxes["provided box"] = face.box.tolist()
         for kind, box in boxes.items():
             if not _shown(box, width, height) >= LEAST_SHOWN:
-                return Rejection(
-                    face.where,
-                    f"its {kind} {box} is too large for photo {face.photo!r} of {width} x "
-                    f"{height} pixels or lies beside it",
-                )
+                raise UserError(f"its {kind} {box} is too large for {within} or lies beside it")
         crop = cut_crop(photo.grays, square.center, square.extent, self.rule.side)
         return _Cut(crop, thumbnail(photo.grays), photo.deep)
 
     def _read(self, photo: str) -> Photo:
-        """A photo of the dataset.
-
-        Raises:
-            UserError: It can't be read, or there is no root.
-        """
+        """A photo of the dataset; one that can't be read is an error."""
         if self.root is None:
             raise UserError(f"photo {photo!r} is a file, but dataset.root is not given")
         path = photo_path(self.root, photo)
@@ -248,17 +242,10 @@ class Cropper:
         return read_photo(path, self.rule.gray, self.reading.upright, self.reading.max_pixels)
 
 
-def _visible(face: Face, landmarks: int) -> NDArray[np.uint8]:
-    """(L,) ``Face.visible``; all visible where the source does not say."""
-    if face.visible is None:
-        return np.full(landmarks, VISIBLE, np.uint8)
-    return face.visible
-
-
 def _boxes(boxes: Sequence[NDArray[np.float64] | None]) -> Tensor:
     """Boxes (N, 4), NaN where there is none."""
     none = np.full(4, np.nan)
-    return torch.from_numpy(np.stack([none if box is None else box for box in boxes]))
+    return torch.from_numpy(np.array([none if box is None else box for box in boxes], np.float64))
 
 
 def _shown(box: list[float], width: int, height: int) -> float:

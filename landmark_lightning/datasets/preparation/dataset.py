@@ -10,16 +10,20 @@ import numpy as np
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Dataset
 from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
-from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit
+from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit, Origin
 from landmark_lightning.datasets.photos import Reading
 from landmark_lightning.datasets.preparation.leaks import leaks, same_groups
 from landmark_lightning.datasets.preparation.orientation import find_orientation
-from landmark_lightning.datasets.preparation.origins import origin_of
+from landmark_lightning.datasets.preparation.origins import annotations_digest
 from landmark_lightning.datasets.preparation.prepare import Preparation, cores, prepare
 from landmark_lightning.datasets.preparation.prepared import facefile_path, kept_settings
 from landmark_lightning.datasets.preparation.protocol import Protocol
-from landmark_lightning.datasets.preparation.scheme import scheme_of
-from landmark_lightning.datasets.preparation.source import beside, source_of
+from landmark_lightning.datasets.preparation.source import (
+    beside,
+    function_beside,
+    scheme_of,
+    source_of,
+)
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import scheme_setting
 from landmark_lightning.terminal import shown
@@ -33,10 +37,7 @@ ALONE = {
 
 
 def prepare_dataset(
-    dataset: Dataset,
-    data_dir: Path,
-    allow_targets: Iterable[str] = (),
-    workers: int | None = None,
+    dataset: Dataset, data_dir: Path, allow_targets: Iterable[str] = (), workers: int | None = None
 ) -> FaceFile:
     """Prepares a dataset, with progress and a summary.
 
@@ -61,7 +62,6 @@ def prepare_dataset(
         raise UserError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
     if root is not None and not root.is_dir():
         raise UserError(f"dataset.root={root} is no folder")
-    exif, strict = dataset.exif, dataset.strict
     scheme, made = scheme_of(dataset, read, root)
     print(
         f"Preparing {dataset.name} ({scheme.name}, {scheme.landmarks} landmarks) "
@@ -71,7 +71,10 @@ def prepare_dataset(
         print(made)
     # Pillow's of broken EXIF, and of photos that are large but allowed by dataset.max_pixels.
     warnings.filterwarnings("ignore", module="PIL")
-    origin = origin_of(read, root)
+    origin = Origin()
+    if root is not None:
+        labels = annotations_digest(root, function_beside(read, "annotations"))
+        origin = Origin(str(root), labels)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)
@@ -79,14 +82,14 @@ def prepare_dataset(
         print(f"  Warning: {shown(message.message)}")
     if protocol is not None:
         source = list(source)
-        tolerant = dataset.max_rejected is not None
-        _check_protocol(protocol, source, f"{dataset.name} under {root}", strict, tolerant)
+        _check_protocol(protocol, source, dataset)
+    exif = dataset.exif
     notes = ["photos are turned as EXIF says (dataset.exif=apply)"] if exif == "apply" else []
     if exif is None and root is not None:
         source = list(source)
         found = find_orientation(source, root, workers or cores())
         if found is not None:
-            exif, notes = ("apply" if found.upright else "ignore"), [found.reason]
+            exif, notes = found[0], [found[1]]
     started = time.monotonic()
     done = prepare(
         source,
@@ -97,7 +100,7 @@ def prepare_dataset(
         normalizer=dataset.normalizer,
         crop=crop,
         subsets=None if dataset.subsets is None else tuple(dataset.subsets),
-        strict=strict,
+        strict=dataset.strict,
         max_rejected=dataset.max_rejected,
         workers=workers,
         settings=kept_settings(dataset)
@@ -128,16 +131,13 @@ def prepare_dataset(
 
 
 def _check_protocol(
-    protocol: Protocol,
-    listed: Sequence[Face | Rejection],
-    what: str,
-    strict: bool,
-    tolerant: bool,
+    protocol: Protocol, listed: Sequence[Face | Rejection], dataset: Dataset
 ) -> None:
     """Says what differs from the protocol; if strict, as an error before anything is written."""
-    if different := protocol.differences(listed, tolerant):
+    if different := protocol.differences(listed, dataset.max_rejected is not None):
+        what = f"{dataset.name} under {dataset.root}"
         message = f"{what} is not as its protocol says: {'; '.join(different)}"
-        if strict:
+        if dataset.strict:
             raise UserError(
                 f"{message}; mend it, or pass dataset.protocol=null to prepare a part on purpose, "
                 "or dataset.strict=false to prepare what is there"

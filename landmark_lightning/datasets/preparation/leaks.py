@@ -71,19 +71,14 @@ def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def same_groups(splits: Mapping[str, FaceSplit]) -> list[str]:
     """Says that groups (persons, videos) stand in both splits, or on both sides of validation."""
-    messages = []
-    if both := shared_groups(splits["train"], splits["test"]):
+    train, messages = splits["train"], []
+    in_both = Counter(g for g in train.group if g) & Counter(splits["test"].group)
+    if in_both:
+        [(most, _)] = in_both.most_common(1)
         messages.append(
-            f"{len(both)} groups stand in train and test, such as {both[0]!r}; the test figures "
+            f"{len(in_both)} groups stand in train and test, such as {most!r}; the test figures "
             "will be too good"
         )
-    train = splits["train"]
     if sentence := straddling(train, train.validation):
         messages.append(sentence)
     return messages
-
-
-def shared_groups(train: FaceSplit, test: FaceSplit) -> list[str]:
-    """Groups (persons, videos) that stand in both splits, the most frequent first."""
-    both = Counter(g for g in train.group if g) & Counter(g for g in test.group if g)
-    return [group for group, _ in both.most_common()]

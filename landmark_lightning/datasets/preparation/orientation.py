@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +20,9 @@ CLEARLY = 0.05
 more than this share of the photo's longer side."""
 
 
-@dataclass(frozen=True)
-class Orientation:
-    """What fits a dataset's coordinates.
-
-    Attributes:
-        upright: Whether the photos are to be turned as their EXIF orientation says.
-        reason: Why, a sentence.
-    """
-
-    upright: bool
-    reason: str
-
-
 def find_orientation(
     faces: Sequence[Face | Rejection], root: Path, workers: int = 1
-) -> Orientation | None:
+) -> tuple[str, str] | None:
     """Finds out which picture the coordinates are of, by where the landmarks lie.
 
     Only a photo that EXIF turns by a quarter, and that is no square, can tell: its landmarks fit
@@ -49,7 +35,8 @@ def find_orientation(
         workers: Threads that open photos.
 
     Returns:
-        What fits; None where EXIF turns no photo.
+        ``apply`` or ``ignore``, as dataset.exif has it, and a sentence that says why; None where
+        EXIF turns no photo.
 
     Raises:
         UserError: EXIF turns photos, and none of them can tell, or they contradict each other; the
@@ -88,7 +75,7 @@ def _fitting(root: Path, photo: str, landmarks: NDArray[np.float64]) -> str:
     return best if told else "both"
 
 
-def _decided(fitting: Mapping[str, str]) -> Orientation | None:
+def _decided(fitting: Mapping[str, str]) -> tuple[str, str] | None:
     """What the photos that EXIF turns say together."""
     if not fitting:
         return None
@@ -103,10 +90,10 @@ def _decided(fitting: Mapping[str, str]) -> Orientation | None:
         )
     elif upright:
         why = f"the landmarks of {len(upright)} fit the upright picture alone, of none the stored"
-        return Orientation(True, f"{turned}; {why}: they are turned (dataset.exif=apply)")
+        return "apply", f"{turned}; {why}: they are turned (dataset.exif=apply)"
     else:
         why = f"the landmarks of {len(stored)} fit the stored picture alone, of none the upright"
-        return Orientation(False, f"{turned}; {why}: none is turned (dataset.exif=ignore)")
+        return "ignore", f"{turned}; {why}: none is turned (dataset.exif=ignore)"
     raise UserError(
         f"{turned}, and {why}; pass dataset.exif=apply if the coordinates are of the upright "
         "pictures, as viewers show them, or dataset.exif=ignore if of the pixels as stored"

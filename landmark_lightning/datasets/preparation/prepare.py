@@ -18,13 +18,12 @@ from tqdm import tqdm
 from landmark_lightning import hdf5
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
-from landmark_lightning.datasets.digests import digests
 from landmark_lightning.datasets.face import SPLITS, Face, Rejection
-from landmark_lightning.datasets.facefile import CropRule, Description
-from landmark_lightning.datasets.facefile_arrays import SCHEMA, row_shapes
-from landmark_lightning.datasets.origin import Origin, photos_digest
+from landmark_lightning.datasets.facefile import CropRule, Description, Origin
+from landmark_lightning.datasets.facefile_arrays import SCHEMA, digests, row_shapes
 from landmark_lightning.datasets.photos import Reading
 from landmark_lightning.datasets.preparation.cropping import CroppedFaces, Cropper
+from landmark_lightning.datasets.preparation.origins import photos_digest
 from landmark_lightning.datasets.preparation.writer import SplitWriter
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
@@ -43,7 +42,7 @@ class Preparation:
 
     Attributes:
         faces: Number of faces by split.
-        subsets: Number of faces by split and subset.
+        subsets: Names of their subsets.
         measured: Number of faces by split that have the normalizer that tables lead with: the
             landmarks that it needs are labelled, and it is long enough to divide by.
         rejections: The faces left out.
@@ -51,9 +50,7 @@ class Preparation:
     """
 
     faces: Counter[str] = field(default_factory=Counter)
-    subsets: dict[str, Counter[str]] = field(
-        default_factory=lambda: {split: Counter() for split in SPLITS}
-    )
+    subsets: set[str] = field(default_factory=set)
     measured: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
     deep: Counter[int] = field(default_factory=Counter)
@@ -98,9 +95,6 @@ def prepare(
         notes: What was found out about the photos already, kept in the file.
         origin: What the faces were read from, kept in the file; its ``photos`` are found here.
 
-    Returns:
-        What was found.
-
     Raises:
         UserError: An unusable face (strict) or too many, no face at all, a split of which no face
             can be used, a normalizer the scheme lacks, or a number out of range.
@@ -133,16 +127,15 @@ def prepare(
                     writer.add(block, split)
                 for i, face in enumerate(block.faces):
                     done.faces[face.split] += 1
-                    done.subsets[face.split].update(face.subsets)
+                    done.subsets.update(face.subsets)
                     done.measured[face.split] += bool(block.rows["normalizer"][i, 0] > 0)
         _check_counts(done, name, root, max_rejected, normalizer)
-        found = sorted(done.subsets["train"] | done.subsets["test"])
-        if subsets is not None and (unknown := set(found) - set(subsets)):
+        if subsets is not None and (unknown := done.subsets - set(subsets)):
             raise UserError(
                 f"dataset {name} names subset {min(unknown)!r}, which is not one of dataset."
                 f"subsets={list(subsets)}"
             )
-        names = tuple(found) if subsets is None else subsets
+        names = tuple(sorted(done.subsets)) if subsets is None else subsets
         shapes = row_shapes(scheme, len(normalizers), len(names), crop.side)
         for writer in writers.values():
             writer.finish(names, shapes)

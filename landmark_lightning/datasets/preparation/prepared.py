@@ -10,10 +10,9 @@ from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_differe
 from landmark_lightning.config.read import plain, read
 from landmark_lightning.config.schema import Dataset, Train
 from landmark_lightning.datasets.facefile import FaceFile
-from landmark_lightning.datasets.preparation.scheme import check_same_scheme
 from landmark_lightning.datasets.preparation.source import is_rendered
 from landmark_lightning.errors import UserError
-from landmark_lightning.schemes import scheme_from, scheme_setting
+from landmark_lightning.schemes import Scheme, scheme_from, scheme_setting
 
 UNKEPT = (
     "root", "strict", "max_rejected", "protocol", "schedule", "follow_links", "max_pixels",
@@ -28,11 +27,7 @@ def facefile_path(dataset: Dataset, data_dir: Path) -> Path:
 
 
 def dataset_of(run: Mapping[str, Any]) -> Dataset:
-    """The settings of the dataset that a run was trained on, as its checkpoint says.
-
-    Args:
-        run: ``LandmarkTask.run``.
-    """
+    """The settings of the dataset that a run was trained on, of ``LandmarkTask.run``."""
     return read(Dataset, run["dataset"], "dataset")
 
 
@@ -46,7 +41,7 @@ def for_training(config: Train) -> Train:
         FileNotFoundError: The scheme is a file that does not exist.
         UserError: A scheme that can't be used.
     """
-    dataset = with_scheme(config.dataset)
+    dataset = _with_scheme(config.dataset)
     if not is_rendered(dataset.source, config.allow_targets):
         dataset = as_prepared(dataset, config.data_dir)
     with suppress(FileNotFoundError, UserError):  # it may be prepared later
@@ -55,13 +50,8 @@ def for_training(config: Train) -> Train:
     return replace(config, dataset=dataset)
 
 
-def with_scheme(dataset: Dataset) -> Dataset:
-    """A dataset's settings with its scheme as ``scheme_setting`` gives it; null stays null.
-
-    Raises:
-        FileNotFoundError: The scheme is a file that does not exist.
-        UserError: A scheme that can't be used.
-    """
+def _with_scheme(dataset: Dataset) -> Dataset:
+    """A dataset's settings with its scheme as ``scheme_setting`` gives it; null stays null."""
     if dataset.scheme is None:
         return dataset
     return replace(dataset, scheme=scheme_setting(scheme_from(dataset.scheme)))
@@ -70,19 +60,14 @@ def with_scheme(dataset: Dataset) -> Dataset:
 def as_prepared(dataset: Dataset, data_dir: Path) -> Dataset:
     """A dataset's settings; those that nobody gave are what its FaceFile was prepared with.
 
-    Args:
-        dataset: The settings; ``given`` names those that somebody gave.
-        data_dir: Folder of the FaceFiles.
-
-    Returns:
-        The settings, the scheme as ``with_scheme`` gives it; where there is no FaceFile, or one
-        that can't be read, as they are.
+    ``dataset.given`` names those that somebody gave. The scheme is as ``scheme_setting`` gives it.
+    Where there is no FaceFile, or one that can't be read, the settings are as they are.
 
     Raises:
         FileNotFoundError: The scheme is a file that does not exist.
         UserError: A scheme that can't be used.
     """
-    dataset = with_scheme(dataset)
+    dataset = _with_scheme(dataset)
     try:
         known = FaceFile.open(facefile_path(dataset, data_dir)).settings
     except (OSError, UserError):  # whoever needs it reports that
@@ -94,9 +79,7 @@ def as_prepared(dataset: Dataset, data_dir: Path) -> Dataset:
 def as_in_file(dataset: Dataset, faces: FaceFile) -> Dataset:
     """A dataset's settings; those that it leaves to its FaceFile are as the file has them.
 
-    Args:
-        dataset: Settings that agree with the FaceFile, as ``open_prepared`` checks.
-        faces: The FaceFile.
+    All others must agree with the file, as ``open_prepared`` checks.
     """
     known: dict[str, Any] = {n: faces.settings[n] for n in LEFT_TO_THE_FILE if n in faces.settings}
     return replace(dataset, content=faces.content, sets=faces.sets, **known)
@@ -136,7 +119,7 @@ def open_prepared(dataset: Dataset, data_dir: Path) -> FaceFile:
     faces = FaceFile.open(facefile_path(dataset, data_dir))
     requested = kept_settings(dataset)
     if requested["scheme"] is not None:
-        check_same_scheme(faces, scheme_from(requested["scheme"]))
+        _check_same_scheme(faces, scheme_from(requested["scheme"]))
     unsaid = ["scheme", *(name for name in LEFT_TO_THE_FILE if requested.get(name) is None)]
     if faces.settings and (found := first_difference(faces.settings, requested, unsaid)):
         key, old, new = found
@@ -145,6 +128,22 @@ def open_prepared(dataset: Dataset, data_dir: Path) -> FaceFile:
             "landmark-prepare again or choose another dataset.name"
         )
     return faces
+
+
+def _check_same_scheme(faces: FaceFile, requested: Scheme) -> None:
+    """Refuses another scheme than the one that a FaceFile was prepared with."""
+    known, key = faces.scheme, "dataset.scheme"
+    old, new = (f"{scheme.name} ({scheme.landmarks} landmarks)" for scheme in (known, requested))
+    if old == new:
+        found = first_difference(known.to_dict(), requested.to_dict())
+        if found is None:
+            return
+        below, old, new = found
+        key = f"{key}.{below}"
+    raise UserError(
+        f"{faces.path} was prepared with {key}={old}, now it is {new}; leave dataset.scheme out, "
+        "run landmark-prepare again or choose another dataset.name"
+    )
 
 
 def kept_settings(dataset: Dataset) -> dict[str, Any]:

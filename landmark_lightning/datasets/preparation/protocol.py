@@ -66,11 +66,10 @@ class Protocol:
         """
         there = [i for i in listed if isinstance(i, Face) or tolerant or not i.missing]
         splits = Counter(item.split for item in there)
-        expected = {"train": self.train, "test": self.test}
         messages = [
-            f"{split} has {splits[split]:,} faces instead of {expected[split]:,}"
-            for split in SPLITS
-            if splits[split] != expected[split]
+            f"{split} has {splits[split]:,} faces instead of {expected:,}"
+            for split, expected in zip(SPLITS, (self.train, self.test), strict=True)
+            if splits[split] != expected
         ]
         folders = Counter(_folder(item) for item in there)
         if self.folders:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face
 from landmark_lightning.datasets.facefile_arrays import LAYOUT
@@ -54,25 +52,22 @@ class SplitWriter:
     def finish(self, subsets: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Writes the small arrays, when all the faces are in.
 
-        Args:
-            subsets: Names of the K subsets, in their order.
-            shapes: As ``row_shapes`` gives them.
+        ``subsets`` are the names of the K subsets, ``shapes`` are those of ``row_shapes``.
         """
         self.images.resize(len(self.faces), axis=0)
-        arrays: dict[str, NDArray[Any]] = {
-            name: np.empty((0, *shapes[name]), "S1" if kind == "S" else kind)
-            for name, kind in LAYOUT.items()
-            if name != "images"
+        of_faces = {
+            "subsets": [[name in face.subsets for name in subsets] for face in self.faces],
+            "validation": [face.validation for face in self.faces],
+            "photo": [face.photo.encode() for face in self.faces],
+            "group": [face.group.encode() for face in self.faces],
         }
-        if self.faces:
-            arrays |= {name: np.concatenate([r[name] for r in self.rows]) for name in self.rows[0]}
-            arrays["subsets"] = np.array(
-                [[name in face.subsets for name in subsets] for face in self.faces], dtype=bool
-            ).reshape(len(self.faces), len(subsets))
-            arrays["validation"] = np.array([face.validation for face in self.faces])
-            arrays["photo"] = np.array([face.photo.encode() for face in self.faces])
-            groups = np.array([face.group.encode() for face in self.faces])
-            arrays["group"] = groups.astype("S1") if groups.dtype.itemsize == 0 else groups
-        for name, array in arrays.items():
+        for name, (kind, _) in LAYOUT.items():
+            if name == "images":
+                continue
+            if name in of_faces:
+                array = np.array(of_faces[name], kind).reshape(len(self.faces), *shapes[name])
+            else:
+                none = np.empty((0, *shapes[name]), kind)
+                array = np.concatenate([none, *(rows[name] for rows in self.rows)])
             stored = {"fletcher32": True} if array.size else {}
             self.group.create_dataset(name, data=array, **stored)

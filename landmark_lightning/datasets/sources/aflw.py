@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection, visibility
-from landmark_lightning.datasets.photos import MissingPhotoError, photo_path
+from landmark_lightning.datasets.photos import photo_path
 from landmark_lightning.datasets.sources.checks import (
     LARGEST,
-    find_photo,
+    first_found,
     given_root,
     ordered_box,
     rejected,
@@ -73,19 +73,11 @@ def read(
     flickr = next((folder for folder in FLICKR if (root / folder).is_dir()), None)
     if flickr is None:
         raise UserError(f"{root} holds none of the folders {', '.join(FLICKR)} of AFLW's photos")
-    photos: dict[str, tuple[str, ValueError | None]] = {}
     faces = []
     for place, row in enumerate(order.tolist()):
-        name = str(arrays["nameList"][row])
-        if name not in photos:
-            photos[name] = _find_photo(root, flickr, name)
+        listed = f"{flickr}/{arrays['nameList'][row]}"
         split = "train" if place < train else "test"
-        where, (photo, error) = f"{path} row {row + 1}", photos[name]
-        faces.append(
-            rejected(where, error, split, photo)
-            if error
-            else _face(where, arrays, row, split, photo)
-        )
+        faces.append(_face(root, f"{path} row {row + 1}", arrays, row, split, listed))
     return iter(faces)
 
 
@@ -116,19 +108,22 @@ def _check(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
 
 
 def _face(
-    where: str, arrays: dict[str, NDArray[Any]], row: int, split: str, photo: str
+    root: Path, where: str, arrays: dict[str, NDArray[Any]], row: int, split: str, photo: str
 ) -> Face | Rejection:
-    """One row of the file as a face, or why it is none."""
+    """One row of the file as a face, or why it is none; its photo's suffix may be another."""
     landmarks = arrays["data"][row].astype(np.float64).reshape(2, LANDMARKS).T
     seen = arrays["mask_new"][row] == 1
     left, right, top, bottom = arrays["bbox"][row].astype(np.float64)
     possible = ((landmarks > 0) & (landmarks <= LARGEST)).all(axis=1)
-    if not possible.all():
-        worst = int(possible.argmin())
-        x, y = landmarks[worst]
-        reason = f"landmark {worst} at ({x:g}, {y:g}) is not at positive coordinates of a photo"
-        return Rejection(where, reason, split, photo)
+    stem = photo.removesuffix(Path(photo).suffix)
     try:
+        photo = first_found(root, (photo, *(stem + suffix for suffix in SUFFIXES)))
+        if not possible.all():
+            worst = int(possible.argmin())
+            x, y = landmarks[worst]
+            raise UserError(
+                f"landmark {worst} at ({x:g}, {y:g}) is not at positive coordinates of a photo"
+            )
         box = ordered_box([left, top, right, bottom])
     except ValueError as error:
         return rejected(where, error, split, photo)
@@ -141,20 +136,3 @@ def _face(
         box=box,
         visible=visibility(seen),  # the head itself hides the others: labelled all the same
     )
-
-
-def _find_photo(root: Path, flickr: str, name: str) -> tuple[str, ValueError | None]:
-    """A listed photo under the root, with the suffix it has on the disk, and what is wrong."""
-    listed = f"{flickr}/{name}"
-    stem = listed.removesuffix(Path(listed).suffix)
-    missing: ValueError | None = None
-    for photo in (listed, *(stem + suffix for suffix in SUFFIXES)):
-        try:
-            find_photo(root, photo)
-        except MissingPhotoError as error:
-            missing = missing or error
-        except ValueError as error:
-            return listed, error
-        else:
-            return photo, None
-    return listed, missing

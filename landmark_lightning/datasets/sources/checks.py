@@ -1,6 +1,6 @@
 """Checks that the readers share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,24 @@ def find_photo(root: Path, photo: str) -> Path:
     if not photo.strip():
         raise UserError("it names no photo")
     return photo_path(root, photo)
+
+
+def first_found(root: Path, photos: Iterable[str]) -> str:
+    """The first of the names that a photo may have under which there is a file.
+
+    Raises:
+        MissingPhotoError: There is none.
+        UserError: None of them can be a photo's name.
+    """
+    errors: list[ValueError] = []
+    for photo in photos:
+        try:
+            find_photo(root, photo)
+        except ValueError as error:
+            errors.append(error)
+        else:
+            return photo
+    raise next((e for e in errors if isinstance(e, MissingPhotoError)), errors[0])
 
 
 def shown(path: Path) -> str:

@@ -27,7 +27,9 @@ from landmark_lightning.datasets.sources.checks import labelled, ordered_box, re
 from landmark_lightning.datasets.sources.listing import (
     Listed,
     Listing,
+    Named,
     Photos,
+    check_count,
     checked_names,
     order_of,
 )
@@ -37,38 +39,20 @@ from landmark_lightning.schemes import Scheme
 UNSAID = "its v must be 0"
 
 
-def read_listing(
-    listing: Listing, scheme: Scheme, expected: Sequence[str]
-) -> tuple[tuple[str, ...], Listed]:
-    """Reads a file.
-
-    Args:
-        listing: The file.
-        scheme: The scheme of its landmarks.
-        expected: Names of the landmarks in the scheme's order; empty: as the file has them.
-
-    Returns:
-        The names that the file has (none: empty), and the faces in its order.
-
-    Raises:
-        UserError: A file that as a whole can't be used.
-    """
+def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> Named:
+    """The names and the faces of a file, as ``listing`` says."""
     content = _load(listing.path)
     names = _names(listing.path, content)
     order = order_of(listing.path, names, expected, "keypoint") or slice(None)
-    if names and len(names) != scheme.landmarks:
-        raise UserError(
-            f"{listing.path} names {len(names)} keypoints, scheme {scheme.name} has "
-            f"{scheme.landmarks} landmarks"
-        )
+    if names:
+        check_count(f"{listing.path} names", len(names), "keypoints", scheme)
     images = _images(listing.path, content["images"])
     photos = Photos(listing.root, _folders(listing))
     faces: Listed = []
     highest = left_out = 0
     for place, annotation in enumerate(content["annotations"]):
-        where = (
-            f"{listing.path} annotation {str(annotation.get('id', f'number {place + 1}'))[:40]!r}"
-        )
+        key = str(annotation.get("id", f"number {place + 1}"))[:40]
+        where = f"{listing.path} annotation {key!r}"
         photo = ""
         try:
             points, visible = _keypoints(annotation.get("keypoints", []))
@@ -79,35 +63,16 @@ def read_listing(
             if image_id not in images:
                 raise UserError(f"no image has its image_id {image_id[:40]!r}")
             photo = images[image_id]
-            if len(visible) != scheme.landmarks:
-                raise UserError(
-                    f"it has {len(visible)} keypoints, scheme {scheme.name} has "
-                    f"{scheme.landmarks} landmarks"
-                )
+            check_count("it has", len(visible), "keypoints", scheme)
             points, visible = points[order], visible[order]
             highest = max(highest, int(visible.max()))
             photo = photos(photo)
             landmarks, seen = labelled(points, visible, UNSAID, expected or names)
             box = _box(annotation.get("bbox"))
+            faces.append(listing.face(where, photo, landmarks, seen, box))
         except ValueError as error:
             faces.append(rejected(where, error, listing.split, photo))
-            continue
-        faces.append(
-            Face(
-                photo=photo,
-                split=listing.split,
-                landmarks=landmarks - listing.first_pixel,
-                where=where,
-                box=None if box is None else box - listing.first_pixel,
-                visible=seen,
-                validation=listing.validation,
-            )
-        )
-    if left_out:
-        warnings.warn(
-            f"{listing.path}: {left_out} annotations have no labelled keypoint; they are left out",
-            stacklevel=2,
-        )
+    listing.leave_out(left_out, "annotations have no labelled keypoint")
     if highest == COVERED:
         warnings.warn(
             f"{listing.path}: no keypoint has v=2, so 1 is taken for visible", stacklevel=2
@@ -117,33 +82,22 @@ def read_listing(
 
 
 def landmark_names(path: Path) -> tuple[str, ...]:
-    """The names of the keypoints that a file has; empty if it has none.
-
-    Raises:
-        UserError: A file that can't be read, or whose categories have different ones.
-    """
+    """The names of the keypoints that a file has; empty if it has none."""
     return _names(path, _load(path))
 
 
 def _load(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """The three lists of a file, each of mappings.
-
-    Raises:
-        UserError: It is no COCO file.
-    """
+    """The three lists of a COCO file, each of mappings; categories may be missing."""
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)[:120]
         raise UserError(f"{path} is no JSON ({reason})") from error
-    lists = {}
+    lists = {"categories": [], **(content if isinstance(content, dict) else {})}
     for name in ("images", "annotations", "categories"):
-        found = content.get(name, []) if isinstance(content, dict) else None
-        if name != "categories" and isinstance(content, dict) and name not in content:
-            found = None
+        found = lists.get(name)
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
             raise UserError(f"{path} is no COCO file: it has no list of {name}")
-        lists[name] = found
     return lists
 
 
@@ -184,11 +138,7 @@ def _folders(listing: Listing) -> list[str]:
 
 
 def _keypoints(values: object) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """The coordinates (K, 2) and v (K,) of an annotation.
-
-    Raises:
-        UserError: It has other things than x, y, v, or a v that is not 0, 1 or 2.
-    """
+    """The coordinates (K, 2) and v (K,), which is 0, 1 or 2, of an annotation."""
     if not isinstance(values, list) or len(values) % 3:
         raise UserError("its keypoints are no flat list of x, y and v")
     table = _numbers(values, "its keypoints").reshape(-1, 3)
@@ -199,11 +149,7 @@ def _keypoints(values: object) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
 
 
 def _numbers(values: Sequence[object], what: str) -> NDArray[np.float64]:
-    """Numbers; NaN for null.
-
-    Raises:
-        UserError: Something else.
-    """
+    """Numbers; NaN for null, and an error for all else."""
     for value in values:
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise UserError(f"{what} hold {str(value)[:40]!r}, not a number")

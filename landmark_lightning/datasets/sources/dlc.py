@@ -12,7 +12,6 @@ a face of its own.
 """
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,8 +22,10 @@ from landmark_lightning.datasets.sources.checks import labelled, number, rejecte
 from landmark_lightning.datasets.sources.listing import (
     Listed,
     Listing,
+    Named,
     Photos,
     Rows,
+    check_count,
     checked_names,
     fitted,
     order_of,
@@ -37,30 +38,12 @@ HEADINGS = ("scorer", "individuals", "bodyparts", "coords")
 AXES = ("x", "y")
 
 
-def read_listing(
-    listing: Listing, scheme: Scheme, expected: Sequence[str]
-) -> tuple[tuple[str, ...], Listed]:
-    """Reads a file.
-
-    Args:
-        listing: The file.
-        scheme: The scheme of its landmarks.
-        expected: Names of the bodyparts in the scheme's order; empty: as the file has them.
-
-    Returns:
-        The bodyparts that the file has, and the faces in its order.
-
-    Raises:
-        UserError: A file that as a whole can't be used.
-    """
+def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> Named:
+    """The bodyparts and the faces of a file, as ``listing`` says."""
     rows = iter(Rows(listing.path))
     heading = _Heading(listing.path, rows)
     names = heading.names
-    if len(names) != scheme.landmarks:
-        raise UserError(
-            f"{listing.path} has {len(names)} bodyparts, scheme {scheme.name} has "
-            f"{scheme.landmarks} landmarks"
-        )
+    check_count(f"{listing.path} has", len(names), "bodyparts", scheme)
     order = [names[i] for i in order_of(listing.path, names, expected, "bodypart")]
     places = {animal: [of[n] for n in order] for animal, of in heading.places.items()}
     photos = Photos(listing.root, [".", listing.folder])
@@ -83,34 +66,23 @@ def read_listing(
                 who = f"{where}, {animal}" if animal else where
                 faces.append(_face(listing, who, photo, pairs, order, photos))
         empty += len(faces) == before
-    if empty:
-        warnings.warn(
-            f"{listing.path}: {empty} frames have no labelled bodypart; they are left out",
-            stacklevel=2,
-        )
+    listing.leave_out(empty, "frames have no labelled bodypart")
     return names, faces
 
 
 def landmark_names(path: Path) -> tuple[str, ...]:
-    """The names of the bodyparts.
-
-    Raises:
-        UserError: A file that can't be read.
-    """
+    """The names of the bodyparts."""
     return _Heading(path, iter(Rows(path))).names
 
 
 class _Heading:
-    """The heading rows of a file.
+    """The heading rows of a file, which must be those of DeepLabCut.
 
     Attributes:
         index: How many columns hold the photo's path.
         coords: The last row.
         names: The bodyparts.
         places: The columns of x and y by animal (empty: there is but one) and bodypart.
-
-    Raises:
-        UserError: They are not those of DeepLabCut.
     """
 
     def __init__(self, path: Path, rows: Iterator[tuple[int, list[str] | str]]) -> None:
@@ -169,13 +141,6 @@ def _face(
             for name, both in zip(names, (zip(AXES, p, strict=True) for p in pairs), strict=True)
         ]
         points, visible = labelled(np.array(values), None, UNSAID, names)
+        return listing.face(where, photo, points, visible)
     except ValueError as error:
         return rejected(where, error, listing.split, photo)
-    return Face(
-        photo=photo,
-        split=listing.split,
-        landmarks=points - listing.first_pixel,
-        where=where,
-        visible=visible,
-        validation=listing.validation,
-    )

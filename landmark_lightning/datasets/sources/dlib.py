@@ -13,8 +13,7 @@ that is not labelled. Parts are numbered from 0 or from 1, or have names, whose 
 the alphabet, as dlib has it. Boxes marked to be ignored are left out.
 """
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
@@ -23,7 +22,13 @@ import numpy as np
 
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources.checks import labelled, number, ordered_box, rejected
-from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos, checked_names
+from landmark_lightning.datasets.sources.listing import (
+    Listing,
+    Named,
+    Photos,
+    check_count,
+    checked_names,
+)
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
@@ -40,30 +45,11 @@ class _Box:
     parts: list[Mapping[str, str]] = field(default_factory=list)
 
 
-def read_listing(
-    listing: Listing, scheme: Scheme, expected: Sequence[str]
-) -> tuple[tuple[str, ...], Listed]:
-    """Reads a file.
-
-    Args:
-        listing: The file.
-        scheme: The scheme of its landmarks.
-        expected: Names of the parts in the scheme's order; empty: as the file has them.
-
-    Returns:
-        The names of its parts, numbers too, and the faces in its order.
-
-    Raises:
-        UserError: A file that as a whole can't be used.
-    """
-    boxes = _load(listing.path)
-    ignored = [box for box in boxes if box.place.get("ignore") == "1"]
-    if ignored:
-        warnings.warn(
-            f"{listing.path}: {len(ignored)} boxes are marked to be ignored; they are left out",
-            stacklevel=2,
-        )
-    boxes = [box for box in boxes if box.place.get("ignore") != "1"]
+def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> Named:
+    """The names and the faces of a file, as ``listing`` says; the names may be numbers."""
+    found = _load(listing.path)
+    boxes = [box for box in found if box.place.get("ignore") != "1"]
+    listing.leave_out(len(found) - len(boxes), "boxes are marked to be ignored")
     names = _names(listing.path, boxes)
     if names and all(name.isdigit() for name in names):
         if not expected or not all(name.isdigit() for name in expected):
@@ -71,11 +57,8 @@ def read_listing(
             expected = [str(first + i) for i in range(scheme.landmarks)]
     else:
         expected = expected or names
-        if names and len(expected) != scheme.landmarks:
-            raise UserError(
-                f"{listing.path} names {len(expected)} parts, scheme {scheme.name} has "
-                f"{scheme.landmarks} landmarks"
-            )
+        if names:
+            check_count(f"{listing.path} names", len(expected), "parts", scheme)
     if unknown := sorted(set(names) - set(expected)):
         raise UserError(
             f"{listing.path}: part {unknown[0]!r} is none of the {len(expected)} landmarks of "
@@ -87,11 +70,7 @@ def read_listing(
 
 
 def landmark_names(path: Path) -> tuple[str, ...]:
-    """The names of the parts; empty if they are numbers.
-
-    Raises:
-        UserError: A file that can't be read.
-    """
+    """The names of the parts; empty if they are numbers."""
     names = _names(path, [box for box in _load(path) if box.place.get("ignore") != "1"])
     return () if all(name.isdigit() for name in names) else names
 
@@ -126,33 +105,20 @@ def _face(
         )
         # dlib counts the last row and column among the box.
         corners = ordered_box([left, top, left + width - 1, top + height - 1])
+        return listing.face(where, photo, landmarks, visible, corners)
     except ValueError as error:
         return rejected(where, error, listing.split, photo)
-    return Face(
-        photo=photo,
-        split=listing.split,
-        landmarks=landmarks - listing.first_pixel,
-        where=where,
-        box=corners - listing.first_pixel,
-        visible=visible,
-        validation=listing.validation,
-    )
 
 
 def _load(path: Path) -> list[_Box]:
-    """All boxes of a file.
-
-    Raises:
-        UserError: It is no XML of imglab's.
-    """
+    """All boxes of a file, which must be XML of imglab's."""
     boxes: list[_Box] = []
     opened: list[str] = []
-    photo, flaws = [""], list[str]()
+    photo = [""]
     parser = expat.ParserCreate()
 
     def refuse(flaw: str) -> None:
-        flaws.append(f"{path} is no file of imglab's: {flaw}")
-        raise UserError(flaw)
+        raise UserError(f"{path} is no file of imglab's: {flaw}")
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         if not opened and tag != "dataset":
@@ -166,22 +132,17 @@ def _load(path: Path) -> list[_Box]:
         elif tag == "part" and inside == "box":
             boxes[-1].parts.append(attributes)
 
-    def end(tag: str) -> None:
-        opened.pop()
-
     def doctype(*_: object) -> None:  # its entities could grow without bounds
         refuse("it declares a document type")
 
-    handlers: dict[str, Callable[..., None]] = {
-        "StartElementHandler": start,
-        "EndElementHandler": end,
-        "StartDoctypeDeclHandler": doctype,
-    }
-    for name, handler in handlers.items():
-        setattr(parser, name, handler)
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda tag: opened.pop()
+    parser.StartDoctypeDeclHandler = doctype
     try:
         with path.open("rb") as file:
             parser.ParseFile(file)
+    except UserError:
+        raise
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise UserError(flaws[0] if flaws else f"{path} is no XML ({error})") from error
+        raise UserError(f"{path} is no XML ({error})") from error
     return boxes

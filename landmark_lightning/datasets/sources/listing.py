@@ -1,21 +1,33 @@
 """What the formats of one's own data share: listings, photos, rows of text, landmarks' names.
 
-A listing is a file or a folder that lists faces.
+A listing is a file or a folder that lists faces. Each format is a module with
+``read_listing(listing, scheme, expected)``: the names that the file has for its landmarks (empty:
+none), and its faces in their order. ``expected`` are the names in the scheme's order; empty: as
+the file has them. ``landmark_names(path)`` gives the names alone. Where landmarks have no names
+(table, pts), ``read_listing(listing, scheme)`` gives the faces alone. A file that as a whole can't
+be used is a UserError.
 """
 
 import csv
 import posixpath
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection, fit_name
-from landmark_lightning.datasets.photos import MissingPhotoError
-from landmark_lightning.datasets.sources.checks import find_photo
+from landmark_lightning.datasets.sources.checks import first_found
 from landmark_lightning.errors import UserError
+from landmark_lightning.schemes import Scheme
 
 Listed = list[Face | Rejection]
+Named = tuple[tuple[str, ...], Listed]
+"""What ``read_listing`` gives: landmarks' names, and faces."""
 
 SEPARATORS = ",;\t"
 _MARKS = {
@@ -53,6 +65,31 @@ class Listing:
         except ValueError:
             return "."
 
+    def leave_out(self, count: int, what: str) -> None:
+        """Warns of what is left out of a file, if anything is."""
+        if count:
+            warnings.warn(f"{self.path}: {count} {what}; they are left out", stacklevel=3)
+
+    def face(
+        self,
+        where: str,
+        photo: str,
+        points: NDArray[np.float64],
+        visible: NDArray[np.uint8] | None,
+        box: NDArray[np.float64] | None = None,
+        **more: Any,  # noqa: ANN401
+    ) -> Face:
+        """A face of its split, from points (L, 2) and a box (4,) as they stand in the file."""
+        given: dict[str, Any] = {"split": self.split, "validation": self.validation} | more
+        return Face(
+            photo=photo,
+            landmarks=points - self.first_pixel,
+            where=where,
+            box=None if box is None else box - self.first_pixel,
+            visible=visible,
+            **given,
+        )
+
 
 class Photos:
     """Finds a listing's photos under the root.
@@ -69,8 +106,7 @@ class Photos:
         self.root = root
         paths = dict.fromkeys(posixpath.normpath(folder) for folder in folders)
         self._folders = [path for path in paths if (root / path).is_dir()] or ["."]
-        self._settled = len(self._folders) == 1
-        self._known: dict[str, str | ValueError] = {}
+        self._known: dict[str, str] = {}
 
     def __call__(self, name: str) -> str:
         """A photo's path relative to the root, with forward slashes.
@@ -80,30 +116,16 @@ class Photos:
             UserError: A name that can't be a photo's.
         """
         if name not in self._known:
-            self._known[name] = self._find(name)
-        found = self._known[name]
-        if isinstance(found, ValueError):
-            raise found
-        return found
-
-    def _find(self, name: str) -> str | ValueError:
-        first: ValueError | None = None
-        name = name.removeprefix(f"{self.root}/")
-        names = [name, name.replace("\\", "/")] if "\\" in name else [name]  # of Windows
-        for folder in self._folders:
-            for spelled in names:
-                photo = posixpath.normpath(posixpath.join(folder, spelled)) if spelled else ""
-                try:
-                    find_photo(self.root, photo)
-                except ValueError as error:
-                    missing = isinstance(error, MissingPhotoError)
-                    if first is None or (missing and not isinstance(first, MissingPhotoError)):
-                        first = error
-                    continue
-                if not self._settled:
-                    self._folders, self._settled = [folder], True
-                return photo
-        return first or ValueError("it names no photo")
+            plain = name.removeprefix(f"{self.root}/")
+            names = [plain, plain.replace("\\", "/")] if "\\" in plain else [plain]  # of Windows
+            places: dict[str, str] = {}
+            for folder in self._folders:
+                for spelled in names:
+                    photo = posixpath.normpath(posixpath.join(folder, spelled)) if spelled else ""
+                    places.setdefault(photo, folder)
+            self._known[name] = first_found(self.root, places)
+            self._folders = [places[self._known[name]]]
+        return self._known[name]
 
 
 class Rows:
@@ -197,6 +219,18 @@ def checked_names(path: Path, names: Sequence[object], kind: str) -> tuple[str, 
     if twice := {name for name in found if found.count(name) > 1}:
         raise UserError(f"{path} names {kind} {min(twice)!r} twice")
     return tuple(found)
+
+
+def check_count(who: str, count: int, kind: str, scheme: Scheme) -> None:
+    """Checks that a file or a face has as many landmarks as the scheme.
+
+    Raises:
+        UserError: Another number; ``who`` is its subject and verb, ``kind`` what they are called.
+    """
+    if count != scheme.landmarks:
+        raise UserError(
+            f"{who} {count} {kind}, scheme {scheme.name} has {scheme.landmarks} landmarks"
+        )
 
 
 def order_of(path: Path, found: Sequence[str], expected: Sequence[str], kind: str) -> list[int]:

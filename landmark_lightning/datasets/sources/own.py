@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources import coco, dlc, dlib, pts
@@ -23,6 +24,7 @@ NAMING = {"coco": coco, "dlib": dlib, "dlc": dlc}
 """The formats whose landmarks may have names."""
 
 NAMELESS = {"table": tables, "pts": pts}
+TABLE = "landmarks.csv"
 FORMATS = ("table", "coco", "dlib", "pts", "dlc")
 
 LARGEST_GROUP = 0.2
@@ -34,7 +36,7 @@ def read(
     scheme: Scheme,
     *,
     format: str = "table",
-    table: str = "landmarks.csv",
+    table: str = TABLE,
     train: str | None = None,
     validation: str | None = None,
     test: str | None = None,
@@ -68,32 +70,26 @@ def read(
     if groups not in (None, "folder", "none"):
         raise UserError(f"dataset.source.groups={groups!r} must be folder, none or null")
     faces: Listed = []
-    if format in NAMING:
-        expected: Sequence[str] = getattr(scheme, "names", ())
-        for listing in listings:
+    expected: Sequence[str] = scheme.names
+    for listing in listings:
+        if format in NAMELESS:
+            faces += NAMELESS[format].read_listing(listing, scheme)
+        else:
             names, found = NAMING[format].read_listing(listing, scheme, expected)
             expected = expected or names
             faces += found
-    else:
-        for listing in listings:
-            faces += NAMELESS[format].read_listing(listing, scheme)
     return iter(_grouped(faces, format, groups))
 
 
-def annotations(
-    root: Path,
-    *,
-    format: str = "table",
-    table: str = "landmarks.csv",
-    train: str | None = None,
-    validation: str | None = None,
-    test: str | None = None,
-    first_pixel: float | None = None,
-    groups: str | None = None,
-) -> list[str]:
-    """Names under the root of the files that decide which faces there are, and their landmarks."""
-    named = [str(name) for name in (train, validation, test) if name is not None] or [str(table)]
-    if format != "pts":
+def annotations(root: Path, **settings: object) -> list[str]:
+    """Names under the root of the files that decide which faces there are, and their landmarks.
+
+    ``settings`` are those of ``read``.
+    """
+    given = (settings.get(name) for name in ("train", "validation", "test"))
+    named = [str(name) for name in given if name is not None]
+    named = named or [str(settings.get("table", TABLE))]
+    if settings.get("format") != "pts":
         return named
     files = (path for name in named for path in pts.point_files(root / name))
     return [Path(os.path.relpath(path, root)).as_posix() for path in files]
@@ -102,13 +98,8 @@ def annotations(
 def landmark_names(
     root: Path | None,
     *,
-    format: str = "table",
-    table: str = "landmarks.csv",
-    train: str | None = None,
-    validation: str | None = None,
-    test: str | None = None,
-    first_pixel: float | None = None,
     groups: str | None = None,
+    **settings: Any,  # noqa: ANN401
 ) -> tuple[str, ...]:
     """The names that the files give their landmarks, in the first one's order; empty: none.
 
@@ -117,10 +108,9 @@ def landmark_names(
     Raises:
         UserError: A setting or a file that can't be used.
     """
-    listings = _listings(root, format, table, train, validation, test, first_pixel)
-    if format not in NAMING:
-        return ()
-    return NAMING[format].landmark_names(listings[0].path)
+    first = _listings(root, **settings)[0]
+    form = NAMING.get(settings.get("format", "table"))
+    return form.landmark_names(first.path) if form else ()
 
 
 def _grouped(faces: Listed, format: str, groups: str | None) -> Listed:
@@ -152,18 +142,14 @@ def _grouped(faces: Listed, format: str, groups: str | None) -> Listed:
 
 def _listings(
     root: Path | None,
-    format: str,
-    table: str,
-    train: str | None,
-    validation: str | None,
-    test: str | None,
-    first_pixel: float | None,
+    format: str = "table",
+    table: str = TABLE,
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    first_pixel: float | None = None,
 ) -> list[Listing]:
-    """What is to be read, training faces first.
-
-    Raises:
-        UserError: A setting that makes no sense, or a file that does not exist.
-    """
+    """What is to be read, training faces first; a setting that makes no sense is an error."""
     if format not in FORMATS:
         raise UserError(f"dataset.source.format={format!r} must be one of {', '.join(FORMATS)}")
     if first_pixel is None:

@@ -16,6 +16,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,14 @@ from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.photos import photo_path
-from landmark_lightning.datasets.sources.checks import labelled, number, rejected, shown
-from landmark_lightning.datasets.sources.listing import Listed, Listing, Photos
+from landmark_lightning.datasets.sources.checks import (
+    find_photo,
+    labelled,
+    number,
+    rejected,
+    shown,
+)
+from landmark_lightning.datasets.sources.listing import Listed, Listing
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
@@ -33,20 +40,11 @@ UNSAID = "its line must be nan nan"
 
 
 def read_listing(listing: Listing, scheme: Scheme) -> Listed:
-    """Reads a folder and the folders in it.
-
-    Args:
-        listing: The folder.
-        scheme: The scheme of its landmarks.
-
-    Returns:
-        The faces folder by folder, by name.
-    """
+    """The faces in a folder and the folders in it, folder by folder, by name."""
     faces: Listed = []
     unused: list[str] = []
-    photos = Photos(listing.root, ["."])
     for folder, names in _folders(listing.path):
-        faces += _read_folder(listing, scheme, folder, names, photos, unused)
+        faces += _read_folder(listing, scheme, folder, names, unused)
     if unused:
         warnings.warn(
             f"{listing.path} holds {len(unused)} photos without a .pts, such as {unused[0]}; they "
@@ -74,12 +72,7 @@ def _folders(top: Path) -> Iterator[tuple[Path, list[Path]]]:
 
 
 def _read_folder(
-    listing: Listing,
-    scheme: Scheme,
-    folder: Path,
-    paths: list[Path],
-    photos: Photos,
-    unused: list[str],
+    listing: Listing, scheme: Scheme, folder: Path, paths: list[Path], unused: list[str]
 ) -> Iterator[Face | Rejection]:
     """The faces of one folder by name; photos that have none are added to ``unused``."""
     beside: dict[str, list[str]] = {}
@@ -90,31 +83,27 @@ def _read_folder(
     for name in (path for path in paths if path.suffix.lower() == ".pts"):
         found = beside.pop(name.stem, [])
         photo = (under / (found[0] if found else name.stem)).as_posix()
-        where = shown(folder / name)
-        if len(found) != 1:
+        if len(found) == 1:
+            yield read_face(listing, scheme, (under / name).as_posix(), photo)
+        else:
             reason = f"photos {found[0]} and {found[1]} lie" if found else "no photo lies"
+            where = shown(folder / name)
             yield Rejection(where, f"{reason} beside it", listing.split, photo, not found)
-            continue
-        try:
-            photo = photos(photo)
-            path = photo_path(listing.root, (under / name).as_posix(), "file")
-            points = read_points(path, scheme)
-            if isinstance(points, Rejection):
-                yield Rejection(points.where, points.reason, listing.split, photo)
-                continue
-            points, visible = labelled(points, None, UNSAID)
-        except ValueError as error:
-            yield rejected(where, error, listing.split, photo)
-            continue
-        yield Face(
-            photo=photo,
-            split=listing.split,
-            landmarks=points - listing.first_pixel,
-            where=where,
-            visible=visible,
-            validation=listing.validation,
-        )
     unused += [name for names in beside.values() for name in names]
+
+
+def read_face(listing: Listing, scheme: Scheme, name: str, photo: str) -> Face | Rejection:
+    """A ``.pts`` and its photo, both named from the root, as a face, or why they are none."""
+    where = shown(listing.root / name)
+    try:
+        find_photo(listing.root, photo)
+        points = read_points(photo_path(listing.root, name, "file"), scheme)
+        if isinstance(points, Rejection):
+            return replace(points, split=listing.split, photo=photo)
+        landmarks, visible = labelled(points, None, UNSAID)
+        return listing.face(where, photo, landmarks, visible)
+    except ValueError as error:
+        return rejected(where, error, listing.split, photo)
 
 
 def read_points(path: Path, scheme: Scheme) -> NDArray[np.float64] | Rejection:

@@ -47,19 +47,7 @@ _OTHER_FORMATS = {r"scorer\W": "dlc", r"\s*[\[{]": "coco", r"\s*<": "dlib"}
 
 
 def read_listing(listing: Listing, scheme: Scheme) -> Listed:
-    """Reads a table of landmarks.
-
-    Args:
-        listing: The table; where it is that of one split, it needs no column ``split``.
-        scheme: The scheme of its landmarks.
-
-    Returns:
-        The faces in the table's order; a row that can't be used is a Rejection.
-
-    Raises:
-        UserError: A table that as a whole can't be used: no text, without the needed columns, or
-            with another number of landmarks than the scheme's.
-    """
+    """The faces of a table; where it is that of one split, it needs no column ``split``."""
     rows = Rows(listing.path)
     for start, other in _OTHER_FORMATS.items():
         if re.match(start, rows.start):
@@ -167,19 +155,11 @@ class _Table:
                     raise UserError("subset 'full' is taken: it names all faces")
                 fit_name(name, "subset")
             group = fit_name(self._cell(row, "group"), "group")
+            subsets += tuple(name for name, flag in own.items() if flag and name not in subsets)
+            kept = {"split": split, "validation": validation, "subsets": subsets, "group": group}
+            return self.listing.face(where, photo, points, visible, box, **kept)
         except ValueError as error:
             return rejected(where, error, split, photo)
-        return Face(
-            photo=photo,
-            split=split,
-            landmarks=points - self.listing.first_pixel,
-            where=where,
-            subsets=(*subsets, *(n for n, flag in own.items() if flag and n not in subsets)),
-            group=group,
-            box=None if box is None else box - self.listing.first_pixel,
-            visible=visible,
-            validation=validation,
-        )
 
     def _cell(self, row: list[str], name: str) -> str:
         return row[self.columns[name]].strip() if name in self.columns else ""

@@ -12,6 +12,7 @@ is what a detector found.
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +20,10 @@ from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.photos import photo_path
-from landmark_lightning.datasets.sources.checks import (
-    find_photo,
-    given_root,
-    labelled,
-    ordered_box,
-    rejected,
-    shown,
-)
+from landmark_lightning.datasets.sources.checks import given_root, ordered_box, shown
+from landmark_lightning.datasets.sources.listing import Listing
 from landmark_lightning.datasets.sources.mat import read_arrays
-from landmark_lightning.datasets.sources.pts import UNSAID, read_points
+from landmark_lightning.datasets.sources.pts import read_face
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
@@ -113,38 +108,22 @@ def _read_folder(
     alike = {_plain(name.name): name for name in reversed(photos)}
     used = set()
     split, subsets = FOLDERS[folder]
+    listing = Listing(root, root / folder, split, first_pixel=shift)
     for name in names:
         if name.suffix.lower() != ".pts":
             continue
-        where = shown(root / folder / name)
         photo = exact.get(name.stem) or alike.get(_plain(name.name))
         if photo is None:
+            where, missing = shown(root / folder / name), f"{folder}/{name.stem}"
             reason = f"no photo {name.stem}.jpg or .png lies beside it"
-            yield Rejection(where, reason, split, f"{folder}/{name.stem}", missing=True)
+            yield Rejection(where, reason, split, missing, missing=True)
             continue
         used.add(photo)
-        try:
-            find_photo(root, f"{folder}/{photo}")
-            path = photo_path(root, f"{folder}/{name}", "file")
-            points = read_points(path, scheme)
-            if isinstance(points, Rejection):
-                yield Rejection(points.where, points.reason, split, f"{folder}/{photo}")
-                continue
-            points, visible = labelled(points, None, UNSAID)
-        except ValueError as error:
-            yield rejected(where, error, split, f"{folder}/{photo}")
-            continue
+        face = read_face(listing, scheme, f"{folder}/{name}", f"{folder}/{photo}")
         box, detector = boxes.get(_plain(photo.name), (None, None))
-        yield Face(
-            photo=f"{folder}/{photo}",
-            split=split,
-            landmarks=points - shift,
-            where=where,
-            subsets=subsets,
-            box=box,
-            detector=detector,
-            visible=visible,
-        )
+        if isinstance(face, Face):
+            face = replace(face, subsets=subsets, box=box, detector=detector)
+        yield face
     if unused := [photo for photo in photos if photo not in used]:
         warnings.warn(
             f"{root / folder} holds {len(unused)} photos without landmarks, such as {unused[0]}; "

@@ -6,7 +6,7 @@ unbalanced as in real sets: most faces look at the camera, few are profiles.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,7 @@ class RenderedFace:
 
 
 def read(
-    root: Path | None,
-    scheme: Scheme,
-    *,
-    train: int = 2000,
-    test: int = 500,
-    seed: int = 0,
+    root: Path | None, scheme: Scheme, *, train: int = 2000, test: int = 500, seed: int = 0
 ) -> Iterator[Face | Rejection]:
     """Renders the faces of both splits, train first.
 
@@ -114,7 +109,8 @@ def render_face(split: str, index: int, seed: int = 0) -> RenderedFace:
     chances = dict(zip(ATTRIBUTES, rng.random(len(ATTRIBUTES)), strict=True))
     expressive, harsh = chances["expression"] < 0.14, chances["illumination"] < 0.25
     made_up, blurred = chances["makeup"] < 0.09, chances["blur"] < 0.25
-    head, look = Head(_identity(rng), _expression(rng, expressive)), _look(rng, made_up, harsh)
+    identity = Identity(*np.clip(rng.normal(size=len(fields(Identity))), -2.2, 2.2).tolist())
+    head, look = Head(identity, _expression(rng, expressive)), _look(rng, made_up, harsh)
     shape = {name: landmarks(head, name) for name in SCHEMES}
     width, height = (int(side) for side in rng.integers(140, 181, 2))
     pose = _placed(shape["ibug68"], _pose(rng), width, height, rng)
@@ -158,11 +154,6 @@ def _at(picture: NDArray[Any], points: FloatArray) -> NDArray[Any]:
     column, row = np.rint(points[:, :2]).astype(np.int64).T
     height, width = picture.shape
     return picture[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
-
-
-def _identity(rng: np.random.Generator) -> Identity:
-    count = len(Identity.__dataclass_fields__)
-    return Identity(*np.clip(rng.normal(size=count), -2.2, 2.2).tolist())
 
 
 def _expression(rng: np.random.Generator, strong: bool) -> Expression:

@@ -192,6 +192,7 @@ class Head:
         apart = np.abs(x)
         eye_x = 0.447 + 0.03 * who.eye_spacing
         lip, opening = self.mouth_y - 0.06, self.mouth_y + self.jaw_drop / 2
+        lower_lip = self.mouth_y + self.jaw_drop + 0.09
         relief: FloatArray = (1 + 0.15 * who.nose_depth) * height * np.exp(-((x / width) ** 2))
         wing = (0.155 * self.nose_width, self.nose_base - 0.07)
         relief += 0.11 * _bump(apart, y, wing, 0.07, 0.08)
@@ -200,23 +201,17 @@ class Head:
         relief += 0.05 * _bump(apart, y, (0.45, -0.8), 0.4, 0.1)
         relief += 0.05 * (1 + max(how.smile, 0)) * _bump(apart, y, (0.58, -0.1), 0.25, 0.22)
         relief += 0.07 * _bump(x, y, (self.mouth_x, lip), 0.34, 0.07)
-        relief += 0.09 * _bump(
-            x, y, (self.mouth_x, self.mouth_y + self.jaw_drop + 0.09), 0.28, 0.075
-        )
+        relief += 0.09 * _bump(x, y, (self.mouth_x, lower_lip), 0.28, 0.075)
         relief += 0.06 * _bump(x, y, (0.0, 0.9 + 0.3 * self.jaw_drop), 0.2, 0.1)
         deep, high = 0.35 * min(1.0, 4 * how.mouth_open), max(0.5 * self.jaw_drop, 0.02)
         relief -= deep * _bump(x, y, (self.mouth_x, opening), 0.25, high)
         return relief
 
     def eye(self, side: int, fractions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Upper and lower lid of an eye as seen from the front.
+        """Upper and lower lid (P, 2) of an eye as seen from the front.
 
-        Args:
-            side: -1 for the eye on the picture's left, 1 for the other.
-            fractions: (P,) where along the lids, from 0 the outer to 1 the inner corner.
-
-        Returns:
-            Two (P, 2).
+        ``side`` is -1 for the eye on the picture's left, 1 for the other; ``fractions`` (P,) say
+        where along the lids, from 0 the outer to 1 the inner corner.
         """
         who, how = self.identity, self.expression
         size = 1 + 0.1 * who.eye_size

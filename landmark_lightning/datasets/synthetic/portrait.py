@@ -132,11 +132,8 @@ def _paint_eye(texture: _Texture, look: Look, side: int) -> None:
     eye, pupil = texture.mask(_ring(upper, lower)), head.pupil(side)
     texture.image.paste(_gray(0.45 + 0.45 * skin), mask=eye)
     glint = pupil + [0.025, -0.025]
-    for centre, radius, tone in (
-        (pupil, 0.078, look.iris),
-        (pupil, 0.032, 0.02),
-        (glint, 0.015, 0.9),
-    ):
+    discs = (pupil, 0.078, look.iris), (pupil, 0.032, 0.02), (glint, 0.015, 0.9)
+    for centre, radius, tone in discs:
         disc = texture.mask(_ellipse(centre, radius, radius))
         texture.image.paste(_gray(tone), mask=ImageChops.darker(eye, disc))
     lash = 0.05 if look.eye_shadow else 0.3 * skin

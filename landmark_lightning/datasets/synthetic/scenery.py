@@ -87,11 +87,7 @@ def _rim(head: Head, side: int) -> FloatArray:
 def occluder(
     size: tuple[int, int], head: Head, pose: Pose, look: Look, rng: np.random.Generator
 ) -> Image.Image:
-    """Renders one of ``OCCLUDERS`` before a face.
-
-    Returns:
-        A gray picture of the given (width, height); 0 where nothing is hidden.
-    """
+    """Renders one of ``OCCLUDERS`` before a face, gray in ``size``; 0 where nothing is hidden."""
     overlay = Image.new("L", size)
     pen, kind = ImageDraw.Draw(overlay), str(rng.choice(OCCLUDERS))
     tone = int(rng.integers(10, 246))
@@ -116,12 +112,7 @@ def occluder(
 
 
 def _before(
-    pen: ImageDraw.ImageDraw,
-    kind: str,
-    pose: Pose,
-    skin: int,
-    tone: int,
-    rng: np.random.Generator,
+    pen: ImageDraw.ImageDraw, kind: str, pose: Pose, skin: int, tone: int, rng: np.random.Generator
 ) -> None:
     """Renders a hand, an object or a strand of hair at a random place before the face."""
     unit, turn = pose.scale, float(rng.uniform(0, 2 * np.pi))

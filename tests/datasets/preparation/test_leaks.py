@@ -9,7 +9,7 @@ from PIL import Image
 from landmark_lightning.datasets.face import SPLITS, Face
 from landmark_lightning.datasets.facefile import CropRule, FaceFile
 from landmark_lightning.datasets.preparation import leaks as leaking
-from landmark_lightning.datasets.preparation.leaks import leaks, same_groups, shared_groups
+from landmark_lightning.datasets.preparation.leaks import leaks, same_groups
 from landmark_lightning.datasets.preparation.prepare import prepare
 from landmark_lightning.datasets.synthetic import faces
 from landmark_lightning.schemes import SCHEMES
@@ -147,8 +147,9 @@ def test_groups_on_both_sides_of_validation_are_named(splits: Splits) -> None:
     assert "'train2'" in message
 
 
-def test_groups_in_both_splits_are_found(splits: Splits) -> None:
-    train, test = splits["train"], splits["test"]
-    assert shared_groups(train, test) == []
-    test.group[1] = train.group[1]
-    assert shared_groups(train, test) == [train.group[1]]
+def test_the_group_that_both_splits_have_most_often_is_named(splits: Splits) -> None:
+    assert same_groups(splits) == []
+    group = [splits["train"].group[k] for k in (1, 4, 5)]
+    assert group == ["train0", "train2", "train2"]
+    (message,) = same_groups(changed(splits, "test", group=group + [""] * 17))
+    assert message.startswith("2 groups stand in train and test, such as 'train2'")

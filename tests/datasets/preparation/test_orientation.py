@@ -12,7 +12,7 @@ from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule, FaceFile
 from landmark_lightning.datasets.photos import TURNS, Reading
 from landmark_lightning.datasets.preparation.cropping import Cropper
-from landmark_lightning.datasets.preparation.orientation import Orientation, find_orientation
+from landmark_lightning.datasets.preparation.orientation import find_orientation
 from landmark_lightning.datasets.preparation.prepare import prepare
 from tests.conftest import DOTS, dotted_faces
 
@@ -90,8 +90,8 @@ def test_landmarks_and_blobs_stay_together(
 def test_it_is_decided_by_what_fits(tmp_path: Path, orientation: int) -> None:
     """A face at the lower end of a tall photo has no place in the same photo lying down."""
     faces: list[Face | Rejection] = [*_tall(tmp_path, orientation), Rejection("line 9", "torn")]
-    assert find_orientation(faces, tmp_path, workers=2) == Orientation(
-        True,
+    assert find_orientation(faces, tmp_path, workers=2) == (
+        "apply",
         "EXIF turns 3 photos, such as 'train/0.png'; the landmarks of 3 fit the upright picture "
         "alone, of none the stored: they are turned (dataset.exif=apply)",
     )
@@ -99,8 +99,8 @@ def test_it_is_decided_by_what_fits(tmp_path: Path, orientation: int) -> None:
     stored = [_as_stored(face, orientation) for face in at_the_far_end]
     found = find_orientation(stored, tmp_path)
     assert found is not None
-    assert not found.upright
-    assert found.reason.endswith("none is turned (dataset.exif=ignore)")
+    assert found[0] == "ignore"
+    assert found[1].endswith("none is turned (dataset.exif=ignore)")
 
 
 def test_without_a_tag_there_is_nothing_to_decide(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_one_that_tells_speaks_for_those_that_do_not(tmp_path: Path) -> None:
     half = _tall(tmp_path / "half", 3)[2]
     found = find_orientation([replace(high, photo=low.photo), low, half], tmp_path)
     assert found is not None
-    assert found.upright
+    assert found[0] == "apply"
 
 
 def test_landmarks_that_are_not_labelled_say_nothing(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_landmarks_that_are_not_labelled_say_nothing(tmp_path: Path) -> None:
         face.landmarks[0] = np.nan
     found = find_orientation(faces, tmp_path)
     assert found is not None
-    assert found.upright
+    assert found[0] == "apply"
 
 
 def test_landmarks_a_little_outside_the_photo_decide_nothing(tmp_path: Path) -> None:

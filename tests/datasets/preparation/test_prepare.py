@@ -25,6 +25,7 @@ from landmark_lightning.model.augmentation import Augmentation
 from tests.conftest import DOTS, dotted_faces, photographed
 
 GOOD: list[Face] = [*dotted_faces(4, "train"), *dotted_faces(2, "test")]
+NUMBERS = ("landmarks", "box", "visible")
 
 
 def _prepare(
@@ -64,6 +65,27 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert train.photo == [f"train/{i}.png" for i in range(4)]
     assert train.group == ["", "train0", "train1", ""]
     assert train.subsets.tolist()[:2] == [[True, False], [False, True]]
+
+
+def test_numbers_of_other_types_are_as_good(tmp_path: Path) -> None:
+    whole = [
+        dataclasses.replace(
+            face, landmarks=face.landmarks.round(), box=np.array([10.0, 10, 90, 90]), visible=seen
+        )
+        for face, seen in zip(GOOD, [np.full(5, 2, np.uint8)] * len(GOOD), strict=True)
+    ]
+    contents = []
+    for boxes in ("landmarks", "provided"):
+        for kind in (float, int, np.float32):
+            typed: list[Any] = [
+                dataclasses.replace(face, **{n: vars(face)[n].astype(kind) for n in NUMBERS})
+                for face in whole
+            ]
+            crop, path = CropRule(boxes=boxes, side=64), tmp_path / "a.h5"
+            prepare(typed, path, name="a", root=None, scheme=DOTS, normalizer=None, crop=crop)
+            contents.append(FaceFile.open(path).content)
+    assert contents[:3] == [contents[0]] * 3
+    assert contents[3:] == [contents[3]] * 3 != contents[:3]
 
 
 def test_preparing_twice_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ splits; names whose suffix is another on the disk; photos with an EXIF turn, whi
 landmarks outside the photo.
 """
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -22,16 +23,9 @@ _TURNED, _PNG_ON_DISK, _PNG_IN_LIST, _PNG = 3, 4, 5, 6
 
 
 def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
-    """Writes the tree.
+    """Writes the tree, nested the photos in ``aflw/data/flickr`` instead of ``flickr``.
 
-    Args:
-        album: Renders the faces.
-        faces: How many, in the official proportion; None: 24,386.
-        nested: Whether the photos lie in ``aflw/data/flickr`` instead of ``flickr``.
-
-    Returns:
-        The faces in the order of AFLWinfo_release.mat, as a reader must read them; the subset of
-        test faces with all landmarks visible is ``frontal``.
+    The subset of test faces with all landmarks visible is ``frontal``.
     """
     counts = shares(OFFICIAL, faces)
     total = sum(counts.values())
@@ -39,11 +33,8 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
     ra = rng.permutation(total) + 1
     split_of = np.full(total, "test", dtype=object)
     split_of[ra[: counts["train"]] - 1] = "train"
-    seen = dict.fromkeys(counts, 0)
-    rows = []
-    for split in split_of:
-        rows.append((split, seen[split]))
-        seen[split] += 1
+    numbers = {split: itertools.count() for split in counts}
+    rows = [(split, next(numbers[split])) for split in split_of]
 
     folder = "aflw/data/flickr" if nested else "flickr"
     written: list[Face] = []

@@ -1,6 +1,7 @@
 """An album: rendered faces, placed in photos of one size, alone or side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from landmark_lightning.datasets.face import SPLITS, Face, visibility
-from landmark_lightning.datasets.synthetic.faces import RenderedFace, render_face
+from landmark_lightning.datasets.synthetic.faces import render_face
 from landmark_lightning.errors import UserError
 
 CUTS = ("", "near", "far")
@@ -20,6 +21,13 @@ _WINDOW = 126.0  # Pixels of a rendered picture that a whole face's photo shows,
 _TALL = 1.1  # Height over width of a face's part of a photo.
 _CUT_OFF = 0.06  # Share of the face that a cut leaves outside.
 _TURNED = 6  # EXIF: the camera was held upright. The landmarks are in stored pixel order.
+
+
+Faces = Sequence[tuple[str, int]]
+"""Split and number of the faces of a photo, from left to right."""
+
+Window = tuple[float, float, float]
+"""Left, top and width of the part of a rendered picture that a photo shows."""
 
 
 class Album:
@@ -43,26 +51,19 @@ class Album:
         self.size = (photo, int(_TALL * photo))
         self.distinct = distinct
         self.bar = bar
-        self._rendered: dict[tuple[str, int], RenderedFace] = {}
+        self._render = cache(partial(render_face, seed=seed))
         self._encoded: dict[tuple[str, int, str, str, bool], bytes] = {}
 
     def rng(self, stream: str) -> np.random.Generator:
         """The random stream of that name."""
         return np.random.default_rng([self.seed, *stream.encode()])
 
-    def save(
-        self,
-        path: str,
-        faces: Sequence[tuple[str, int]],
-        *,
-        cut: str = "",
-        turned: bool = False,
-    ) -> list[Face]:
+    def save(self, path: str, faces: Faces, *, cut: str = "", turned: bool = False) -> list[Face]:
         """Writes one photo.
 
         Args:
             path: The photo's path under the root.
-            faces: Split and number of its faces, from left to right.
+            faces: Its faces.
             cut: One of ``CUTS``, for a photo of one face.
             turned: Whether a JPEG says in its EXIF that it is to be turned.
 
@@ -70,31 +71,24 @@ class Album:
             The faces with landmarks, box and the visible landmarks in the photo; the subsets are
             the six attributes.
         """
-        places = [self._window(split, number % self.distinct, cut) for split, number in faces]
+        windows = [self._window(split, number % self.distinct, cut) for split, number in faces]
         kind = "PNG" if path.lower().endswith("png") else "JPEG"
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if len(faces) == 1:  # Faces that look alike have the same file.
             key = (faces[0][0], faces[0][1] % self.distinct, cut, kind, turned)
             if key not in self._encoded:
-                self._encoded[key] = self._encode(faces, places, kind, turned)
+                self._encoded[key] = self._encode(faces, windows, kind, turned)
             target.write_bytes(self._encoded[key])
         else:
-            target.write_bytes(self._encode(faces, places, kind, turned))
+            target.write_bytes(self._encode(faces, windows, kind, turned))
         self.bar.update(len(faces))
         return [
             self._face(path, split, number, window, place)
-            for place, ((split, number), window) in enumerate(zip(faces, places, strict=True))
+            for place, ((split, number), window) in enumerate(zip(faces, windows, strict=True))
         ]
 
-    def _render(self, split: str, number: int) -> RenderedFace:
-        key = (split, number % self.distinct)
-        if key not in self._rendered:
-            self._rendered[key] = render_face(*key, seed=self.seed)
-        return self._rendered[key]
-
-    def _window(self, split: str, number: int, cut: str) -> tuple[float, float, float]:
-        """Left, top and width of the part of a rendered picture that a photo shows."""
+    def _window(self, split: str, number: int, cut: str) -> Window:
         rendered = self._render(split, number)
         height, width = rendered.image.shape
         points = rendered.points["ibug68"]
@@ -116,20 +110,13 @@ class Album:
     def _tall(self, width: float) -> float:
         return width * self.size[1] / self.size[0]
 
-    def _encode(
-        self,
-        faces: Sequence[tuple[str, int]],
-        places: Sequence[tuple[float, float, float]],
-        kind: str,
-        turned: bool,
-    ) -> bytes:
+    def _encode(self, faces: Faces, windows: Sequence[Window], kind: str, turned: bool) -> bytes:
         width, height = self.size
         picture = Image.new("RGB", (width * len(faces), height))
-        for place, ((split, number), (left, top, side)) in enumerate(
-            zip(faces, places, strict=True)
-        ):
+        shown = zip(faces, windows, strict=True)
+        for place, ((split, number), (left, top, side)) in enumerate(shown):
             box = (left, top, left + side, top + self._tall(side))
-            gray = Image.fromarray(self._render(split, number).image)
+            gray = Image.fromarray(self._render(split, number % self.distinct).image)
             part = gray.resize(self.size, Image.Resampling.BILINEAR, box=box)
             tint = (200 - 60 * (number % 3), 130, 100 + 30 * (number % 2))
             picture.paste(ImageOps.colorize(part, "black", "white", tint), (place * width, 0))
@@ -143,10 +130,8 @@ class Album:
             picture.save(written, kind, quality=90, exif=exif)
         return written.getvalue()
 
-    def _face(
-        self, path: str, split: str, number: int, window: tuple[float, float, float], place: int
-    ) -> Face:
-        rendered = self._render(split, number)
+    def _face(self, path: str, split: str, number: int, window: Window, place: int) -> Face:
+        rendered = self._render(split, number % self.distinct)
         left, top, side = window
         width, height = self.size
         scale = width / side
@@ -156,13 +141,12 @@ class Album:
             shown: NDArray[np.float64] = (points + 0.5 - [left, top]) * scale - 0.5
             return shown + [place * width, 0]
 
-        landmarks = placed(rendered.points[self.scheme])
         nineteen = placed(rendered.points["aflw19"]) - [place * width, 0]
         inside = ((nineteen >= 0) & (nineteen <= [width - 1, height - 1])).all(axis=1)
         return Face(
             photo=path,
             split=split,
-            landmarks=landmarks,
+            landmarks=placed(rendered.points[self.scheme]),
             where=path,
             subsets=rendered.attributes,
             box=placed(rendered.box.reshape(2, 2)).ravel(),
@@ -173,9 +157,7 @@ class Album:
 def shares(official: Mapping[str, int], faces: int | None) -> dict[str, int]:
     """How many of ``faces`` each part gets: in the official proportion, at least one.
 
-    Args:
-        official: The official count by part.
-        faces: How many in all; None for the official counts.
+    None: the ``official`` count of each part.
 
     Raises:
         UserError: Fewer faces than parts.
@@ -199,13 +181,9 @@ def sharing(
     """Deals faces to photos: most photos have one face, some two or three, the first has two."""
     left = list(faces)
     sizes = [2, *rng.choice([1, 2, 3], size=len(left), p=[0.85, 0.11, 0.04]).tolist()]
-    photos = []
-    start = 0
-    for size in sizes:
-        if photo := left[start : start + size]:
-            photos.append(photo)
-        start += size
-    return photos
+    ends = np.cumsum(sizes).tolist()
+    photos = [left[end - size : end] for end, size in zip(ends, sizes, strict=True)]
+    return [photo for photo in photos if photo]
 
 
 def cut_of(photo: int, faces: int, every: int) -> str:

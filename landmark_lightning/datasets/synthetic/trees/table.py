@@ -20,16 +20,7 @@ _SUFFIXES = ("jpg", "png", "JPG", "jpeg")
 
 
 def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
-    """Writes the tree.
-
-    Args:
-        album: Renders the faces.
-        faces: How many, four in five of them train; None: 1,000.
-        nested: Whether the photos lie in a folder for each split.
-
-    Returns:
-        The faces in the order of the table, as a reader must read them.
-    """
+    """Writes the tree, nested the photos in a folder for each split."""
     written: list[Face] = []
     for split, count in shares(OFFICIAL, faces).items():
         photos = sharing([(split, i) for i in range(count)], album.rng(split))

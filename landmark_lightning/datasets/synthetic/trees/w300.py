@@ -32,16 +32,9 @@ _XM2VTS = 2360  # Boxes of photos that are not among the zips.
 
 
 def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
-    """Writes the tree.
+    """Writes the tree; ``box`` and ``detector`` of the faces are those of the box files.
 
-    Args:
-        album: Renders the faces.
-        faces: How many, in the official proportion; None: 3,837.
-        nested: The other spelling of the copies around: ``Bounding Boxes``, and no blank in
-            iBUG's file name, but still in its box's.
-
-    Returns:
-        The faces as a reader must read them; ``box`` and ``detector`` are those of the box files.
+    Nested, the folder of boxes has a blank in its name, and iBUG's file has none but in its box's.
     """
     counts = shares(OFFICIAL, faces)
     boxes_folder = album.root / ("Bounding Boxes" if nested else "Bounding_Boxes")
@@ -73,8 +66,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
             written.append(face)
             listed.append((f"{stem}.{suffix}", face))
         _leave_mirrored(album, listed[0][1], split, before)
-        order_of = album.rng(folder).permutation(count)
-        listed = [listed[i] for i in order_of]
+        listed = [listed[i] for i in album.rng(folder).permutation(count)]
         if folder == "afw":
             afw = listed
         outdated = afw[: round(count * _OUTDATED / OFFICIAL["ibug"])] if folder == "ibug" else []

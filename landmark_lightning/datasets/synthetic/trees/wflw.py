@@ -15,33 +15,16 @@ from landmark_lightning.datasets.synthetic.trees.album import Album, cut_of, sha
 OFFICIAL = {"train": 7500, "test": 2500}
 """Faces by split."""
 
-SUBSETS = {
-    "pose": 326,
-    "expression": 314,
-    "illumination": 698,
-    "makeup": 206,
-    "occlusion": 736,
-    "blur": 773,
-}
+SUBSETS = dict(zip(ATTRIBUTES, (326, 314, 698, 206, 736, 773), strict=True))
 """Test faces by subset."""
-
-NO_CHALLENGE = "no_challenge"
-"""The subset of faces with none of the six attributes."""
 
 _EVENTS = ("0--Parade", "1--Handshaking", "12--Group", "37--Soccer", "51--Dresses")
 
 
 def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
-    """Writes the tree.
+    """Writes the tree, nested the lists in ``WFLW_annotations/WFLW_annotations``.
 
-    Args:
-        album: Renders the faces.
-        faces: How many, in the official proportion; None: 10,000.
-        nested: Whether the lists lie in ``WFLW_annotations/WFLW_annotations``.
-
-    Returns:
-        The faces in the order of the lists, train first, as a reader must read them; ``box`` is
-        the list's.
+    The faces are in the order of the lists, train first; ``box`` is the list's.
     """
     folder = "WFLW_annotations/WFLW_annotations" if nested else "WFLW_annotations"
     folder += "/list_98pt_rect_attr_train_test"
@@ -91,7 +74,7 @@ def _annotated(rendered: Face, where: str) -> Face:
         rendered,
         landmarks=landmarks,
         where=where,
-        subsets=rendered.subsets or (NO_CHALLENGE,),
+        subsets=rendered.subsets or ("no_challenge",),
         box=box,
     )
 

@@ -7,9 +7,8 @@ So that all that reads a dataset can be rehearsed before its licence is granted:
 
 import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from tqdm import tqdm
 
@@ -19,13 +18,11 @@ from landmark_lightning.datasets.synthetic.trees.album import Album
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import SCHEMES
 
-_Writer = Callable[[Album, int | None, bool], list[Face]]
-
-_LAYOUTS: dict[str, tuple[str, _Writer, dict[str, int]]] = {
-    "300w": ("ibug68", w300.write, w300.OFFICIAL),
-    "aflw": ("aflw19", aflw.write, aflw.OFFICIAL),
-    "wflw": ("wflw98", wflw.write, wflw.OFFICIAL),
-    "table": ("ibug68", table.write, table.OFFICIAL),
+_LAYOUTS = {
+    "300w": ("ibug68", w300),
+    "aflw": ("aflw19", aflw),
+    "wflw": ("wflw98", wflw),
+    "table": ("ibug68", table),
 }
 LAYOUTS = tuple(_LAYOUTS)
 """The layouts that can be written."""
@@ -35,7 +32,7 @@ def write_layout(
     root: Path,
     layout: str,
     *,
-    faces: int | Literal["full"] | None = None,
+    faces: int | None = None,
     seed: int = 0,
     photo: int = 160,
     distinct: int = 200,
@@ -50,8 +47,8 @@ def write_layout(
     Args:
         root: The folder to write; it must be new or empty.
         layout: ``300w``, ``aflw``, ``wflw`` or ``table``.
-        faces: How many, in the official proportion of folders and splits; None or ``full``: the
-            official counts, 3,837, 24,386 and 10,000 (1,000 for a table).
+        faces: How many, in the official proportion of folders and splits; None: the official
+            counts, 3,837, 24,386 and 10,000 (1,000 for a table).
         seed: Whole number from which every random stream starts.
         photo: Width in pixels of one face's part of a photo; its height is a tenth more.
         distinct: How many faces are rendered for a split; further ones look like these in turn.
@@ -68,15 +65,13 @@ def write_layout(
     """
     if layout not in _LAYOUTS:
         raise UserError(f"layout={layout!r} must be one of {', '.join(LAYOUTS)}")
-    if faces == "full":
-        faces = None
-    numbers = {"faces": (faces, 1), "seed": (seed, 0), "photo": (photo, 32)}
-    for name, (value, low) in (numbers | {"distinct": (distinct, 1)}).items():
-        if value is None and name == "faces":
-            continue
+    own_scheme, writer = _LAYOUTS[layout]
+    total = sum(writer.OFFICIAL.values()) if faces is None else faces
+    numbers = {"faces": (total, 1), "seed": (seed, 0), "photo": (photo, 32)}
+    numbers["distinct"] = distinct, 1
+    for name, (value, low) in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < low:
             raise UserError(f"{name}={value!r} must be a whole number of at least {low}")
-    own_scheme, write, official = _LAYOUTS[layout]
     if scheme is None:
         scheme = own_scheme
     elif scheme not in SCHEMES or (layout != "table" and scheme != own_scheme):
@@ -84,21 +79,16 @@ def write_layout(
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UserError(f"{root} holds something already; name a new or an empty folder")
     root.parent.mkdir(parents=True, exist_ok=True)
-    total = sum(official.values()) if faces is None else faces
     with (
         tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.") as temporary,
         tqdm(
-            total=total,
-            desc=f"rendering {layout}",
-            unit="face",
-            mininterval=1.0,
-            disable=not progress,
+            None, f"rendering {layout}", total, unit="face", mininterval=1.0, disable=not progress
         ) as bar,
     ):
         tree = Path(temporary) / "tree"
         tree.mkdir()
         album = Album(tree, scheme, seed=seed, photo=photo, distinct=distinct, bar=bar)
-        written = write(album, faces, nested)
+        written: list[Face] = writer.write(album, faces, nested)
         tree.replace(root)
     return written
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from landmark_lightning.datasets.origin import annotations_digest
+from landmark_lightning.datasets.preparation.origins import annotations_digest
 from landmark_lightning.datasets.sources import aflw, own, w300, wflw
 from tests.datasets.synthetic.trees.conftest import FACES, Tree
 

@@ -7,11 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
-from landmark_lightning.datasets import digests
-from landmark_lightning.datasets.digests import Digests
+from landmark_lightning.datasets import facefile_arrays
 from landmark_lightning.datasets.face import Face
-from landmark_lightning.datasets.facefile import CropRule, FaceFile
-from landmark_lightning.datasets.origin import Origin
+from landmark_lightning.datasets.facefile import CropRule, FaceFile, Origin
+from landmark_lightning.datasets.facefile_arrays import Digests
 from landmark_lightning.datasets.preparation.prepare import prepare
 from tests.conftest import DOTS, dotted_faces, photographed
 
@@ -91,7 +90,7 @@ def test_two_machines_that_are_told_the_same_write_the_same(
 
 def test_one_nan_is_as_good_as_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Formats come to what is not labelled by different ways: 0/0 is a NaN of another sign."""
-    monkeypatch.setattr(digests, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(facefile_arrays, "ROWS_AT_ONCE", 4)
     found = []
     for k, nan in enumerate((np.float32(np.nan), -np.float32(np.nan))):
         path = tmp_path / f"{k}.h5"
@@ -99,6 +98,6 @@ def test_one_nan_is_as_good_as_another(tmp_path: Path, monkeypatch: pytest.Monke
         with h5py.File(path, "r+") as file:
             file["train/landmarks"][5, 3] = nan
             file["train/landmarks"][4, 2] = (0.0, -0.0)[k]
-            found.append(digests.digests(file))
+            found.append(facefile_arrays.digests(file))
     assert np.signbit(np.float32(np.nan)) != np.signbit(-np.float32(np.nan))
     assert _differing(*found) == {"sha256"}
