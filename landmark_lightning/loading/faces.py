@@ -2,10 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch.utils.data import Dataset
 
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
 from landmark_lightning.datasets.stored_images import StoredImages
+from landmark_lightning.samplers.batch_sampler import BatchSampler
 
 Batch = dict[str, Tensor]
 """``image`` (B,1,C,C) uint8, ``landmarks`` (B,L,2) crop pixels, NaN where not labelled,
@@ -29,14 +29,17 @@ MEMORY_SHARE = 0.5
 class Faces(Dataset[Batch]):
     """Faces of a split; indexed by a tensor, it gives a whole Batch.
 
+    Args:
+        split: The split.
+        rows: Its rows that the faces are, in any order, also repeated.
+
     Attributes:
         photo: Names of the photos.
         visible: (N, L) uint8 as of a Face: 0 not labelled, 1 covered, 2 visible.
         to_photo: (N, 2, 3) float32 crop -> photo.
     """
 
-    def __init__(self, split: FaceSplit, chosen: NDArray[np.int64] | None = None) -> None:
-        rows = np.arange(len(split)) if chosen is None else chosen
+    def __init__(self, split: FaceSplit, rows: NDArray[np.int64]) -> None:
         self.landmarks = torch.from_numpy(split.landmarks[rows])
         self.visible = torch.from_numpy(split.visible[rows])
         self.normalizer = torch.from_numpy(split.normalizer[rows])
@@ -76,16 +79,8 @@ class ResidentFaces(Faces):
         images: (N, 1, C, C) uint8.
     """
 
-    def __init__(
-        self,
-        split: FaceSplit,
-        chosen: NDArray[np.int64] | None = None,
-        images: Tensor | None = None,
-    ) -> None:
-        super().__init__(split, chosen)
-        if images is None:
-            images = torch.from_numpy(split.images if chosen is None else split.images[chosen])
-            images = images[:, None]
+    def __init__(self, split: FaceSplit, rows: NDArray[np.int64], images: Tensor) -> None:
+        super().__init__(split, rows)
         self.images = images
         self.pinned = False
 
@@ -106,21 +101,13 @@ class ResidentFaces(Faces):
 class StreamedFaces(Faces):
     """Faces whose images stay in the file; a batch reads its own."""
 
-    def __init__(self, split: FaceSplit, chosen: NDArray[np.int64], images: StoredImages) -> None:
-        super().__init__(split, chosen)
+    def __init__(self, split: FaceSplit, rows: NDArray[np.int64], images: StoredImages) -> None:
+        super().__init__(split, rows)
         self.images = images
 
     def pixels(self, index: Tensor) -> Tensor:
         """(B, 1, C, C) uint8 stored crops of (B,) faces."""
         return torch.from_numpy(self.images.read(index.cpu().numpy()))[:, None]
-
-
-class BatchIndices(Protocol):
-    """Index tensors (G,) of batches."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[Tensor]: ...
 
 
 class FaceBatches:
@@ -138,7 +125,7 @@ class FaceBatches:
     def __init__(
         self,
         faces: Faces,
-        sampler: BatchIndices,
+        sampler: BatchSampler | Sequence[Tensor],
         ahead: int = 0,
         rank: int = 0,
         ranks: int = 1,

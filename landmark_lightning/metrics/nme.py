@@ -36,14 +36,15 @@ def landmark_error(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def measurable(target: Tensor, normalizer: Tensor) -> Tensor:
-    """Which faces have an error to speak of, by normalizer.
+    """Which faces have a normalized mean error: all others count in none of its figures.
 
     Args:
         target: (N, L, 2); NaN where a landmark is not labelled.
         normalizer: (N, R) lengths.
 
     Returns:
-        (N, R) bool: a landmark is labelled, and the length is finite and positive.
+        (N, R) bool: at least one landmark of the face is labelled, and its length is finite and
+        positive.
 
     Example:
         >>> measurable(torch.zeros(2, 1, 2), torch.tensor([[50.0], [torch.nan]]))

@@ -35,7 +35,7 @@ def with_full(subsets: Tensor) -> Tensor:
 
 
 class _BySubset(Metric):
-    """What the metrics share: the names of their normalizers and subsets."""
+    """What the metrics share: the batch that they take, the names of normalizers and subsets."""
 
     is_differentiable = False
     full_state_update = False
@@ -47,38 +47,65 @@ class _BySubset(Metric):
         self.normalizers = tuple(normalizers)
         self.subset_names = ("full", *subset_names)
 
-    def _check(self, normalizer: Tensor, subsets: Tensor) -> None:
+    def update(
+        self,
+        prediction: Tensor,
+        target: Tensor,
+        signal: Tensor | None,
+        normalizer: Tensor,
+        subsets: Tensor,
+    ) -> None:
+        """Adds a batch: (B, L, 2), (B, L, 2), (B, L) or None, (B, R), (B, K) bool."""
         for name, tensor, width in (
             ("normalizer", normalizer, len(self.normalizers)),
             ("subsets", subsets, len(self.subset_names) - 1),
         ):
             if tensor.dim() != 2 or tensor.shape[1] != width:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected (B, {width})")
+        self._add(*self._of_faces(prediction, target, signal, normalizer), with_full(subsets))
+
+    def _of_faces(
+        self, prediction: Tensor, target: Tensor, signal: Tensor | None, normalizer: Tensor
+    ) -> tuple[Tensor, ...]:
+        """What is kept of each face of a batch."""
+        raise NotImplementedError
+
+    def _add(self, *states: Tensor) -> None:
+        """Keeps what ``_of_faces`` gives, and behind it (B, 1 + K) who is in which subset."""
+        raise NotImplementedError
 
 
 class _FaceMean(_BySubset):
-    """Means over the faces of every subset, kept as sums so that ranks and batches add up."""
+    """Means over the faces of every subset, kept as sums so that ranks and batches add up.
+
+    ``_of_faces`` gives (B, F) figures, and in (B, F) or (B, 1) whether a face has them.
+    """
 
     higher_is_better = False
     total: Tensor
     faces: Tensor
 
-    def __init__(
-        self, normalizers: Sequence[str], subset_names: Sequence[str], figures: int
-    ) -> None:
-        super().__init__(normalizers, subset_names)
-        shape = (len(self.subset_names), figures)
-        self.add_state("total", torch.zeros(shape), dist_reduce_fx="sum")
-        self.add_state("faces", torch.zeros(shape), dist_reduce_fx="sum")
+    def _name(self, figures: Sequence[tuple[str, str]]) -> None:
+        """Names the F figures, each with the normalizer that it is on."""
+        self._figures = figures
+        for state in ("total", "faces"):
+            nothing = torch.zeros(len(self.subset_names), len(figures))
+            self.add_state(state, nothing, dist_reduce_fx="sum")
 
-    def _add(self, figures: Tensor, subsets: Tensor, measured: Tensor) -> None:
-        """Adds (B, F) figures of faces of (B, K) subsets, where (B, F) or (B, 1) says so."""
-        member = with_full(subsets)[..., None] & measured[:, None]
+    def _add(self, *states: Tensor) -> None:
+        figures, measured, subsets = states
+        member = subsets[..., None] & measured[:, None]
         self.total += torch.where(member, figures[:, None], 0).sum(dim=0)
         self.faces += member.expand(-1, *self.faces.shape).sum(dim=0)
 
-    def _means(self) -> Tensor:
-        return self.total / self.faces
+    def compute(self) -> dict[str, Tensor]:
+        """The means so far."""
+        means = self.total / self.faces
+        return {
+            f"{figure}/{subset}/{normalizer}": means[k, i]
+            for k, subset in enumerate(self.subset_names)
+            for i, (figure, normalizer) in enumerate(self._figures)
+        }
 
 
 class NormalizedMeanError(_FaceMean):
@@ -101,30 +128,15 @@ class NormalizedMeanError(_FaceMean):
     """
 
     def __init__(self, normalizers: Sequence[str], subset_names: Sequence[str] = ()) -> None:
-        super().__init__(normalizers, subset_names, figures=len(normalizers))
+        super().__init__(normalizers, subset_names)
+        self._name([("nme", normalizer) for normalizer in normalizers])
 
-    def update(
-        self,
-        prediction: Tensor,
-        target: Tensor,
-        signal: Tensor | None,
-        normalizer: Tensor,
-        subsets: Tensor,
-    ) -> None:
-        """Adds a batch: (B, L, 2), (B, L, 2), unused, (B, R), (B, K) bool."""
-        self._check(normalizer, subsets)
+    def _of_faces(
+        self, prediction: Tensor, target: Tensor, signal: Tensor | None, normalizer: Tensor
+    ) -> tuple[Tensor, ...]:
         lengths = normalizer.unbind(dim=1)
         nme = [normalized_mean_error(prediction, target, length) for length in lengths]
-        self._add(torch.stack(nme, dim=1), subsets, measurable(target, normalizer))
-
-    def compute(self) -> dict[str, Tensor]:
-        """The means so far."""
-        means = self._means()
-        return {
-            f"nme/{subset}/{normalizer}": means[k, r]
-            for k, subset in enumerate(self.subset_names)
-            for r, normalizer in enumerate(self.normalizers)
-        }
+        return torch.stack(nme, dim=1), measurable(target, normalizer)
 
 
 class DiscardError(_FaceMean):
@@ -158,39 +170,23 @@ class DiscardError(_FaceMean):
         subset_names: Sequence[str] = (),
         percents: Sequence[float] = DISCARD_PERCENTS,
     ) -> None:
-        super().__init__(normalizers, subset_names, figures=2 * len(percents))
+        super().__init__(normalizers, subset_names)
         for percent in percents:
             discard_count(1, percent)
         self.percents = tuple(percents)
+        kinds = ("discard", "discard_oracle")
+        self._name([(f"{kind}_{p}", normalizers[0]) for kind in kinds for p in self.percents])
 
-    def update(
-        self,
-        prediction: Tensor,
-        target: Tensor,
-        signal: Tensor | None,
-        normalizer: Tensor,
-        subsets: Tensor,
-    ) -> None:
-        """Adds a batch: (B, L, 2), (B, L, 2), (B, L) or None, (B, R), (B, K) bool."""
-        self._check(normalizer, subsets)
+    def _of_faces(
+        self, prediction: Tensor, target: Tensor, signal: Tensor | None, normalizer: Tensor
+    ) -> tuple[Tensor, ...]:
         error = normalized_error(prediction, target, normalizer[:, 0])
         if signal is None:
             by_signal = random_discard_error(error, self.percents)
         else:
             by_signal = discard_error(error, signal, self.percents)
         oracle = discard_error(error, error, self.percents)
-        figures = torch.cat([by_signal, oracle], dim=1)
-        self._add(figures, subsets, measurable(target, normalizer[:, :1]))
-
-    def compute(self) -> dict[str, Tensor]:
-        """The means so far."""
-        means = self._means()
-        names = [f"{kind}_{p}" for kind in ("discard", "discard_oracle") for p in self.percents]
-        return {
-            f"{name}/{subset}/{self.normalizers[0]}": means[k, i]
-            for k, subset in enumerate(self.subset_names)
-            for i, name in enumerate(names)
-        }
+        return torch.cat([by_signal, oracle], dim=1), measurable(target, normalizer[:, :1])
 
 
 class SignalQuality(_BySubset):
@@ -208,47 +204,34 @@ class SignalQuality(_BySubset):
             without signal.
     """
 
-    error: list[Tensor]
-    normalized: list[Tensor]
-    gap: list[Tensor]
-    signal: list[Tensor]
-    normalizer: list[Tensor]
-    subsets: list[Tensor]
+    _STATES = ("error", "normalized", "gap", "signal", "normalizer", "subsets")
 
     def __init__(
         self, normalizers: Sequence[str], subset_names: Sequence[str], distance: str | None
     ) -> None:
         super().__init__(normalizers, subset_names)
         self.distance = distance
-        for state in ("error", "normalized", "gap", "signal", "normalizer", "subsets"):
+        for state in self._STATES:
             self.add_state(state, [], dist_reduce_fx="cat")
 
-    def update(
-        self,
-        prediction: Tensor,
-        target: Tensor,
-        signal: Tensor | None,
-        normalizer: Tensor,
-        subsets: Tensor,
-    ) -> None:
-        """Adds a batch: (B, L, 2), (B, L, 2), (B, L), (B, R), (B, K) bool."""
+    def _of_faces(
+        self, prediction: Tensor, target: Tensor, signal: Tensor | None, normalizer: Tensor
+    ) -> tuple[Tensor, ...]:
         if signal is None:
             raise ValueError("SignalQuality needs a signal; a model without one has no quality")
-        self._check(normalizer, subsets)
         primary = normalizer[:, 0]
-        self.error.append(landmark_error(prediction, target))
-        self.normalized.append(normalized_error(prediction, target, primary))
-        self.gap.append((signal - signal_distance(prediction, target, self.distance)).abs())
-        self.signal.append(signal)
-        self.normalizer.append(primary)
-        self.subsets.append(with_full(subsets))
+        gap = (signal - signal_distance(prediction, target, self.distance)).abs()
+        error = landmark_error(prediction, target)
+        return error, normalized_error(prediction, target, primary), gap, signal, primary
+
+    def _add(self, *states: Tensor) -> None:
+        for name, state in zip(self._STATES, states, strict=True):
+            getattr(self, name).append(state)
 
     def compute(self) -> dict[str, Tensor]:
         """The figures of the faces so far."""
-        states = (self.error, self.normalized, self.gap, self.signal, self.normalizer)
         # On the CPU, since not every accelerator has float64.
-        tensors = [dim_zero_cat(state).cpu() for state in states]
-        member = dim_zero_cat(self.subsets).cpu()
+        *tensors, member = (dim_zero_cat(getattr(self, name)).cpu() for name in self._STATES)
         figures = {}
         for k, subset in enumerate(self.subset_names):
             chosen = (tensor[member[:, k]] for tensor in tensors)

@@ -16,16 +16,8 @@ from landmark_lightning.errors import UserError
 # Elastic, thin-plate and fisheye warps leave the landmarks where they were; a flip swaps left and
 # right without renaming the landmarks (``mirror`` does both); the mixes join two faces.
 REFUSED = (
-    "Elastic",
-    "ThinPlate",
-    "Fisheye",
-    "Flip",
-    "MixUp",
-    "CutMix",
-    "Mosaic",
-    "Jigsaw",
-    "Transplant",
-)
+    "Elastic", "ThinPlate", "Fisheye", "Flip", "MixUp", "CutMix", "Mosaic", "Jigsaw", "Transplant",
+)  # fmt: skip
 
 
 def extras(

@@ -42,23 +42,6 @@ COORDINATE_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l2": l2, "l1": l1, 
 DISTANCES: dict[str, Distance] = {"manhattan": manhattan, "euclidean": euclidean}
 
 
-def distance_from(
-    value: str | Mapping[str, Any] | Distance | None, allow: Sequence[str] = ()
-) -> Distance | None:
-    """A distance by its name, by ``_target_`` (with ``_partial_: true``), or as it is.
-
-    Args:
-        value: The distance.
-        allow: Prefixes of ``_target_`` to trust besides the usual.
-
-    Raises:
-        UserError: An unknown name, or something that can't be called.
-    """
-    if value is None:
-        return None
-    return _one_of(DISTANCES, value, "validation", allow)
-
-
 def _one_of(
     known: Mapping[str, Callable[..., Tensor]],
     value: "str | Mapping[str, Any] | Callable[..., Tensor]",
@@ -108,7 +91,7 @@ class Objective:
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
 
     Raises:
-        UserError: An unknown name.
+        UserError: An unknown name, or something that can't be called.
     """
 
     def __init__(
@@ -118,7 +101,9 @@ class Objective:
         allow_targets: Sequence[str] = (),
     ) -> None:
         self.coordinate = _one_of(COORDINATE_LOSSES, coordinate, "loss", allow_targets)
-        self.distance = distance_from(distance, allow_targets)
+        self.distance: Distance | None = None
+        if distance is not None:
+            self.distance = _one_of(DISTANCES, distance, "validation", allow_targets)
 
     def parts(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The coordinates' and the validation signal's loss of each face.
@@ -150,20 +135,15 @@ class Objective:
         return coordinates + validation
 
 
-def drawing_losses(
-    coordinates: Tensor, validation: Tensor, target: Tensor, score: str = "total"
-) -> Tensor:
+def drawing_losses(losses: Tensor, target: Tensor) -> Tensor:
     """(B,) losses by which LPBB draws faces (Eq. 1).
 
     A face's loss is a sum over its labelled landmarks; here it is their mean times L, so that a
     face is not drawn less often because little of it is labelled.
 
     Args:
-        coordinates: (B,) of ``Objective.parts``.
-        validation: (B,) of ``Objective.parts``.
+        losses: (B,) of an Objective, or its coordinates' part alone.
         target: (B, L, 2); NaN where a landmark is not labelled.
-        score: ``total``, or that of the ``coordinates`` alone.
     """
     labelled = (~target[..., 0].isnan()).sum(dim=-1)
-    losses = coordinates + validation if score == "total" else coordinates
     return losses * (target.shape[-2] / labelled.clamp(min=1))

@@ -213,23 +213,31 @@ class LandmarkTask(pl.LightningModule):
         """One step; returns what ``losses`` does."""
         return self.losses(batch)
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The ``loss`` of a batch from ``to_input``, and what it consists of.
+    def losses(self, batch: Batch, prediction: Tensor | None = None) -> dict[str, Tensor]:
+        """The ``loss`` of a batch, and what it consists of.
 
-        Beside it, (B,) and detached: ``coordinates`` and ``validation``, the parts of each face's
-        loss, and ``drawing``, the loss by which LPBB draws it (Eq. 1).
+        Args:
+            batch: A batch from ``to_input``.
+            prediction: What was predicted for it; None: what ``forward`` predicts.
+
+        Returns:
+            ``loss``, a scalar, and beside it, (B,) and detached: ``coordinates`` and
+            ``validation``, the parts of each face's loss, and ``drawing``, the loss by which LPBB
+            draws it (Eq. 1).
         """
         part, target = Part.of_batch(batch), batch["landmarks"]
-        coordinates, validation = self.objective.parts(self(batch["image"]), target)
+        prediction = self(batch["image"]) if prediction is None else prediction
+        coordinates, validation = self.objective.parts(prediction, target)
         losses = coordinates + validation
         # DDP averages over the ranks, whose parts of the batch may differ in size.
         loss = losses.mean() if part is None else losses.sum() * (part.ranks / part.faces)
-        coordinates, validation = coordinates.detach(), validation.detach()
+        coordinates = coordinates.detach()
+        scored = losses.detach() if self.score == "total" else coordinates
         return {
             "loss": loss * self.loss_scale,
             "coordinates": coordinates,
-            "validation": validation,
-            "drawing": drawing_losses(coordinates, validation, target, self.score),
+            "validation": validation.detach(),
+            "drawing": drawing_losses(scored, target),
         }
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -293,19 +301,14 @@ class LandmarkTask(pl.LightningModule):
                 f"{type(self.network).__name__} has no method start_at, which "
                 "phases.mean_shape=true needs; give it one or pass phases.mean_shape=false"
             )
-        nothing = torch.zeros(1)
+        cut, side = self.augmentation, self.network.side
         to_crop = geometry.input_to_crop(
-            self.augmentation.crop_side,
-            self.augmentation.margin,
-            self.network.side,
-            nothing[:, None].expand(1, 2),
-            nothing,
+            cut.crop_side, cut.margin, side, shift=torch.zeros(1, 2), angle=torch.zeros(1)
         )
-        mean = geometry.apply_affine(
-            geometry.invert_affine(to_crop), landmarks.nanmean(dim=0)[None]
-        )
+        to_input = geometry.invert_affine(to_crop)
+        mean = geometry.apply_affine(to_input, landmarks.nanmean(dim=0)[None])[0]
         self.started = True
-        self.network.start_at(mean[0].nan_to_num(nan=(self.network.side - 1) / 2))
+        self.network.start_at(mean.nan_to_num(nan=(side - 1) / 2))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer, with the schedule's rate at every step."""

@@ -23,6 +23,13 @@ SCORES = {
 }
 """Label, colour and line of what landmarks or faces are discarded by."""
 
+SHARES = {
+    "discard": (CURVE_PERCENTS, "landmarks discarded (%)"),
+    "pooled": (COVERAGES, "landmarks kept (%)"),
+    "faces": (COVERAGES, "faces kept (%)"),
+}
+"""The x axis, and what it is called, of the curves that CellCurves has by each of ``SCORES``."""
+
 ERROR_COLOR, SIGNAL_COLOR = "#d1495b", "#2a9d5c"
 """Figure 4's, as in the paper: the error red, the signal green."""
 
@@ -99,22 +106,11 @@ def plot_figure4(axes: Axes, curves: CellCurves) -> None:
     axes.set(xlabel="landmarks by error (%)", ylabel="min-max normalized", ylim=(0, 1.02))
 
 
-def plot_discard(axes: Axes, curves: CellCurves) -> None:
-    """NME against the share of each face's landmarks that is discarded."""
-    _plot_scores(axes, CURVE_PERCENTS, curves.discard)
-    axes.set(xlabel="landmarks discarded (%)", ylabel=f"NME {curves.cell.normalizer} (%)")
-
-
-def plot_pooled(axes: Axes, curves: CellCurves) -> None:
-    """Risk-coverage of all landmarks of the set."""
-    _plot_scores(axes, COVERAGES, curves.pooled)
-    axes.set(xlabel="landmarks kept (%)", ylabel=f"NME {curves.cell.normalizer} (%)")
-
-
-def plot_faces(axes: Axes, curves: CellCurves) -> None:
-    """Risk-coverage of whole faces."""
-    _plot_scores(axes, COVERAGES, curves.faces)
-    axes.set(xlabel="faces kept (%)", ylabel=f"NME {curves.cell.normalizer} (%)")
+def plot_scores(axes: Axes, curves: CellCurves, kind: str) -> None:
+    """NME against the share discarded or kept; ``kind`` of curves is one of ``SHARES``."""
+    x, xlabel = SHARES[kind]
+    _plot_scores(axes, x, getattr(curves, kind))
+    axes.set(xlabel=xlabel, ylabel=f"NME {curves.cell.normalizer} (%)")
 
 
 def _plot_scores(axes: Axes, x: Sequence[int], curves: Curves) -> None:

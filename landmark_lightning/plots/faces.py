@@ -58,10 +58,11 @@ def contact_sheet(
     faces = []
     for image, points in zip(images, landmarks, strict=True):
         face = _enlarge(image, scale)
+        canvas = ImageDraw.Draw(face)
         for x, y in _places(points, face, scale):
             if not math.isnan(x):
-                _disc(face, x, y, _SMOOTH * 1.6, DOT)
-        faces.append(_shrink(face))
+                canvas.circle((x, y), _SMOOTH * 1.6, fill=DOT, outline=SHADE)
+        faces.append(face.reduce(_SMOOTH))
     return _sheet(faces, captions, columns)
 
 
@@ -136,10 +137,10 @@ def predicted_faces(
             if math.isnan(x):
                 continue
             canvas.line((x, y, u, v), fill=TRUE, width=_SMOOTH)
-            _ring(face, x, y, _SMOOTH * 2.5)
-        for (u, v), color in zip(predicted, colors, strict=True):
-            _disc(face, u, v, _SMOOTH * 2.2, color)
-        faces.append(_shrink(face))
+            canvas.circle((x, y), _SMOOTH * 2.5, outline=TRUE, width=_SMOOTH)
+        for point, color in zip(predicted, colors, strict=True):
+            canvas.circle(point, _SMOOTH * 2.2, fill=color, outline=SHADE)
+        faces.append(face.reduce(_SMOOTH))
     return _with_legend(_sheet(faces, captions, columns), None if signal is None else top)
 
 
@@ -174,10 +175,6 @@ def _enlarge(image: Tensor, scale: int) -> Image.Image:
     return gray.resize(side, Image.Resampling.BICUBIC).convert("RGB")
 
 
-def _shrink(face: Image.Image) -> Image.Image:
-    return face.reduce(_SMOOTH)
-
-
 def _places(points: Tensor, face: Image.Image, scale: int) -> list[tuple[float, float]]:
     """Where points (L, 2) lie on their enlarged face; one far outside is put just outside.
 
@@ -186,16 +183,6 @@ def _places(points: Tensor, face: Image.Image, scale: int) -> list[tuple[float, 
     factor = scale * _SMOOTH
     places = ((points + 0.5) * factor - 0.5).clamp(-face.width, 2 * face.width)
     return [(x, y) for x, y in places.tolist()]
-
-
-def _disc(face: Image.Image, x: float, y: float, radius: float, fill: Color) -> None:
-    box = (x - radius, y - radius, x + radius, y + radius)
-    ImageDraw.Draw(face).ellipse(box, fill=fill, outline=SHADE)
-
-
-def _ring(face: Image.Image, x: float, y: float, radius: float) -> None:
-    box = (x - radius, y - radius, x + radius, y + radius)
-    ImageDraw.Draw(face).ellipse(box, outline=TRUE, width=_SMOOTH)
 
 
 def _color(share: float) -> Color:
@@ -248,9 +235,11 @@ def _legend(top: float | None) -> Image.Image:
     legend = Image.new("RGB", (190 if top is None else 460, LINE), PAPER)
     canvas = ImageDraw.Draw(legend)
     middle, marks = LINE / 2, legend.resize((legend.width * _SMOOTH, LINE * _SMOOTH))
-    _ring(marks, 8 * _SMOOTH, middle * _SMOOTH, 5 * _SMOOTH)
-    _disc(marks, 98 * _SMOOTH, middle * _SMOOTH, 5 * _SMOOTH, DOT if top is None else _color(0.5))
-    legend.paste(_shrink(marks))
+    ring, dot = ((x * _SMOOTH, middle * _SMOOTH) for x in (8, 98))
+    color = DOT if top is None else _color(0.5)
+    ImageDraw.Draw(marks).circle(ring, 5 * _SMOOTH, outline=TRUE, width=_SMOOTH)
+    ImageDraw.Draw(marks).circle(dot, 5 * _SMOOTH, fill=color, outline=SHADE)
+    legend.paste(marks.reduce(_SMOOTH))
     canvas.text((18, middle), "annotated", fill=INK, font=font, anchor="lm")
     canvas.text((108, middle), "predicted", fill=INK, font=font, anchor="lm")
     if top is not None:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from markupsafe import Markup
@@ -17,6 +18,13 @@ from landmark_lightning.report.formats import identifier
 from landmark_lightning.runs.curves import COVERAGES, CellCurves, Curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
 from landmark_lightning.runs.results import Cell, names_in_order
+
+SCORED = {
+    "discard": ("discard", "NME with 30% discarded", CURVE_PERCENTS.index(30)),
+    "pooled": ("coverage-pooled", "NME with 70% of the landmarks kept", COVERAGES.index(70)),
+    "faces": ("coverage-faces", "NME with 70% of the faces kept", COVERAGES.index(70)),
+}
+"""Name of the panels for each kind of ``SHARES``, and which value of the curves tells of them."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,8 @@ def plot_figures(
 ) -> dict[str, Panels]:
     """All figures of the page, by name; one that has nothing to show has no rows."""
     of_curves = {
-        "figure4": figure4_panels, "discard": discard_panels, "pooled": pooled_panels,
-        "faces": faces_panels, "ced": ced_panels, "landmarks": landmark_panels,
-        "calibration": calibration_panels,
+        "figure4": figure4_panels, **{kind: partial(score_panels, kind=kind) for kind in SCORED},
+        "ced": ced_panels, "landmarks": landmark_panels, "calibration": calibration_panels,
     }  # fmt: skip
     bar = tqdm(of_curves.items(), desc="plotting", unit="figure", leave=False)
     return {name: plot(curves) for name, plot in bar} | {"shares": share_panels(effects)}
@@ -116,21 +123,20 @@ def _cell_panels(
     return Panels([*legend], rows)
 
 
-def _score_panels(
-    curves: Sequence[CellCurves],
-    kind: str,
-    what: str,
-    place: int,
-    plot: Callable[[Axes, CellCurves], None],
-    values: Callable[[CellCurves], Curves],
-) -> Panels:
-    """Curves by each of ``SCORES``; in words, the value of each at one place of the x axis."""
+def score_panels(curves: Sequence[CellCurves], kind: str) -> Panels:
+    """Curves of each cell by each of ``SCORES``: ``kind`` is one of ``SCORED``."""
+    name, what, place = SCORED[kind]
+
+    def values(each: CellCurves) -> Curves:
+        found: Curves = getattr(each, kind)
+        return found
 
     def describe(each: CellCurves) -> str:
         known = ((label, values(each).get(name)) for name, (label, _, _) in SCORES.items())
         return f"{what}: " + ", ".join(f"{k} {v[place]:.2f}" for k, v in known if v is not None)
 
-    return _cell_panels(curves, kind, SCORES.values(), describe, plot, values=values)
+    plot = partial(plots.plot_scores, kind=kind)
+    return _cell_panels(curves, name, SCORES.values(), describe, plot, values=values)
 
 
 def figure4_panels(curves: Sequence[CellCurves]) -> Panels:
@@ -150,24 +156,6 @@ def figure4_panels(curves: Sequence[CellCurves]) -> Panels:
         ("signal, and its mean as a line", plots.SIGNAL_COLOR, ":"),
     ]
     return _cell_panels(curves, "figure4", legend, describe, plots.plot_figure4, caption)
-
-
-def discard_panels(curves: Sequence[CellCurves]) -> Panels:
-    """Discard curves of each cell."""
-    at = "discard", "NME with 30% discarded", CURVE_PERCENTS.index(30)
-    return _score_panels(curves, *at, plots.plot_discard, lambda each: each.discard)
-
-
-def pooled_panels(curves: Sequence[CellCurves]) -> Panels:
-    """Risk-coverage curves of each cell, of all landmarks of the set."""
-    at = "coverage-pooled", "NME with 70% of the landmarks kept", COVERAGES.index(70)
-    return _score_panels(curves, *at, plots.plot_pooled, lambda each: each.pooled)
-
-
-def faces_panels(curves: Sequence[CellCurves]) -> Panels:
-    """Risk-coverage curves of each cell, of whole faces."""
-    at = "coverage-faces", "NME with 70% of the faces kept", COVERAGES.index(70)
-    return _score_panels(curves, *at, plots.plot_faces, lambda each: each.faces)
 
 
 def _dataset_panels(

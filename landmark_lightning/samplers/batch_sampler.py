@@ -60,14 +60,16 @@ class BatchSampler(Sampler[Tensor]):
             yield self.draw(torch.from_numpy(source[start : start + self.batch_size]))
 
     def turns(self) -> Iterator[tuple[NDArray[Any], int]]:
-        """For each of the epoch's remaining batches the source that it is cut from, and where.
+        """The epoch's remaining batches, not drawn yet: what ``draw`` needs to know of each.
 
-        The same array serves a stretch of batches; the last one of an epoch is cut off by its end.
+        Yields:
+            An array and a start in it for each batch: its ``batch_size`` entries from there (at
+            the end of the array those that are left) are the argument of ``draw``. Batches that
+            follow each other, ``stretch`` of them, share one array.
         """
-        batches, length = len(self), self.stretch
         stretch, source = -1, torch.empty(0).numpy()
-        while self.position < batches:
-            current, place = divmod(self.position, length)
+        while self.position < len(self):
+            current, place = divmod(self.position, self.stretch)
             if current != stretch:
                 stretch, source = current, self._source(current).numpy()
             self.position += 1
@@ -75,16 +77,24 @@ class BatchSampler(Sampler[Tensor]):
         self.epoch, self.position = self.epoch + 1, 0
 
     def draw(self, share: Tensor) -> Tensor:
-        """(B,) int64, the faces of a batch, from (B,) its share of the source."""
+        """The faces of a batch.
+
+        Args:
+            share: (B,) entries that ``turns`` has for this batch. Here they are faces already, in
+                random order; in a LossBalancer uniform numbers.
+
+        Returns:
+            (B,) int64 faces.
+        """
         return share
 
     @property
     def stretch(self) -> int:
-        """Batches that are cut from one source."""
+        """Batches whose entries lie in one array of ``turns``."""
         return len(self)
 
     def _source(self, stretch: int) -> Tensor:
-        """What the batches of a stretch of the epoch are cut from, (faces of the stretch,)."""
+        """The array of a stretch of the epoch, (faces of its batches,)."""
         return torch.randperm(self.size, generator=self._generator(stretch))
 
     def _generator(self, stretch: int) -> torch.Generator:

@@ -14,9 +14,6 @@ from landmark_lightning.samplers.batch_sampler import BatchSampler
 from landmark_lightning.samplers.device_table import DeviceTable
 from landmark_lightning.samplers.host_table import HostTable
 
-STRETCH = 1024
-"""Batches whose uniform numbers are drawn together, so that no epoch needs N of them at once."""
-
 
 class LossBalancer(BatchSampler):
     """LPBB (Eq. 1): draws each face with probability proportional to its last known loss.
@@ -52,6 +49,7 @@ class LossBalancer(BatchSampler):
     """
 
     balanced = True
+    stretch = 1024  # so that no epoch needs N uniform numbers at once
 
     def __init__(
         self,
@@ -113,13 +111,8 @@ class LossBalancer(BatchSampler):
         """Kish's 1 / sum p^2 of the next draw: N when it is uniform."""
         return self.figures()["effective_sample_size"]
 
-    @property
-    def largest_probability(self) -> float:
-        """Probability of the face that is the most likely one in the next draw."""
-        return self.figures()["largest_probability"]
-
     def figures(self) -> dict[str, float]:
-        """``effective_sample_size``, ``largest_probability`` and ``invalid_losses``."""
+        """``effective_sample_size``, ``largest_probability`` of a face, and ``invalid_losses``."""
         size, largest = float(self.size), 1 / self.size
         if not self._even:
             size, largest = self.table.concentration()
@@ -151,15 +144,10 @@ class LossBalancer(BatchSampler):
         """(count,) int64: the faces whose losses were written longest ago, unknown ones first."""
         return self.table.oldest(count)
 
-    @property
-    def stretch(self) -> int:
-        """Batches that are cut from one source."""
-        return STRETCH
-
     def _source(self, stretch: int) -> Tensor:
         self.table.begin(self._even)  # changes from one epoch to another alone
-        left = self.size - stretch * STRETCH * self.batch_size
-        count = min(left, STRETCH * self.batch_size)
+        longest = self.stretch * self.batch_size
+        count = min(self.size - stretch * longest, longest)
         # In (0, 1], so that a face of loss 0 at the front is not drawn by u = 0.
         return 1 - torch.rand(count, generator=self._generator(stretch), dtype=torch.float64)
 

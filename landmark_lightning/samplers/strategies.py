@@ -13,13 +13,14 @@ from landmark_lightning.samplers.loss_balancer import LossBalancer
 class Strategy:
     """How a training draws its faces; one of your own is a subclass that settings can name.
 
-    If it needs callbacks, such as OnlineBalancing, it has a method ``callbacks()`` that returns a
-    list of them; a subclass of Online or Rescored trains with theirs unless it has one, too.
+    A strategy may have a method ``callbacks()``, which returns a list of the callbacks that it
+    trains with, such as OnlineBalancing. Without one, a subclass of Online or Rescored trains with
+    theirs, and any other with none.
 
     Attributes:
-        sampler: Makes the sampler, a BatchSampler or LossBalancer or a subclass of them, from the
-            number of training faces, the faces in a batch and a seed; it may be a method.
-        score: The loss of a face that it is drawn by: ``total``, or that of its ``coordinates``
+        sampler: Called with three whole numbers, the training faces, the faces in a batch and the
+            seed, it returns a BatchSampler or a LossBalancer. A class, a function or a method.
+        score: Which loss of a face it is drawn by: ``total``, or that of its ``coordinates``
             alone.
     """
 

@@ -14,7 +14,6 @@ from landmark_lightning.distributed import gathered, world
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch, Faces
 from landmark_lightning.model.folded import has_bf16, scoring_copy
-from landmark_lightning.model.losses import drawing_losses
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.strategies import Online, Rescored, Strategy
 
@@ -189,6 +188,5 @@ def score_faces(
         network = scoring_copy(task.network, device, torch.bfloat16 if low else torch.float32)
         for index in chosen.split(size):
             batch = task.to_input(faces[index], fixed=True)
-            parts = task.objective.parts(network(batch["image"]).float(), batch["landmarks"])
-            losses.append(drawing_losses(*parts, batch["landmarks"], task.score))
+            losses.append(task.losses(batch, network(batch["image"]).float())["drawing"])
     return torch.cat(losses)

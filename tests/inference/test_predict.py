@@ -8,7 +8,7 @@ from landmark_lightning import geometry
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.inference.predict import predict, predict_test, static_prior
 from landmark_lightning.inference.speed import frames_per_second
-from landmark_lightning.loading.faces import ResidentFaces
+from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.runs.figures import summarize
 from landmark_lightning.runs.predictions import read_records, write_records
 from tests.conftest import DOTS
@@ -57,7 +57,7 @@ def test_the_nme_does_not_depend_on_the_crop_s_pixels(make_task: MakeTask, dots:
     task, _ = make_task()
     task.static_prior = torch.ones(5)
     figures = summarize(predict_test(task, dots, dataset="d", model="m", seed=0))["full"]
-    prediction, target = predict(task, ResidentFaces(dots.read("test")))
+    prediction, target = predict(task, faces_from(dots, "test"))
     split = dots.read("test")
     lengths = torch.from_numpy(split.normalizer[:, 0]) * 32 / (64 / 2)
     error = (prediction[..., :2] - target).norm(dim=-1).mean(dim=1) / lengths

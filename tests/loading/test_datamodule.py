@@ -5,14 +5,14 @@ import torch
 
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
-from landmark_lightning.loading.faces import ResidentFaces
+from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.samplers.batch_sampler import BatchSampler, MakeSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 
 
 def test_a_batch_by_index(dots: FaceFile) -> None:
     split = dots.read("train")
-    faces = ResidentFaces(split)
+    faces = faces_from(dots, "train", streamed=False)
     batch = faces[torch.tensor([3, 3, 7])]
     assert batch["image"].shape == (3, 1, 64, 64)
     assert batch["image"].dtype == torch.uint8
@@ -126,13 +126,13 @@ def test_the_plan_says_where_the_images_are(
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"residency": "disk"}, r"residency='disk' must be one of auto, device, host"),
         ({"prefetch": -1}, r"prefetch=-1"),
         ({"eval_batch_size": 0}, r"eval_batch_size=0"),
     ],
 )
-def test_a_wrong_setting_is_named(dots: FaceFile, knobs: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_setting_is_named(dots: FaceFile, knobs: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         FaceDataModule(dots, **knobs)

@@ -25,7 +25,7 @@ def test_batches_are_those_that_the_host_draws(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Over epochs, a stretch that ends within one and a run that goes on within one."""
-    monkeypatch.setattr("landmark_lightning.samplers.loss_balancer.STRETCH", batches_at_once)
+    monkeypatch.setattr(LossBalancer, "stretch", batches_at_once)
     host, ours = (FaceDataModule(dots, 10, balancer, seed=5) for _ in range(2))
     draws = ours.draw_on(CPU, in_step)
     assert draws is not None

@@ -147,8 +147,9 @@ def test_wrong_names_and_shapes_are_refused(make_records: MakeRecords) -> None:
     ):
         with pytest.raises(ValueError, match="expected"):
             _update(metric, records)
+    quality = SignalQuality(records.info.normalizers, records.info.subset_names, "manhattan")
     with pytest.raises(ValueError, match="needs a signal"):
-        _update(SignalQuality(["box"], [], "manhattan"), make_records(model="non"))
+        _update(quality, make_records(model="non"))
 
 
 def test_with_full_puts_everything_first() -> None:

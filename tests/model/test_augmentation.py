@@ -173,7 +173,7 @@ def test_a_mirror_needs_pairs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"shift": -0.1}, r"shift=-0\.1"),
         ({"rotation": "much"}, r"rotation='much'"),
@@ -184,8 +184,8 @@ def test_a_mirror_needs_pairs() -> None:
         ({"extra": [{"_target_": "os.system"}]}, r"os\.system"),
     ],
 )
-def test_a_wrong_knob_is_named(knobs: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_knob_is_named(knobs: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         _augmentation(**knobs)
 
 

@@ -120,7 +120,7 @@ def test_one_that_changes_the_side_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: {**ROTATION, "_partial_": True}, "is no module"),
         (lambda: augmentation.RandomHue((-0.5, 0.5), p=0.1), "RandomHue can't change gray images"),
@@ -129,9 +129,9 @@ def test_one_that_changes_the_side_is_refused() -> None:
     ],
 )
 def test_what_is_not_made_for_gray_images_is_one_sentence(
-    make: Callable[[], Any], said: str
+    make: Callable[[], Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=rf"augmentation\.extra.*{said}") as raised:
+    with pytest.raises(ValueError, match=rf"augmentation\.extra.*{message}") as raised:
         extras([make()], (), SIDE)
     assert "\n" not in str(raised.value)
 

@@ -137,8 +137,8 @@ def test_a_face_with_gaps_is_drawn_as_one_with_all_of_the_same_errors(
     prediction, target = error.expand(2, 6, 3), torch.zeros(2, 6, 2, dtype=torch.float64)
     target[1, labelled:] = torch.nan
     parts = Objective("l1", "manhattan").parts(prediction, target)
-    for score in ("total", "coordinates"):
-        whole, gaps = drawing_losses(*parts, target, score).tolist()
+    for losses in (parts[0] + parts[1], parts[0]):
+        whole, gaps = drawing_losses(losses, target).tolist()
         assert gaps == pytest.approx(whole)
 
 
@@ -150,23 +150,21 @@ def test_any_callable_may_be_the_distance() -> None:
     prediction, target = torch.tensor([[[3.0, -4.0, 1.0]]]), torch.zeros(1, 1, 2)
     objective = Objective("l2", partial(chessboard, scale=2.0))
     assert objective.parts(prediction, target)[1].tolist() == [(8.0 - 1.0) ** 2 / 2]
-    target_config: dict[str, Any] = {
-        "_target_": "tests.model.test_losses.chessboard",
-        "_partial_": True,
-    }
+    name = f"{__name__}.chessboard"
+    target_config = {"_target_": name, "_partial_": True}
     with pytest.raises(ValueError, match="not of a trusted package"):
         Objective("l2", target_config)
     allowed = Objective("l2", target_config, ["tests."])
     assert allowed.parts(prediction, target)[1].tolist() == [(4.0 - 1.0) ** 2 / 2]
-    assert loss_name(target_config) == "tests.model.test_losses.chessboard"
+    assert loss_name(target_config) == name
 
 
 @pytest.mark.parametrize(
-    ("coordinate", "distance", "said"),
+    ("coordinate", "distance", "message"),
     [("l3", None, "loss='l3'"), ("l2", "chess", "validation='chess'"), ("l2", 3, "validation=3")],
 )
-def test_a_wrong_name_is_named(coordinate: str, distance: Any, said: str) -> None:  # noqa: ANN401
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_name_is_named(coordinate: str, distance: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=message):
         Objective(coordinate, distance)
 
 
@@ -176,12 +174,13 @@ def halved(residual: Tensor) -> Tensor:
 
 
 def test_a_coordinate_loss_of_ones_own_by_its_target() -> None:
-    target_config = {"_target_": f"{__name__}.halved", "_partial_": True}
+    name = f"{__name__}.halved"
+    target_config = {"_target_": name, "_partial_": True}
     prediction, target = torch.ones(2, 3, 2), torch.zeros(2, 3, 2)
     objective = Objective(target_config, None, ["tests."])
     assert objective(prediction, target).tolist() == [3.0, 3.0]
-    assert loss_name(target_config) == f"{__name__}.halved"
+    assert loss_name(target_config) == name
     schedule = Schedule([{"loss": target_config, "lr": 0.1, "epochs": 1}], 4)
-    assert schedule.taken(4)["phases_reached"][0]["loss"] == f"{__name__}.halved"
+    assert schedule.taken(4)["phases_reached"][0]["loss"] == name
     with pytest.raises(ValueError, match="is not of a trusted package"):
         Objective(target_config, None)

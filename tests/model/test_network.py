@@ -50,7 +50,7 @@ def test_starts_at_a_shape(outputs: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"width": "abc"}, "width='abc'"),
         ({"width": 0}, "width=0"),
@@ -59,6 +59,6 @@ def test_starts_at_a_shape(outputs: int) -> None:
         ({"outputs": 4}, "outputs=4"),
     ],
 )
-def test_a_wrong_size_is_named(knobs: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_size_is_named(knobs: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         LandmarkNetwork(**({"landmarks": 5, "outputs": 3} | knobs))

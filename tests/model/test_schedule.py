@@ -113,7 +113,7 @@ def test_a_phase_may_decay_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"lr": -1}, "lr=-1"),
         ({"lr": "abc"}, "lr='abc'"),
@@ -125,13 +125,13 @@ def test_a_phase_may_decay_by_itself() -> None:
         ({"rate": 1}, "there is no setting .list.0..rate"),
     ],
 )
-def test_a_wrong_phase_is_named(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_phase_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Schedule([THREE[0] | change], 10)
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"phases": []}, r"list=\[\] must be a list"),
         ({"phases": 3}, r"list=3 must be a list"),
@@ -143,7 +143,7 @@ def test_a_wrong_phase_is_named(change: dict[str, Any], said: str) -> None:
         ({"decay": "steep"}, "decay='steep'"),
     ],
 )
-def test_a_wrong_schedule_is_named(knobs: dict[str, Any], said: str) -> None:
+def test_a_wrong_schedule_is_named(knobs: dict[str, Any], message: str) -> None:
     defaults: dict[str, Any] = {"phases": THREE, "steps_per_epoch": 10}
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         Schedule(**(defaults | knobs))

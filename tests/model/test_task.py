@@ -90,7 +90,7 @@ def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"validation": "chess"}, "validation='chess'"),
         ({"phases": PHASES | {"reduction": "max"}}, r"phases.reduction='max'"),
@@ -101,8 +101,10 @@ def test_starts_at_the_mean_shape(make_task: MakeTask) -> None:
         ({"network": {"_target_": "torch.nn.Lineal"}}, r"torch\.nn\.Lineal"),
     ],
 )
-def test_a_wrong_setting_is_named(make_task: MakeTask, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_setting_is_named(
+    make_task: MakeTask, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         make_task(**changes)
 
 

@@ -22,7 +22,7 @@ def curves(tmp_path_factory: pytest.TempPathFactory) -> list[CellCurves]:
 
 
 def test_a_panel_takes_the_page_s_colour_and_width(curves: list[CellCurves]) -> None:
-    svg = plots.panel(plots.plot_discard, curves[1])
+    svg = plots.panel(plots.plot_scores, curves[1], "discard")
     root = ElementTree.fromstring(svg)
     assert "viewBox" in root.attrib
     assert "width" not in root.attrib
@@ -31,12 +31,12 @@ def test_a_panel_takes_the_page_s_colour_and_width(curves: list[CellCurves]) -> 
     assert "#000000" not in svg
     words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "NME box (%)" in words
-    assert svg == plots.panel(plots.plot_discard, curves[1])
+    assert svg == plots.panel(plots.plot_scores, curves[1], "discard")
 
 
 def test_a_model_without_a_signal_has_no_line_of_it(curves: list[CellCurves]) -> None:
     blue = plots.SCORES["signal"][1]
-    svgs = [plots.panel(plots.plot_pooled, each) for each in curves]
+    svgs = [plots.panel(plots.plot_scores, each, "pooled") for each in curves]
     assert [blue in svg for svg in svgs] == [False, True]
     texts = [plots.panel(plots.plot_figure4, each) for each in curves]
     assert "no signal" in texts[0]

@@ -22,14 +22,14 @@ def test_the_panels_of_a_dataset_share_their_axis(
     read = [each for each in curves if each is not None]
     assert len(read) == 3
     axes: dict[tuple[str, str], Axes] = {}
-    plot = plots.plot_discard
+    plot = plots.plot_scores
 
-    def noted(made: Axes, each: CellCurves) -> None:
+    def noted(made: Axes, each: CellCurves, kind: str) -> None:
         axes[each.cell.dataset, each.cell.model] = made
-        plot(made, each)
+        plot(made, each, kind)
 
-    monkeypatch.setattr(plots, "plot_discard", noted)
-    assert [len(row) for row in panels.discard_panels(read).rows] == [2, 1]
+    monkeypatch.setattr(plots, "plot_scores", noted)
+    assert [len(row) for row in panels.score_panels(read, "discard").rows] == [2, 1]
     limits = {key: made.get_ylim() for key, made in axes.items()}
     assert limits["aflw", "non"] == limits["aflw", "bb"] != limits["other", "bb"]
     for (dataset, model), (low, high) in limits.items():

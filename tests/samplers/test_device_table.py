@@ -47,8 +47,7 @@ def test_it_is_the_balancer_of_the_host(
     for count in (1, 4, SIZE):
         assert torch.equal(device.oldest(count), host.oldest(count))
     assert torch.allclose(device.probabilities, host.probabilities, rtol=1e-9, atol=1e-15)
-    assert device.effective_sample_size == pytest.approx(host.effective_sample_size, rel=1e-9)
-    assert device.largest_probability == pytest.approx(host.largest_probability, rel=1e-9)
+    assert device.figures() == pytest.approx(host.figures(), rel=1e-9)
     for ours, theirs in zip(device, host, strict=True):
         assert torch.equal(ours, theirs)
     assert torch.equal(device.draws, host.draws)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from landmark_lightning.samplers import loss_balancer, sums
+from landmark_lightning.samplers import sums
 from landmark_lightning.samplers.batch_sampler import BatchSampler
 from landmark_lightning.samplers.loss_balancer import LossBalancer
 
@@ -138,14 +138,14 @@ def test_effective_sample_size_and_largest_probability(floor: float, known: int)
         balancer.update(torch.arange(known), losses)
         p = balancer.probabilities
         assert balancer.effective_sample_size == pytest.approx(float(1 / p.square().sum()))
-        assert balancer.largest_probability == pytest.approx(float(p.max()))
+        assert balancer.figures()["largest_probability"] == pytest.approx(float(p.max()))
 
 
 def test_a_single_face_is_an_effective_sample_of_one() -> None:
     balancer = LossBalancer(3, 2)
     balancer.update(torch.arange(3), torch.tensor([1.0, 0.0, 0.0]))
     assert balancer.effective_sample_size == 1
-    assert balancer.largest_probability == 1
+    assert balancer.figures()["largest_probability"] == 1
 
 
 @pytest.mark.usefixtures("table")
@@ -265,7 +265,7 @@ def test_a_huge_loss_that_was_overwritten_leaves_no_trace() -> None:
 
 def test_an_epoch_s_numbers_are_drawn_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every batch has numbers of its own, and the epoch ends with what is left."""
-    monkeypatch.setattr(loss_balancer, "STRETCH", 3)
+    monkeypatch.setattr(LossBalancer, "stretch", 3)
     balancer = LossBalancer(1001, 10)
     drawn = [batch.tolist() for batch in balancer]
     assert [len(batch) for batch in drawn] == [10] * 100 + [1]
@@ -279,7 +279,7 @@ def test_another_number_of_faces_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "said"),
+    ("knobs", "message"),
     [
         ({"size": 0}, "size=0"),
         ({"batch_size": 2.5}, r"batch_size=2\.5"),
@@ -291,8 +291,8 @@ def test_another_number_of_faces_is_refused() -> None:
         ({"start_epoch": "soon"}, "start_epoch='soon'"),
     ],
 )
-def test_a_wrong_knob_is_named(knobs: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_knob_is_named(knobs: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         LossBalancer(**({"size": 5, "batch_size": 2} | knobs))  # type: ignore[arg-type]
 
 

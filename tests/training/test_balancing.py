@@ -6,7 +6,6 @@ import torch
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from landmark_lightning.loading.datamodule import FaceDataModule
-from landmark_lightning.model.losses import drawing_losses
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.batch_sampler import BatchSampler
 from landmark_lightning.samplers.device_table import DeviceTable
@@ -84,14 +83,19 @@ def test_online_balancing_writes_the_training_losses(make_task: MakeTask) -> Non
 
 def test_online_balancing_by_coordinates(make_task: MakeTask) -> None:
     task, module = make_task("online")
-    parts, target = (torch.tensor([2.0]), torch.tensor([5.0])), torch.zeros(1, 5, 2)
+    index = torch.tensor([3])
+    batch = task.to_input(module.train_faces[index], fixed=True)
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.datamodule = module  # type: ignore[attr-defined]
-    batch = {"index": torch.tensor([3])}
-    for score, expected in (("total", 7.0), ("coordinates", 2.0)):
-        outputs = {"drawing": drawing_losses(*parts, target, score)}
+    for score, parts in (
+        ("total", ("coordinates", "validation")),
+        ("coordinates", ("coordinates",)),
+    ):
+        task.score = score
+        outputs = task.eval().losses(batch)
         OnlineBalancing().on_train_batch_end(trainer, task, outputs, batch, 0)
-        assert float(module.balancer.losses[3]) == expected
+        expected = sum(float(outputs[part]) for part in parts)
+        assert float(module.balancer.losses[3]) == pytest.approx(expected)
 
 
 def test_online_balancing_on_the_device_is_the_same(
