@@ -112,9 +112,10 @@ def inspect_faces(
     mean = mean_shape(np.concatenate(list(in_split.values())))
     measures: dict[str, Measures] = {}
     outside = {}
-    any_of = {
-        name: any(bool((split.visible == value).any()) for split in splits.values())
+    kinds = {
+        name: value
         for name, value in (("hidden", COVERED), ("unlabelled", NOT_LABELLED))
+        if any(bool((split.visible == value).any()) for split in splits.values())
     }
     for name, split in splits.items():
         bands = padding(split.images)
@@ -127,11 +128,8 @@ def inspect_faces(
         }
         if turned is not None:
             measured["yaw"] = turned
-        if any_of["hidden"]:
-            measured["hidden"] = 100 * (split.visible == COVERED).mean(axis=1)
-        if any_of["unlabelled"]:
-            measured["unlabelled"] = 100 * (split.visible == NOT_LABELLED).mean(axis=1)
-        measures[name] = measured
+        shares = {kind: (split.visible == value).mean(axis=1) for kind, value in kinds.items()}
+        measures[name] = measured | {kind: 100 * share for kind, share in shares.items()}
         outside[name] = {
             "photo": landmarks_outside(split.landmarks, bands, faces.crop.side),
             "crop": landmarks_outside(split.landmarks, np.zeros_like(bands), faces.crop.side),

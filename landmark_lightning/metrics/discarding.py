@@ -84,10 +84,7 @@ def discard_error(
 
 
 def random_discard_error(
-    error: Tensor,
-    percents: Sequence[float] = DISCARD_PERCENTS,
-    draws: int = 10,
-    seed: int = 0,
+    error: Tensor, percents: Sequence[float] = DISCARD_PERCENTS, draws: int = 10, seed: int = 0
 ) -> Tensor:
     """``discard_error`` with landmarks drawn at random: the mean of several draws.
 

@@ -87,11 +87,7 @@ def signal_distance(prediction: Tensor, target: Tensor, distance: str | None) ->
 
 
 def surprise(
-    prediction: Tensor,
-    target: Tensor,
-    signal: Tensor,
-    normalizer: Tensor,
-    distance: str | None,
+    prediction: Tensor, target: Tensor, signal: Tensor, normalizer: Tensor, distance: str | None
 ) -> Tensor:
     r"""How far a face's distance lies above its signal: :math:`\frac{100}{L d_n} \sum_l (m - s)`.
 

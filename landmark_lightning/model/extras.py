@@ -65,13 +65,8 @@ def extras(
 def _refuse(module: nn.Module, around: str = "") -> None:
     """Refuses a module that would part image and landmarks, however deep inside others.
 
-    Args:
-        module: The module.
-        around: The outermost module around it that is none of kornia's. It is given images alone,
-            and so is all that it holds.
-
-    Raises:
-        UserError: It would; it is named.
+    ``around`` is the outermost module around it that is none of kornia's: that one is given images
+    alone, and so is all that it holds.
     """
     name, origin = type(module).__name__, type(module).__module__
     if any(word in name for word in REFUSED):

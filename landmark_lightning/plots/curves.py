@@ -1,7 +1,7 @@
 """The report's figures: small panels, and discard.png, which has all discard curves."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 from textwrap import wrap
 from typing import Any
@@ -206,16 +206,12 @@ def plot_discard_curves(curves: Sequence[CellCurves]) -> Figure:
         last = [axes for axes in column if axes.get_visible()][-1]
         last.set_xlabel("landmarks discarded (%)")
         last.tick_params(labelbottom=True)
-    _add_legend(figure, grid.flat, columns=4 if len(models) > 1 else 2)
+    plotted = {line.get_label(): line for axes in grid.flat for line in axes.get_lines()}
+    names = [label for label, _, _ in SCORES.values() if label in plotted]
+    handles, columns = [plotted[name] for name in names], 4 if len(models) > 1 else 2
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 
 def _dataset(cell: Cell) -> tuple[str, str]:
     return cell.dataset, cell.normalizer
-
-
-def _add_legend(figure: Figure, panels: Iterable[Axes], columns: int) -> None:
-    lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
-    names = [label for label, _, _ in SCORES.values() if label in lines]
-    handles = [lines[name] for name in names]
-    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)

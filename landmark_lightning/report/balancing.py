@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from landmark_lightning.report.columns import percent
 from landmark_lightning.report.table import Entry, Table
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Cell, Run
@@ -82,27 +83,18 @@ def effect_table(effects: Sequence[BalancingEffect]) -> Table:
     rows: list[list[str | Entry]] = []
     for effect in effects:
         cell = effect.cell
-        row: list[str | Entry] = [cell.name, cell.dataset, Entry(_effective(cell), digits=1)]
-        row += [_percent(cell.figures(f"top_{n}_percent")) for n in (1, 10)]
-        row += [
+        shares = [percent(cell, "effective_sample_size", "faces")]
+        for n in (1, 10):
+            top = cell.figures(f"top_{n}_percent")
+            shares.append([None if share is None else 100 * share for share in top])
+        quantiles = [
             Entry(cell.figures(key, q), digits=digits)
             for key, digits in (("draws_per_face", 0), ("losses", 2))
             for q in QUANTILES
         ]
-        rows.append(row)
+        entries = [*(Entry(share, digits=1) for share in shares), *quantiles]
+        rows.append([cell.name, cell.dataset, *entries])
     return Table("lpbb", "LPBB: draws and final losses by face", headings, rows, labels=2)
-
-
-def _effective(cell: Cell) -> list[float | None]:
-    shares: list[float | None] = []
-    for run in cell.runs:
-        size, faces = run.figure("effective_sample_size"), run.figure("faces")
-        shares.append(None if size is None or not faces else 100 * size / faces)
-    return shares
-
-
-def _percent(shares: Sequence[float | None]) -> Entry:
-    return Entry([None if share is None else 100 * share for share in shares], digits=1)
 
 
 def _quantile(q: str) -> str:

@@ -45,12 +45,14 @@ def _epochs(cell: Cell) -> str:
     return ", ".join(text for _, text in sorted(texts)) or NO_FIGURE
 
 
+def percent(cell: Cell, part: str, whole: str) -> list[float | None]:
+    """One figure of each run in percent of another; None where it has not both."""
+    pairs = zip(cell.figures(part), cell.figures(whole), strict=True)
+    return [None if p is None or not w else 100 * p / w for p, w in pairs]
+
+
 def _rescoring_share(cell: Cell) -> Entry:
-    shares: list[float | None] = []
-    for run in cell.runs:
-        whole, part = run.figure("train_seconds"), run.figure("rescore_seconds")
-        shares.append(None if not whole or part is None else 100 * part / whole)
-    return Entry(shares, digits=0)
+    return Entry(percent(cell, "rescore_seconds", "train_seconds"), digits=0)
 
 
 NME = "NME {normalizer}"

@@ -60,14 +60,11 @@ class _Found:
 
     def runs(self, dataset: str, name: str | None = None) -> list[Run]:
         """The runs of all cells of a dataset, or of the one that has this ``Cell.name``."""
-        return [
-            run
-            for key, cell in self._cells.items()
-            if key[0] == dataset and name in (None, key[1])
-            for run in cell.runs
-        ]
+        cells = [cell for cell in self.cells(dataset) if name in (None, cell.name)]
+        return [run for cell in cells for run in cell.runs]
 
     def cells(self, dataset: str) -> list[Cell]:
+        """The cells of a dataset, in the order of their models."""
         of_dataset = [cell for key, cell in self._cells.items() if key[0] == dataset]
         return sorted(of_dataset, key=lambda cell: model_rank(cell.model))
 
@@ -198,12 +195,9 @@ def _notes(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> 
             "each kind has a row in the table of all models."
         )
     for dataset in datasets:
-        notes += _differences(dataset, _subsets_of(facts, dataset), facts, found)
+        notes += _differences(dataset, facts, found)
     if _named(facts["rows"], "figure"):
-        runs = [
-            run for dataset in datasets for model in models for run in found.runs(dataset, model)
-        ]
-        machines = _machines(runs)
+        machines = _machines(run for d in datasets for m in models for run in found.runs(d, m))
         if len(machines) == 1:
             notes.append(
                 f"Runtime of ours: the network alone, over the runs on both, on {machines[0]}."
@@ -213,20 +207,14 @@ def _notes(facts: Mapping[str, Any], datasets: Sequence[str], found: _Found) -> 
     return notes
 
 
-def _subsets_of(facts: Mapping[str, Any], dataset: str) -> list[str]:
-    rows = [row for row in facts["rows"] if row.get("dataset") == dataset]
-    return _named([*facts["columns"], *rows], "subset")
-
-
-def _differences(
-    dataset: str, subsets: Iterable[str], facts: Mapping[str, Any], found: _Found
-) -> list[str]:
+def _differences(dataset: str, facts: Mapping[str, Any], found: _Found) -> list[str]:
     """Sentences on a dataset whose test faces or normalizer are not the paper's."""
     runs = [run for run in found.runs(dataset) if run.model in MODELS]
     normalizer = normalizer_of(dataset)
     expected = printed_facts()["datasets"][dataset]["faces"]
+    rows = [row for row in facts["rows"] if row.get("dataset") == dataset]
     notes, others, lacking = [], [], []
-    for subset in subsets:
+    for subset in _named([*facts["columns"], *rows], "subset"):
         counts = {run.figure("subsets", subset, "faces") for run in runs}
         faces = sorted(count for count in counts if count)
         if runs and not faces:

@@ -1,5 +1,6 @@
 """The state of an experiment's cells, as a table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,13 +36,14 @@ def state_table(states: Sequence[CellState]) -> Table:
 
 def _names(states: Sequence[CellState]) -> list[tuple[CellState, str]]:
     """Each cell and what its row is called."""
-    above: dict[tuple[str, str], set[Path]] = {}
-    for cell in states:
-        above.setdefault((cell.dataset, cell.model), set()).add(_runs_dir(cell))
+    places = {(cell.dataset, cell.model, _runs_dir(cell)) for cell in states}
+    counts = Counter((dataset, model) for dataset, model, _ in places)
     return [
-        (cell, cell.model + (f" ({_runs_dir(cell)})" if len(tops) > 1 else ""))
+        (
+            cell,
+            cell.model + (f" ({_runs_dir(cell)})" if counts[cell.dataset, cell.model] > 1 else ""),
+        )
         for cell in states
-        for tops in [above[cell.dataset, cell.model]]
     ]
 
 

@@ -19,10 +19,7 @@ TOP_SHARES = {"top_1_percent": 1, "top_10_percent": 10}
 
 
 def summarize_draws(
-    balancer: LossBalancer,
-    subsets: Tensor,
-    subset_names: Sequence[str],
-    photo: Sequence[str],
+    balancer: LossBalancer, subsets: Tensor, subset_names: Sequence[str], photo: Sequence[str]
 ) -> dict[str, Any]:
     """The content of balancing.json at the end of a training.
 
@@ -52,7 +49,10 @@ def summarize_draws(
         "effective_sample_size": balancer.effective_sample_size,
         **(top_shares(draws) if total else dict.fromkeys(TOP_SHARES)),
         "subsets": {
-            name: {"faces": float(member.double().mean()), "draws": _share(draws[member], total)}
+            name: {
+                "faces": float(member.double().mean()),
+                "draws": float(draws[member].sum()) / total if total else None,
+            }
             for name, member in zip(subset_names, subsets.unbind(dim=1), strict=True)
             if bool(member.any())
         },
@@ -80,10 +80,6 @@ def top_shares(draws: Tensor) -> dict[str, float]:
         name: float(draws.topk(max(1, count)).values.sum() / draws.sum())
         for name, count in counts.items()
     }
-
-
-def _share(draws: Tensor, total: float) -> float | None:
-    return float(draws.sum()) / total if total else None
 
 
 def _quantiles(values: Tensor) -> dict[str, float]:
