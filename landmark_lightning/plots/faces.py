@@ -141,7 +141,12 @@ def predicted_faces(
         for point, color in zip(predicted, colors, strict=True):
             canvas.circle(point, _SMOOTH * 2.2, fill=color, outline=SHADE)
         faces.append(face.reduce(_SMOOTH))
-    return _with_legend(_sheet(faces, captions, columns), None if signal is None else top)
+    sheet, legend = _sheet(faces, captions, columns), _legend(None if signal is None else top)
+    width, height = max(sheet.width, legend.width + GAP), sheet.height + legend.height + GAP
+    whole = Image.new("RGB", (width, height), PAPER)
+    whole.paste(sheet, (0, 0))
+    whole.paste(legend, (GAP, sheet.height))
+    return whole
 
 
 def nme_caption(nme: float) -> str:
@@ -217,16 +222,6 @@ def _sheet(faces: Sequence[Image.Image], captions: Sequence[str], columns: int) 
             text = _cut(canvas, captions[n], width)
             canvas.text((x, y + height + 2), text, fill=INK, font=_font())
     return sheet
-
-
-def _with_legend(sheet: Image.Image, top: float | None) -> Image.Image:
-    legend = _legend(top)
-    whole = Image.new(
-        "RGB", (max(sheet.width, legend.width + GAP), sheet.height + legend.height + GAP), PAPER
-    )
-    whole.paste(sheet, (0, 0))
-    whole.paste(legend, (GAP, sheet.height))
-    return whole
 
 
 def _legend(top: float | None) -> Image.Image:
