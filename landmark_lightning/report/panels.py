@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 from markupsafe import Markup
@@ -126,10 +127,7 @@ def _cell_panels(
 def score_panels(curves: Sequence[CellCurves], kind: str) -> Panels:
     """Curves of each cell by each of ``SCORES``: ``kind`` is one of ``SCORED``."""
     name, what, place = SCORED[kind]
-
-    def values(each: CellCurves) -> Curves:
-        found: Curves = getattr(each, kind)
-        return found
+    values: Callable[[CellCurves], Curves] = attrgetter(kind)
 
     def describe(each: CellCurves) -> str:
         known = ((label, values(each).get(name)) for name, (label, _, _) in SCORES.items())
