@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from landmark_lightning.datasets.sources.w300 import read as read_300w
     from landmark_lightning.datasets.sources.wflw import read as read_wflw
     from landmark_lightning.datasets.synthetic.faces import read as read_synthetic
+    from landmark_lightning.inference.calibration import Calibration as Calibration
+    from landmark_lightning.inference.detector import LandmarkDetector as LandmarkDetector
+    from landmark_lightning.inference.detector import Landmarks as Landmarks
     from landmark_lightning.inference.evaluate import evaluate as evaluate
     from landmark_lightning.inference.export import export as export_onnx
     from landmark_lightning.inference.predict import predict as predict

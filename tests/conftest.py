@@ -109,6 +109,36 @@ def gappy(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
 
 
 @pytest.fixture(scope="session")
+def boxed(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
+    """As ``dots``, three in four faces with a detector's box.
+
+    Its square lies 0.2 sides of the true one above it and is 1.25 times as large, give or take
+    normal deviations of 0.03 along x, 0.05 along y and 0.04 of the logarithm.
+    """
+    path = tmp_path_factory.mktemp("boxed") / "boxed.h5"
+    rng = np.random.default_rng(0)
+    found = []
+    for i, face in enumerate([*dotted_faces(60, "train"), *dotted_faces(20, "test")]):
+        low, high = face.landmarks.min(axis=0), face.landmarks.max(axis=0)
+        side = (high - low).max()
+        x, y, log = rng.normal(size=3) * [0.03, 0.05, 0.04]
+        center = (low + high) / 2 + side * np.array([x, y - 0.2])
+        half = side * 1.25 * np.exp(log) / 2
+        box = np.concatenate([center - half, center + half]) if i % 4 else None
+        found.append(dataclasses.replace(face, detector=box))
+    prepare(
+        found,
+        path,
+        name="boxed",
+        root=None,
+        scheme=DOTS,
+        normalizer="inter_ocular",
+        crop=CropRule(side=64),
+    )
+    return FaceFile.open(path)
+
+
+@pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> FaceFile:
     """40 training and 12 test synthetic faces with 68 landmarks."""
     path = tmp_path_factory.mktemp("rendered") / "synthetic.h5"

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.config.schema import Evaluate, Export, Report
+from landmark_lightning.config.schema import Calibrate, Evaluate, Export, Predict, Report
 from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import checkpoint_of
 
 FOLDERS = {
     "train": ("data_dir", "runs_dir"), "prepare": ("data_dir",), "inspect": ("data_dir", "output"),
-    "evaluate": ("output",), "report": ("output",),
+    "evaluate": ("output",), "report": ("output",), "predict": ("output",),
 }  # fmt: skip
 """Settings that are folders, or such as can be made, by command."""
 
@@ -23,7 +23,7 @@ def check_files(command: str, config: Any) -> None:  # noqa: ANN401
     for name in FOLDERS.get(command, ()):
         if (path := getattr(config, name)) is not None:
             check_folder(path, name)
-    if isinstance(config, (Evaluate, Export)):
+    if isinstance(config, (Calibrate, Evaluate, Export, Predict)):
         checkpoint_of(config.run)
     if isinstance(config, Report) and not config.runs.is_dir():
         raise UserError(f"runs={config.runs} is no folder; landmark-train writes runs")

@@ -35,39 +35,41 @@ def _launch(name: str) -> None:
     with steady_output():
         try:
             with ended_by_signals():
-                failed = _compose_and_run(name)
+                status = _compose_and_run(name)
         except KeyboardInterrupt:
             _say(name, f"interrupted{goes_on}")
             sys.exit(130)
         except Ended as end:
             _say(name, f"{end}{goes_on}")
             sys.exit(end.code)
-    if failed:
-        sys.exit(1)
+    if status:
+        sys.exit(status)
 
 
-def _compose_and_run(name: str) -> bool:
+def _compose_and_run(name: str) -> int:
     """Composes a command's config and runs it; says a user's error.
 
     Returns:
-        Whether there was one.
+        The status to end with: 1 after an error, else what the command says, 0 where it says
+        nothing.
     """
     in_full = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines
-    failed = False
+    status = 0
 
     def job(config: DictConfig) -> None:
-        nonlocal failed
+        nonlocal status
         hydra_config = HydraConfig.get()
         overrides = hydra_config.overrides.task
         try:
             settings = settings_of(name, config, overrides, hydra_config.runtime.choices)
             check_files(name, settings)
-            importlib.import_module(f"landmark_lightning.commands.{name}").run(settings)
+            command = importlib.import_module(f"landmark_lightning.commands.{name}")
+            status = command.run(settings) or status
         except USER_ERRORS as error:
             if in_full:
                 raise
-            failed = True  # in a multirun the other runs still take their turn
+            status = 1  # in a multirun the other runs still take their turn
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
             _say(name, sentence(error), f" ({' '.join(overrides)})" if multirun else "")
 
@@ -75,7 +77,7 @@ def _compose_and_run(name: str) -> bool:
         sys.argv[1:] = as_typed(readable(sys.argv[1:]))
         if {"--help", "-h"} & set(sys.argv[1:]):
             print(help_of(name, [a for a in sys.argv[1:] if not a.startswith("-")]))
-            return False
+            return 0
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=name)(job)()
     except USER_ERRORS as error:
         if in_full:
@@ -84,11 +86,11 @@ def _compose_and_run(name: str) -> bool:
         if (key := unknown_key(error)) is not None:
             message = no_setting(key, known_names(name, sys.argv[1:]))
         _say(name, message)
-        failed = True
+        status = 1
     finally:
         if in_full is None:
             del os.environ["HYDRA_FULL_ERROR"]
-    return failed
+    return status
 
 
 def _say(name: str, message: str, where: str = "") -> None:
@@ -125,4 +127,14 @@ def export() -> None:
     _launch("export")
 
 
-COMMANDS = (prepare, inspect, train, evaluate, report, export)
+def predict() -> None:
+    """landmark-predict: landmarks of the faces in photos."""
+    _launch("predict")
+
+
+def calibrate() -> None:
+    """landmark-calibrate: measures the bound of a trained run again."""
+    _launch("calibrate")
+
+
+COMMANDS = (prepare, inspect, train, evaluate, report, export, predict, calibrate)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif")
+LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif", "detector")
 """Settings of a dataset that may be null: preparing finds what they are, its FaceFile knows."""
 
 

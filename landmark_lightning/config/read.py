@@ -109,10 +109,10 @@ def speaking_of(room: str) -> Iterator[None]:
 
 
 def plain(settings: Any) -> Any:  # noqa: ANN401
-    """Settings as YAML and JSON have them; what may be found but was not is left out."""
+    """Settings as YAML and JSON have them; without what is nothing by default and is so here."""
     if is_dataclass(settings):
         values = {each.name: plain(getattr(settings, each.name)) for each in fields(settings)}
-        unsaid = {e.name for e in fields(settings) if e.default is None and not values[e.name]}
+        unsaid = {e.name for e in fields(settings) if not e.default and not values[e.name]}
         return {key: value for key, value in values.items() if key not in {*unsaid, "given"}}
     if isinstance(settings, Mapping):
         return {key: plain(value) for key, value in settings.items()}

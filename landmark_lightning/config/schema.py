@@ -5,6 +5,7 @@ in some choice (the rates that ``phases.lr`` is shorthand for) is named in ``PAS
 """
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -60,6 +61,7 @@ class Dataset:
     schedule: str = setting(one_of("300w", "wflw"))
     crop: Crop = room(Crop)
     source: dict[str, Any] = built()
+    detector: str | None = setting(or_null(TEXT), default=None)
     # Not given but found: digests of the FaceFile, and the names of the settings that were given.
     content: str | None = setting(or_null(TEXT), default=None)
     sets: str | None = setting(or_null(TEXT), default=None)
@@ -81,6 +83,7 @@ class Data:
     eval_batch_size: int = setting(whole(1))
     residency: str = setting(one_of("auto", "device", "host", "stream"))
     prefetch: int = setting(whole(0))
+    detector_boxes: float = setting(between(0, 1), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +183,17 @@ class Phases:
     optimizer: dict[str, Any] = built()
 
 
+_FEW, _SPREAD = between(0, 10), between(0, 1)
+BOX_JITTER = Limit(
+    "auto, a number between 0 and 10, or a list of four numbers between 0 and 1",
+    lambda v: (
+        v == "auto"
+        or _FEW.holds(v)
+        or (isinstance(v, (list, tuple)) and len(v) == 4 and all(map(_SPREAD.holds, v)))
+    ),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """``augmentation``: how the network's input is changed at random."""
@@ -203,6 +217,7 @@ class Augmentation:
     occlusion: float = setting(between(0, 0.9))
     contrast: float = setting(between(0, 250))
     extra: Any = setting(list_of(""))
+    box_jitter: Any = setting(BOX_JITTER, default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +260,7 @@ class Train:
     data_dir: Path = setting(PATH)
     runs_dir: Path = setting(PATH)
     workers: int | None = setting(WORKERS)
+    init_from: Path | None = setting(or_null(PATH), default=None)
     compile: Any = setting(one_of(False, True, "cudagraph"))
     rerun: bool = setting(FLAG)
     callbacks: list[dict[str, Any]] = setting(list_of(""))
@@ -310,7 +326,52 @@ class Export:
     allow_targets: list[str] = setting(TARGETS)
 
 
+_PERCENT = r"(100|\d\d?(\.\d+)?)%"
+PERCENT = or_null(
+    Limit("a share such as 30%", lambda v: isinstance(v, str) and bool(re.fullmatch(_PERCENT, v)))
+)
+LENGTH = or_null(
+    Limit(
+        "a length such as 4px, or 3% of the face's box",
+        lambda v: isinstance(v, str) and bool(re.fullmatch(rf"{_PERCENT}|\d+(\.\d+)?px", v)),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict:
+    """landmark-predict."""
+
+    run: Path = setting(PATH)
+    images: str = setting(TEXT)
+    boxes: str = setting(TEXT)
+    detector: str = setting(TEXT)
+    output: Path = setting(PATH)
+    draw: bool = setting(FLAG)
+    discard: str | None = setting(PERCENT)
+    max_error: str | None = setting(LENGTH)
+    max_bound: str | None = setting(LENGTH)
+    passes: int | None = setting(or_null(whole(1, 3)))
+    batch_size: int = setting(whole(1))
+    workers: int | None = setting(WORKERS)
+    device: str = setting(TEXT)
+    max_pixels: int = setting(whole(1))
+    allow_targets: list[str] = setting(TARGETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """landmark-calibrate."""
+
+    run: Path = setting(PATH)
+    dataset: Dataset | None = room(lambda value: None if value is None else Dataset)
+    data_dir: Path | None = setting(or_null(PATH))
+    coverage: float = setting(INSIDE)
+    detector: str | None = setting(or_null(TEXT))
+    allow_targets: list[str] = setting(TARGETS)
+
+
 COMMANDS = {
     "prepare": Prepare, "inspect": Inspect, "train": Train, "evaluate": Evaluate,
-    "report": Report, "export": Export,
+    "report": Report, "export": Export, "predict": Predict, "calibrate": Calibrate,
 }  # fmt: skip

@@ -23,17 +23,23 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from landmark_lightning.errors import UserError
 from landmark_lightning.terminal import shown
 
-PATHS = ("data_dir", "dataset.root", "output", "run", "runs", "runs_dir")
-"""Settings that are paths and nothing else."""
+PATHS = (
+    "boxes", "data_dir", "dataset.detector", "dataset.root", "detector", "images", "init_from",
+    "output", "run", "runs", "runs_dir",
+)  # fmt: skip
+"""Settings that are paths, or else a name, and nothing else."""
 
-MIXED = ("dataset.scheme", "dataset.source.table", "dataset.source.test", "dataset.source.train")
+MIXED = (
+    "data.validation", "dataset.scheme", "dataset.source.table", "dataset.source.test",
+    "dataset.source.train", "dataset.source.validation",
+)  # fmt: skip
 """Settings that may be a path."""
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _VALUE = re.compile(rf"(?:{_QUOTED}|\$\{{[^}}]*\}}|[^,])+")
 _FUNCTION = re.compile(r"[A-Za-z_]+\(.*\)", re.DOTALL)
 _TARGET = re.compile(r"[\w.]+=\{.*\b_target_\s*:")
-_NO_PATH = re.compile(r"[+-]?\d+|[\[{].*", re.DOTALL)
+_NO_PATH = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[\[{].*", re.DOTALL | re.IGNORECASE)
 
 
 def as_typed(arguments: Sequence[str]) -> list[str]:

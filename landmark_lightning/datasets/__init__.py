@@ -2,5 +2,7 @@
 
 ``face`` one annotated face, ``sources`` what reads them, ``preparation`` what crops and writes
 them, ``facefile`` the file (``facefile_arrays`` its arrays and their digests, ``stored_images``
-its images), ``photos`` decoding, ``validation`` who is held out, ``synthetic`` rendered faces.
+its images), ``photos`` decoding, ``validation`` who is held out, ``synthetic`` rendered faces,
+``detectors`` packages that find faces, ``boxes`` from a detector's box to the square of a training
+crop.
 """

@@ -7,7 +7,9 @@ photo, ``landmarks`` float32 (N,L,2) in crop pixels, NaN where not labelled, ``v
 NaN where the face has none, ``subsets`` bool (N,K), ``validation`` bool (N), who is of the
 source's own validation set (of train; none of test), ``to_photo`` float32 (N,2,3) crop -> photo,
 ``box`` float32 (N,4) the box in the photo that the crop was cut around, ``photo`` and ``group``
-text (N). File attributes: ``schema``, ``described`` (JSON of a Description) and the ``Digests``.
+text (N). Where a face detector found any face there is also ``detector_box`` float32 (N,4), its
+box in the photo, NaN where it found none. File attributes: ``schema``, ``described`` (JSON of a
+Description) and the ``Digests``.
 """
 
 import json
@@ -26,9 +28,9 @@ from landmark_lightning.config.older import modern
 from landmark_lightning.config.read import check
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile_arrays import (
-    LAYOUT,
     SCHEMA,
     Digests,
+    arrays_of,
     check_split,
     digests,
     row_shapes,
@@ -71,7 +73,8 @@ class CropRule:
 class FaceSplit:
     """The arrays of one split; shapes and units as in the module's text.
 
-    ``images`` have no rows where they were left in the file.
+    ``images`` have no rows where they were left in the file; ``detector_box`` is NaN in a file
+    without that array.
     """
 
     images: NDArray[np.uint8]
@@ -83,6 +86,7 @@ class FaceSplit:
     validation: NDArray[np.bool_]
     to_photo: NDArray[np.float32]
     box: NDArray[np.float32]
+    detector_box: NDArray[np.float32]
     photo: list[str]
     group: list[str]
 
@@ -201,10 +205,11 @@ class FaceFile(Description):
         with self.reopened() as file, KIND.guarded(self.path):
             arrays = {
                 name: file[split][name][() if images or name != "images" else slice(0)]
-                for name in LAYOUT
+                for name in arrays_of(file)
             }
         for name in ("photo", "group"):
             arrays[name] = [text.decode() for text in arrays[name].tolist()]
+        arrays.setdefault("detector_box", np.full_like(arrays["box"], np.nan))
         return FaceSplit(**arrays)
 
     @property

@@ -28,16 +28,20 @@ LAYOUT = {
     "validation": ("b1", ""),
     "to_photo": ("f4", "23"),
     "box": ("f4", "4"),
+    "detector_box": ("f4", "4"),
     "photo": ("S", ""),
     "group": ("S", ""),
 }
 """The arrays of a split: their types (S is text), and the shape of one face's row in letters."""
 
-CONTENT = ("images", "landmarks", "visible", "normalizer")
+CONTENT = ("images", "landmarks", "visible", "normalizer", "detector_box")
 SETS = ("subsets", "validation", "group")
 
 ROWS_AT_ONCE = 1024
 """Rows of an array that are read at a time for its digest."""
+
+OPTIONAL = ("detector_box",)
+"""Arrays that a file has in both splits, or in none where no face has anything to put there."""
 
 
 def row_shapes(
@@ -49,6 +53,11 @@ def row_shapes(
     return {name: tuple(sizes[letter] for letter in row) for name, (_, row) in LAYOUT.items()}
 
 
+def arrays_of(file: h5py.File) -> list[str]:
+    """Names of the arrays that the splits of a file have, in the order of ``LAYOUT``."""
+    return [n for n in LAYOUT if n not in OPTIONAL or any(f"{s}/{n}" in file for s in SPLITS)]
+
+
 def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]]) -> int:
     """Checks the arrays of a split, of ``row_shapes``, before it is read; gives its faces' number.
 
@@ -57,8 +66,8 @@ def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]])
             is the reason alone, without the file's name.
     """
     counts: set[int] = set()
-    for own, (kind, _) in LAYOUT.items():
-        name = f"{split}/{own}"
+    for own in arrays_of(file):
+        name, kind = f"{split}/{own}", LAYOUT[own][0]
         link: Any = file.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink) or not isinstance(
             file.get(split, getlink=True), h5py.HardLink
@@ -100,7 +109,7 @@ def digests(file: h5py.File) -> Digests:
     whole, content = hashlib.sha256(described.encode()), hashlib.sha256()
     sets = hashlib.sha256(json.dumps(json.loads(described)["subsets"]).encode())
     for split in SPLITS:
-        for name in LAYOUT:
+        for name in arrays_of(file):
             array = file[split][name]
             head = f"{split}/{name} {array.shape} {array.dtype}".encode()
             others = [content] * (name in CONTENT) + [sets] * (name in SETS)

@@ -127,7 +127,11 @@ def held_inside(root: Path, path: Path) -> None:
 
 
 def read_photo(
-    path: Path, gray: str = "luma", upright: bool = False, max_pixels: int = MAX_PIXELS
+    path: Path | bytes,
+    gray: str = "luma",
+    upright: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    setting: str = "dataset.max_pixels",
 ) -> Photo:
     """Decodes a photo to 8 bits of gray; of several pages or frames, the first.
 
@@ -135,36 +139,38 @@ def read_photo(
     the full range of the 8, 12 or 16 bits that hold all values of the photo.
 
     Args:
-        path: A file of one of ``FORMATS``.
+        path: A file of one of ``FORMATS``, or its content.
         gray: ``luma`` (ITU-R 601) or ``mean`` of red, green and blue (dlib's rule).
         upright: Whether to turn it as its EXIF orientation says; else pixels stay as stored.
         max_pixels: Pixels of the largest photo that is decoded.
+        setting: What messages call ``max_pixels``.
 
     Raises:
         UserError: Not a photo, damaged, or larger than ``max_pixels``.
     """
+    name = f"of {len(path)} bytes" if isinstance(path, bytes) else str(path)
     if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own guard, one for the whole process
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
     try:
         with _opened(path) as image:
             width, height = image.size
-            readable = image.mode in _PLAIN or image.mode.startswith("I;16")
+            readable = has_plain_pixels(image)
             if readable and width * height <= max_pixels:
-                return _gray(_turned(image, upright), gray)
+                return to_gray(turned(image, upright), gray)
     except Image.DecompressionBombError as error:
         raise UserError(
-            f"photo {path} claims too many pixels, more than dataset.max_pixels={max_pixels}"
+            f"photo {name} claims too many pixels, more than {setting}={max_pixels}"
         ) from error
     except Exception as error:  # whatever Pillow's parsers meet in a damaged file
         if isinstance(error, OSError) and error.strerror:
-            raise UserError(f"photo {path} can't be read ({error.strerror})") from error
-        raise UserError(f"photo {path} is damaged or none of {', '.join(FORMATS)}") from error
+            raise UserError(f"photo {name} can't be read ({error.strerror})") from error
+        raise UserError(f"photo {name} is damaged or none of {', '.join(FORMATS)}") from error
     if not readable:
         raise UserError(
-            f"photo {path} has pixels of {image.mode}; convert it to gray or RGB of 8 or 16 bits"
+            f"photo {name} has pixels of {image.mode}; convert it to gray or RGB of 8 or 16 bits"
         )
     raise UserError(
-        f"photo {path} claims {width} x {height} pixels, more than dataset.max_pixels={max_pixels}"
+        f"photo {name} claims {width} x {height} pixels, more than {setting}={max_pixels}"
     )
 
 
@@ -182,13 +188,13 @@ def read_header(path: Path) -> Header | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path | bytes) -> Iterator[Image.Image]:
     """The photo, opened by Pillow; of a PNG only the chunks that make its picture.
 
     Pillow unpacks texts and colour profiles, too, and gives up where they are large. It is given
     an open file, since it turns a TIFF wrongly that it opens by name.
     """
-    with path.open("rb") as file:
+    with BytesIO(path) if isinstance(path, bytes) else path.open("rb") as file:
         head = file.read(len(_PNG))
         if head == _PNG:
             picture = BytesIO(_png_picture(head + file.read()))
@@ -219,7 +225,12 @@ def _orientation(image: Image.Image) -> int:
     return found if found in TURNS else 1
 
 
-def _turned(image: Image.Image, upright: bool) -> Image.Image:
+def has_plain_pixels(image: Image.Image) -> bool:
+    """Whether a picture has pixels of a kind that ``to_gray`` takes."""
+    return image.mode in _PLAIN or image.mode.startswith("I;16")
+
+
+def turned(image: Image.Image, upright: bool) -> Image.Image:
     """The picture, upright or as it is stored."""
     orientation = _orientation(image) if upright or image.format == "TIFF" else 1
     image.load()  # Pillow turns a TIFF upright here, and nothing else
@@ -228,7 +239,8 @@ def _turned(image: Image.Image, upright: bool) -> Image.Image:
     return image.transpose((TURNS if upright else _BACK)[orientation])
 
 
-def _gray(image: Image.Image, gray: str) -> Photo:
+def to_gray(image: Image.Image, gray: str) -> Photo:
+    """A decoded picture in 8 bits of gray, as ``read_photo`` gives it."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint32)
         bits = next(bits for bits in _DEPTHS if int(values.max()) < 1 << bits)

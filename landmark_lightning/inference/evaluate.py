@@ -11,14 +11,18 @@ from torch import Tensor
 
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.files import replacing, write_json
-from landmark_lightning.inference.predict import input_images, predict_test
+from landmark_lightning.inference.calibrating import PASSES, crop_squares
+from landmark_lightning.inference.calibration import Calibration
+from landmark_lightning.inference.predict import input_images, predict_around, predict_test
+from landmark_lightning.inference.rejection import rejection_figures
 from landmark_lightning.inference.speed import frames_per_second
 from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.metrics.nme import landmark_error, normalized_mean_error
 from landmark_lightning.metrics.signal import surprise
+from landmark_lightning.metrics.validation import with_full
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.plots.faces import nme_caption, predicted_faces
-from landmark_lightning.runs.figures import summarize
+from landmark_lightning.runs.figures import bound_figures, summarize
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, write_records
 from landmark_lightning.terminal import shown
@@ -74,12 +78,80 @@ def evaluate(
         "normalizer": faces.normalizers[0],
         "data": faces.content,
         **{name: (training or {}).get(name) for name in OF_TRAINING},
+        "boxes": task.crop["boxes"],
+        "detector": by_detector(task, faces, records) if tested else None,
+        "bound": bounds_of(task, records) if tested else None,
+        "rejection": None
+        if not tested or records.signal is None
+        else rejection_figures(task, faces_from(faces, "test"), records.signal, batch_size),
         "fps": frames_per_second(task),
         "torch": torch.__version__,
         "subsets": summarize(records),
     }
     write_json(folder.metrics, content)
     return content
+
+
+def bounds_of(task: LandmarkTask, records: Records) -> dict[str, Any] | None:
+    """How well the calibrated bound holds test errors, beside two rivals.
+
+    Returns:
+        ``promised`` the share that the bound was made for, and ``subsets`` as of ``bound_figures``
+        with ``bound``, ``constant`` (one constant a landmark, calibrated likewise) and
+        ``predicted_error`` (the signal as it is); None where none was measured.
+    """
+    if task.calibration is None:
+        return None
+    calibration = Calibration.from_dict(task.calibration)
+    faces, signal = len(records.photo), None
+    if records.signal is not None:
+        signal = records.signal.double().numpy()
+    bounds = {
+        "bound": calibration.bound(signal, faces=faces),
+        "constant": np.repeat([calibration.constants], faces, axis=0),
+        "predicted_error": calibration.predicted_error(signal, faces),
+    }
+    as_tensors = {name: torch.from_numpy(bound) for name, bound in bounds.items()}
+    return {"promised": calibration.coverage, "subsets": bound_figures(records, as_tensors)}
+
+
+def by_detector(task: LandmarkTask, faces: FaceFile, records: Records) -> dict[str, Any] | None:
+    """The test with faces cut around a detector's box instead of the true one.
+
+    Returns:
+        ``faces`` how many there are, ``found`` those that the detector found, ``passes`` how often
+        each was cut, and by subset, on the found ones, ``nme`` by the detector's boxes and
+        ``nme_true`` by true ones; None where no detector's boxes are known.
+    """
+    split = faces.read("test", images=False)
+    if task.calibration is None or not np.isfinite(split.detector_box).any():
+        return None
+    calibration = Calibration.from_dict(task.calibration)
+    if calibration.detector is None:
+        return None
+    squares = torch.from_numpy(crop_squares(split, np.arange(len(split)), calibration.detector))
+    points, _ = predict_around(task, faces_from(faces, "test"), squares, PASSES, calibration.again)
+    found = points.isfinite().all(dim=2).all(dim=1)
+    nme = {
+        name: normalized_mean_error(prediction, records.target, records.normalizer[:, 0])
+        for name, prediction in (("nme", points), ("nme_true", records.prediction))
+    }
+    members = with_full(records.subsets).unbind(dim=1)
+    by_subset = {
+        subset: {name: _mean(values[member & found]) for name, values in nme.items()}
+        for subset, member in zip(("full", *faces.subsets), members, strict=True)
+    }
+    return {
+        "faces": len(split),
+        "found": int(found.sum()),
+        "passes": PASSES,
+        "subsets": by_subset,
+    }
+
+
+def _mean(values: Tensor) -> float | None:
+    mean = float(values.nanmean())
+    return mean if np.isfinite(mean) else None
 
 
 def _surprising(records: Records, signal: Tensor) -> NDArray[np.int64]:
@@ -136,6 +208,10 @@ def figures_line(content: Mapping[str, Any]) -> str:
     counted, faces = full["faces_by"][content["normalizer"]], full["faces"]
     of = "" if counted == faces else f" of {faces}"
     line = f"{name}: test NME ({content['normalizer']}) {full['nme']:.2f} on {counted}{of} faces"
+    line += f" by {content['boxes']} boxes"
+    if content["detector"]:
+        found = content["detector"]
+        line += f", {found['subsets']['full']['nme']:.2f} by a detector's on {found['found']}"
     chosen_by = "by signal" if full["spearman"] is not None else "at random"
     keys = {chosen_by: "discard", "by prior": "discard_prior", "oracle": "discard_oracle"}
     shown = [f"{word} {full[key]['30']:.2f}" for word, key in keys.items()]

@@ -3,16 +3,14 @@
 The model's input ``image`` is (B, 1, S, S) uint8: the square around a face's box, ``crop_scale``
 times as wide as the box's longer side, resized to S x S. What turns gray levels into the network's
 numbers is in the model. Its outputs are ``landmarks`` (B, L, 2) and, with validation, ``signal``
-(B, L), both in pixels of the input. The metadata says the rest.
+(B, L), both in pixels of the input. Its card, a JSON text in the metadata, says the rest
+(``card``).
 """
 
-import json
 import logging
 import tempfile
 import warnings
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +19,8 @@ from torch import Tensor, nn
 
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
+from landmark_lightning.inference.calibrating import card_of
+from landmark_lightning.inference.card import KEY
 from landmark_lightning.model.folded import evaluation_copy
 from landmark_lightning.model.task import LandmarkTask
 
@@ -51,28 +51,8 @@ class _CropsToLandmarks(nn.Module):
 
 
 def metadata(task: LandmarkTask) -> dict[str, str]:
-    """What a user of the model must know of its input and outputs, as ONNX keeps it."""
-    side = task.network.side
-    told: dict[str, Any] = {
-        "library": f"landmark-lightning {version('landmark-lightning')}",
-        "dataset": task.run.get("dataset", {}).get("name"),
-        "model": task.run.get("model"),
-        "seed": task.run.get("seed"),
-        "scheme": task.scheme.to_dict(),
-        "input_side": side,
-        "crop_boxes": task.crop["boxes"],
-        "crop_scale": task.crop["scale"],
-        "gray": task.crop["gray"],
-        "input": "uint8 gray levels of the square around the middle of the face's box, crop_scale "
-        f"times its longer side wide, resized to {side} x {side}; black outside the photo",
-        "normalization": "inside the model: gray * 2 / 255 - 1",
-        "landmarks": "x, y in pixels of the input, pixel centres at whole numbers",
-    }
-    if task.distance is not None:
-        told["signal"] = f"expected {task.distance} error of each landmark, pixels of the input"
-    return {
-        key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items()
-    }
+    """What a user of the model must know of its input and outputs: its card, one JSON text."""
+    return {KEY: card_of(task).to_json()}
 
 
 def export(

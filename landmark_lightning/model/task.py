@@ -16,6 +16,7 @@ from landmark_lightning.config import schema
 from landmark_lightning.config.instantiate import build
 from landmark_lightning.config.older import CHECKPOINT_FORMAT
 from landmark_lightning.config.read import check, plain, speaking_of
+from landmark_lightning.datasets.boxes import jitter_of
 from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
 from landmark_lightning.loading.datamodule import FaceDataModule
@@ -24,6 +25,7 @@ from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanEr
 from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.model.losses import Objective, drawing_losses, loss_name
 from landmark_lightning.model.network import LandmarkNetwork
+from landmark_lightning.model.saved import take_weights
 from landmark_lightning.model.schedule import Schedule
 from landmark_lightning.schemes import scheme_from
 
@@ -46,7 +48,8 @@ class LandmarkTask(pl.LightningModule):
         dataset: ``scheme``, ``normalizers`` and ``subsets`` as in the FaceFile.
         crop: The FaceFile's crop rule.
         network: ``_target_`` and arguments of the network, without landmarks and outputs.
-        augmentation: Arguments of Augmentation.
+        augmentation: Arguments of Augmentation; ``box_jitter`` as four numbers, so that the
+            checkpoint says them.
         phases: ``list`` of phases, ``scale``, ``warmup``, ``decay``, ``lr_scale``, ``reduction``,
             ``optimizer``, ``gradient_clip``, ``mean_shape``.
         validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
@@ -57,6 +60,7 @@ class LandmarkTask(pl.LightningModule):
 
     Attributes:
         score: Which loss of a face LPBB draws it by: ``total``, or that of its ``coordinates``.
+        taken: A line that says which weights of another run it starts with; None: of none.
 
     Raises:
         UserError: A value out of range; it is named.
@@ -65,6 +69,7 @@ class LandmarkTask(pl.LightningModule):
     static_prior: Tensor
     metrics: Any  # an nn.ModuleList of torchmetrics
     score = "total"
+    taken: str | None = None
 
     def __init__(
         self,
@@ -94,6 +99,7 @@ class LandmarkTask(pl.LightningModule):
                 crop["margin"],
                 self.network.side,
                 **augmentation,
+                scale=crop.get("scale", 1.2),
                 allow_targets=allow_targets,
             )
         with speaking_of("phases"):
@@ -117,6 +123,7 @@ class LandmarkTask(pl.LightningModule):
         self.gradient_clip: float | None = phases["gradient_clip"]
         self.mean_shape = bool(phases["mean_shape"])
         self.started = False  # whether the weights are no longer those of a new network
+        self.calibration: dict[str, Any] | None = None  # inference/calibration's, once measured
         self.optimizer_config = dict(phases["optimizer"])
         self.allow_targets = tuple(allow_targets)
         self._build_optimizer()  # a wrong argument is said before the training starts
@@ -144,6 +151,11 @@ class LandmarkTask(pl.LightningModule):
             UserError: A setting that can't be used; it is named.
         """
         file, settings = data.faces, plain(config)
+        augmentation = settings["augmentation"]
+        if config.augmentation.box_jitter:
+            augmentation["box_jitter"] = jitter_of(augmentation["box_jitter"], data.box_map)
+        if data.detector_boxes:
+            augmentation["detector_boxes"] = data.detector_boxes
         task = cls(
             dataset={
                 "scheme": file.scheme.to_dict(),
@@ -152,7 +164,7 @@ class LandmarkTask(pl.LightningModule):
             },
             crop=asdict(file.crop),
             network=config.network,
-            augmentation=settings["augmentation"],
+            augmentation=augmentation,
             phases=settings["phases"],
             validation=config.model.validation,
             steps_per_epoch=len(data.sampler),
@@ -163,6 +175,9 @@ class LandmarkTask(pl.LightningModule):
         task.score = data.strategy.score
         if task.mean_shape:
             task.start_at_mean_shape(data.train_faces.landmarks)
+        if config.init_from is not None:
+            task.taken = take_weights(task.network, task.scheme, config.network, config.init_from)
+            task.started = True
         return task
 
     @property
@@ -186,7 +201,8 @@ class LandmarkTask(pl.LightningModule):
         if fixed:
             image, points = self.augmentation.cut(image, points)
         else:
-            image, points = self.augmentation(image, points, Part.of_batch(batch))
+            offset = batch["offset"].to(self.device) if "offset" in batch else None
+            image, points = self.augmentation(image, points, Part.of_batch(batch), offset)
         taken = batch | {"image": image, "landmarks": points}
         if "normalizer" in batch:
             taken["normalizer"] = batch["normalizer"].to(self.device) * self.input_per_crop
@@ -348,8 +364,9 @@ class LandmarkTask(pl.LightningModule):
             self.start_at_mean_shape(datamodule.train_faces.landmarks)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Notes in which format the checkpoint is."""
+        """Notes in which format the checkpoint is, and what was measured of the network."""
         checkpoint["format"] = CHECKPOINT_FORMAT
+        checkpoint["calibration"] = self.calibration
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Notes that the weights are trained ones."""

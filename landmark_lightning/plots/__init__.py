@@ -1,1 +1,1 @@
-"""Pictures: ``faces`` with their landmarks, ``curves`` of runs."""
+"""Pictures: ``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs."""

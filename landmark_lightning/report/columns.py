@@ -130,28 +130,31 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
         cells: One group of ``by_dataset``. Where no run has test faces, the tables on test faces
             are left out.
     """
-    main, cost = main_table(cells), _table(cells, "cost", "cost", COST)
+    main, cost = main_table(cells), table_of(cells, "cost", "cost", COST)
     if all(n == 0 for cell in cells for n in cell.figures("subsets", "full", "faces")):
         return [main, cost]
     return [
         main,
         *_subset_tables(cells),
-        _table(cells, "errors", "failure rate and area under the CED curve", ERRORS),
-        _table(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
-        _table(cells, "signal", "what the validation signal knows", SIGNAL),
+        table_of(cells, "errors", "failure rate and area under the CED curve", ERRORS),
+        table_of(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
+        table_of(cells, "signal", "what the validation signal knows", SIGNAL),
         cost,
     ]
 
 
 def main_table(cells: Sequence[Cell]) -> Table:
-    """The main table of one dataset's cells, with notes on the settings in which they differ."""
-    table = _table(cells, "main", "all models", MAIN[1:])
-    return replace(table, notes=differences(cells))
+    """The main table of one dataset's cells, with notes on boxes and on what they differ in."""
+    table = table_of(cells, "main", "all models", MAIN[1:])
+    kinds = dict.fromkeys(b for c in cells for r in c.runs if (b := r.word("boxes")))
+    cut = [f"Faces are cut around their {' or '.join(kinds)} boxes."] if kinds else []
+    return replace(table, notes=[*cut, *differences(cells)])
 
 
-def _table(
+def table_of(
     cells: Sequence[Cell], kind: str, title: str, columns: Columns, metric: str = ""
 ) -> Table:
+    """A table with a row for each cell of a dataset, named by its model."""
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
     columns = (*MODEL, *columns)
     return Table(
@@ -186,7 +189,7 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
                 )
                 for subset, count in faces.items()
             )
-            table = _table(cells, f"{key}-{name}", "by subset (faces)", columns)
+            table = table_of(cells, f"{key}-{name}", "by subset (faces)", columns)
             tables.append(replace(table, metric=f"NME {name}{words} (%)"))
     return tables
 

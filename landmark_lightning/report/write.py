@@ -20,6 +20,7 @@ from landmark_lightning.report.formats import csv_tables, render
 from landmark_lightning.report.page import Contents, render_page
 from landmark_lightning.report.paper import paper_tables
 from landmark_lightning.report.state import failures, state_line, state_table
+from landmark_lightning.report.trust import trust_tables
 from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Cell, find_runs, gather
@@ -86,7 +87,7 @@ def read_contents(runs: Path) -> Contents:
         state=state_table(states) if states else None,
         paper=paper,
         paper_left_out=paper_left_out,
-        general=[general_tables(group) for group in by_dataset(cells).values()],
+        general=[[*general_tables(g), *trust_tables(g)] for g in by_dataset(cells).values()],
         curves=curves,
         effects=effects,
         surprises=surprises,

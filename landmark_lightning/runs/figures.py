@@ -1,7 +1,7 @@
 """The figures of a run: what metrics.json says of every subset, and the curves of discarding."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -147,6 +147,35 @@ def _signal_figures(records: Records, member: Tensor) -> dict[str, Any]:
         "closed": {name: _number(value) for name, value in closed.items()},
         **{name: _number(value) for name, value in figures.items()},
     }
+
+
+def bound_figures(records: Records, bounds: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
+    """How well bounds hold the true errors, for ``full`` and every subset.
+
+    Args:
+        records: Predictions on N faces.
+        bounds: (N, L) bounds in input pixels, by name.
+
+    Returns:
+        By subset and name ``coverage``, the share of labelled landmarks whose error is within
+        the bound, and ``width``, the mean bound in percent of the primary normalizer; None where
+        there is nothing to measure.
+    """
+    error = landmark_error(records.prediction, records.target)
+    known = error.isfinite()
+    lengths = records.normalizer[:, :1]
+    figures: dict[str, dict[str, Any]] = {}
+    members = with_full(records.subsets).unbind(dim=1)
+    for subset, member in zip(("full", *records.info.subset_names), members, strict=True):
+        figures[subset] = {}
+        for name, bound in bounds.items():
+            mine = known & member[:, None]
+            width = (100 * bound / lengths).masked_fill(~mine, math.nan)
+            figures[subset][name] = {
+                "coverage": _number((error <= bound)[mine].double().mean()),
+                "width": _number(width.nanmean(dim=1).nanmean()),
+            }
+    return figures
 
 
 def _by_percent(errors: Tensor) -> dict[str, float | None]:

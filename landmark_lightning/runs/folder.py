@@ -218,15 +218,21 @@ class RunFolder:
         return None
 
 
-def checkpoint_of(run: Path) -> Path:
+def checkpoint_of(run: Path, setting: str = "run") -> Path:
     """The checkpoint that ``run=`` means: the file itself, or the best one of a run's folder.
+
+    Args:
+        run: The file or the folder.
+        setting: What messages call it.
 
     Raises:
         FileNotFoundError: There is none.
     """
     checkpoint = run if run.is_file() else RunFolder(run).best
     if not checkpoint.is_file():
-        raise FileNotFoundError(f"run={run} is neither a checkpoint nor a run's folder with one")
+        raise FileNotFoundError(
+            f"{setting}={run} is neither a checkpoint nor a run's folder with one"
+        )
     return checkpoint
 
 

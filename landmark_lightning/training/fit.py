@@ -25,10 +25,11 @@ from landmark_lightning.datasets.preparation.source import beside, source_of
 from landmark_lightning.ending import Ended
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import locked, replacing, write_json, write_text
+from landmark_lightning.inference.calibrating import calibrate, describe
 from landmark_lightning.inference.evaluate import evaluate, figures_line, written
-from landmark_lightning.inference.predict import static_prior
 from landmark_lightning.loading.datamodule import FaceDataModule
-from landmark_lightning.model.checkpoint import load_task, read_checkpoint
+from landmark_lightning.model.checkpoint import load_task
+from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Run, read_run
@@ -111,7 +112,9 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         clash = folder.clash(plain(config))
     seed_everything(config)
     datamodule = FaceDataModule.from_config(faces, config)
-    task = _task(config, datamodule)
+    resumed = folder.last.resolve() if folder.last.is_file() and not rerun else None
+    # The weights of a run that goes on are its own.
+    task = _task(replace(config, init_from=None) if resumed else config, datamodule)
     state, kept = RunState(), BestAndLast(folder)
     refreshing = callbacks_of(datamodule.strategy)
     callbacks: list[Callback] = [
@@ -123,7 +126,6 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         kept,
         *own_callbacks(config, task, datamodule),
     ]
-    resumed = folder.last.resolve() if folder.last.is_file() and not rerun else None
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
     tracked = None
@@ -227,10 +229,12 @@ def _task(config: Train, datamodule: FaceDataModule) -> LandmarkTask:
 
 
 def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTask) -> LandmarkTask:
-    """The best checkpoint's task, its static prior measured and kept in the checkpoint."""
+    """The best checkpoint's task, static prior and calibration measured and kept in it."""
     checkpoint = read_checkpoint(folder.best)
     best = load_task(folder.best, task.allow_targets).to(task.device)
-    best.static_prior = static_prior(best, datamodule.train_faces, datamodule.eval_batch_size)
+    made = calibrate(best, datamodule)
+    print(f"  {describe(made, best.network.side)}")
     checkpoint["state_dict"]["static_prior"] = best.static_prior
+    checkpoint["calibration"] = best.calibration
     DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)
     return best

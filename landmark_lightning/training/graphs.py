@@ -97,7 +97,8 @@ class StaticStep:
         self.balancer = balancer
         self.batch: Batch = {}
         if draws is None:
-            self.batch = {name: torch.empty_like(batch[name]) for name in ("image", "landmarks")}
+            given = [n for n in ("image", "landmarks", "offset") if n in batch]
+            self.batch = {name: torch.empty_like(batch[name]) for name in given}
         self.outputs: dict[str, Tensor] = {}
         self.graph: torch.cuda.CUDAGraph | None = None
         self.capturing = capturing

@@ -15,7 +15,7 @@ from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import write_text
-from landmark_lightning.model.checkpoint import read_checkpoint
+from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
 
 INIT_SECONDS = 30.0
@@ -111,6 +111,9 @@ def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
         ("test", costs | speed),
         ("test", content["subsets"]),
         ("validation_nme", content["validation_nme"]),
+        ("bound", _under(content, "bound", "subsets", "full", "bound")),
+        ("detector", _under(content, "detector", "subsets", "full")),
+        ("rejection/passed", _under(content, "rejection", "kept", "0.99", "passed", "all")),
     ]
     while nests:
         prefix, value = nests.pop()
@@ -119,3 +122,11 @@ def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
         elif isinstance(value, int | float):
             figures[prefix] = value
     return figures
+
+
+def _under(content: Mapping[str, Any], *keys: str) -> Any:  # noqa: ANN401
+    """What stands under nested keys; None where one of them is missing or null."""
+    value: Any = content
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

@@ -37,6 +37,10 @@ def print_plan(
         f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
         + (f"\n  goes on from {folder.last}" if resumed else "")
     )
+    if task.taken and not resumed:
+        print(f"  {task.taken}")
+    if boxes := datamodule.describe_boxes():
+        print(f"  {boxes}")
     if warning := datamodule.validation.warning:
         print(f"  Warning: {warning}")
     if (start := datamodule.sampler.start_epoch) >= task.schedule.epochs:

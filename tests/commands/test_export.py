@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import onnx
@@ -14,7 +15,8 @@ def test_a_run_becomes_a_model_that_runs_by_itself(command: Command, tmp_path: P
     assert "agree on 8 faces" in done.out
     assert f"Wrote {run / 'model.onnx'}" in done.out
     told = {entry.key: entry.value for entry in onnx.load(run / "model.onnx").metadata_props}
-    assert (told["dataset"], told["model"], told["seed"]) == ("synthetic", "nobb", "0")
+    card = json.loads(told["landmark_lightning"])
+    assert (card["dataset"], card["model"], card["seed"]) == ("synthetic", "nobb", 0)
     assert session(run / "model.onnx").get_inputs()[0].type == "tensor(uint8)"
 
     wrong = command("export", f"run={run}", f"output={run / 'metrics.json'}")

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,11 @@ def test_a_fixed_batch_and_the_metadata(make_task: MakeTask, tmp_path: Path) -> 
     assert [size.dim_value for size in given.type.tensor_type.shape.dim][:2] == [2, 1]
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert told == metadata(task)
-    assert told["input_side"] == str(task.network.side)
-    assert "manhattan" in told["signal"]
-    assert {"scheme", "gray", "crop_scale", "normalization", "landmarks"} <= told.keys()
+    card = json.loads(told["landmark_lightning"])
+    assert card["side"] == task.network.side
+    assert card["distance"] == "manhattan"
+    assert card["scheme"] == task.scheme.to_dict()
+    assert {"format", "gray", "scale", "boxes", "calibration", "meaning"} <= card.keys()
 
 
 def test_a_model_that_differs_is_not_written(

@@ -5,7 +5,8 @@ import torch
 
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.errors import UserError
-from landmark_lightning.model.checkpoint import load_task, read_checkpoint
+from landmark_lightning.model.checkpoint import load_task
+from landmark_lightning.model.saved import read_checkpoint
 from tests.made_tasks import MakeTask, fit, task_arguments
 
 

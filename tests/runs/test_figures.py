@@ -13,8 +13,8 @@ from landmark_lightning.metrics.discarding import (
     discard_error,
     random_discard_error,
 )
-from landmark_lightning.metrics.nme import normalized_error
-from landmark_lightning.runs.figures import discard_curve, summarize
+from landmark_lightning.metrics.nme import landmark_error, normalized_error
+from landmark_lightning.runs.figures import bound_figures, discard_curve, summarize
 from landmark_lightning.runs.predictions import Records
 
 MakeRecords = Callable[..., Records]
@@ -201,3 +201,27 @@ def test_discarded_figures_refer_to_the_primary_normalizer(make_records: MakeRec
     assert list(figures["discard_random"].values()) == pytest.approx(random.tolist())
     oracle = discard_error(error, error).mean(dim=0)
     assert list(figures["discard_oracle"].values()) == pytest.approx(oracle.tolist())
+
+
+def test_bounds_are_counted_on_labelled_landmarks_of_each_subset(
+    make_records: MakeRecords,
+) -> None:
+    records = make_records(faces=30, missing=0.2)
+    error = landmark_error(records.prediction, records.target)
+    half = error.nanmedian(dim=1, keepdim=True).values.expand_as(error)
+    told = bound_figures(records, {"none": torch.zeros_like(error), "half": half})
+    assert set(told) == {"full", *records.info.subset_names}
+    assert told["full"]["none"] == {"coverage": 0.0, "width": 0.0}
+    known = error.isfinite()
+    held = (error <= half)[known].double().mean().item()
+    assert told["full"]["half"]["coverage"] == pytest.approx(held)
+    assert 0.45 < held < 0.65
+    member = records.subsets[:, 0]
+    widths = [
+        (100 * half[i] / records.normalizer[i, 0])[known[i]].mean()
+        for i in member.nonzero()[:, 0]
+        if bool(known[i].any())
+    ]
+    frontal = told[records.info.subset_names[0]]["half"]
+    assert frontal["width"] == pytest.approx(float(torch.stack(widths).mean()), rel=1e-4)
+    assert told["none"]["half"] == {"coverage": None, "width": None}

@@ -12,6 +12,7 @@ from torch._inductor.cpp_builder import cpp_compiler_search
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
@@ -26,7 +27,7 @@ from landmark_lightning.training.graphs import (
     compile_network,
     host_generators,
 )
-from tests.made_tasks import PHASES, MakeTask
+from tests.made_tasks import PHASES, MakeTask, fit, task_arguments
 from tests.training import recorded_graph
 from tests.training.recorded_graph import RecordedGraph, refuse_new_values
 
@@ -180,14 +181,18 @@ class _OneDevice(TorchDispatchMode):
         return result
 
 
+@pytest.mark.parametrize("boxes", [False, True])
 def test_no_part_of_a_step_comes_from_the_host(
-    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch
+    make_task: MakeTask, boxed: FaceFile, monkeypatch: pytest.MonkeyPatch, boxes: bool
 ) -> None:
     """On tensors without values: to read one, or to mix it with one of the host, is an error."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # has no such device
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda device: torch.bfloat16)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
-    task, module = make_task("online", augmentation=PAPER)
+    if boxes:
+        task, module = _boxed(boxed, balancer=LossBalancer)
+    else:
+        task, module = make_task("online", augmentation=PAPER)
     draws, meta = module.draw_on(torch.device("cpu"), in_step=True), torch.device("meta")
     assert draws is not None
     batch = next(iter(draws))
@@ -223,6 +228,37 @@ def test_images_in_the_file_are_given_to_the_graph(
 
 
 READS_ITS_RATE = {"_target_": "torch.optim.SGD", "foreach": True}
+
+
+BOXES = {"box_jitter": 1, "detector_boxes": 0.5}
+
+
+def _boxed(boxed: FaceFile, **knobs: Any) -> tuple[LandmarkTask, FaceDataModule]:  # noqa: ANN401
+    """A task whose crops are cut around a detector's boxes, half of them, and jittered."""
+    module = FaceDataModule(boxed, batch_size=10, detector_boxes=0.5, **knobs)
+    arguments = task_arguments(boxed, len(module.sampler))
+    phases = PHASES | {"list": LONG, "optimizer": OPTIMIZERS["AdamW"]}
+    return LandmarkTask(**(arguments | {"augmentation": PAPER | BOXES, "phases": phases})), module
+
+
+@pytest.mark.parametrize("residency", ["device", "host"])
+def test_crops_around_a_detector_s_boxes_come_from_the_graph(
+    boxed: FaceFile, monkeypatch: pytest.MonkeyPatch, residency: str
+) -> None:
+    """The offsets of each batch are given to the graph, or gathered in it."""
+    recorded_graph.use(monkeypatch)
+    ends = []
+    for warm_up in (1000, 3):
+        monkeypatch.setattr("landmark_lightning.training.graphs.WARM_UP", warm_up)
+        pl.seed_everything(0, verbose=False)
+        task, module = _boxed(boxed, residency=residency)
+        task.__class__ = GraphedTask
+        if residency == "host":
+            monkeypatch.setattr(module, "draw_on", lambda *_, **__: None)
+        fit(task, module)
+        ends.append(task.network.state_dict())
+    assert RecordedGraph.made
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_a_step_that_waits_for_the_host_runs_as_it_is(

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning import geometry
+from landmark_lightning.datasets.boxes import box_of_face
+from landmark_lightning.datasets.detectors import Boxes, Detect
 from landmark_lightning.datasets.face import NOT_LABELLED, VISIBLE, Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule
 from landmark_lightning.datasets.photos import (
@@ -53,7 +55,7 @@ class CroppedFaces:
     Attributes:
         faces: The N faces that can be used, in the block's order.
         rows: Their ``images``, ``thumbnail``, ``landmarks``, ``visible``, ``normalizer``,
-            ``to_photo`` and ``box``; empty where N is 0.
+            ``to_photo``, ``box`` and ``detector_box``; empty where N is 0.
         rejections: The other faces, in the block's order.
         deep: Number of the N faces whose photo has grays of 16 bits, by ``Photo.deep``.
     """
@@ -75,11 +77,15 @@ class _Square:
 
 
 class _Cut(NamedTuple):
-    """What is cut out of a photo for one face: its crop, the photo's thumbnail and ``deep``."""
+    """What is taken from a photo for one face: its crop, the photo's thumbnail and ``deep``.
+
+    ``detected`` (4,) is the box that a detector found of the face, NaN where there is none.
+    """
 
     crop: NDArray[np.uint8]
     thumbnail: NDArray[np.uint8]
     deep: int
+    detected: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,8 @@ class Cropper:
         rule: The crop rule.
         normalizers: Names of the R normalizers, in the FaceFile's order.
         reading: How the photos are read.
+        detect: Finds the faces of a photo, whose boxes are kept, too; None: those that the source
+            has of a detector are.
     """
 
     root: Path | None
@@ -99,6 +107,7 @@ class Cropper:
     rule: CropRule
     normalizers: tuple[str, ...]
     reading: Reading = field(default_factory=Reading)
+    detect: Detect | None = None
 
     def __call__(self, block: Sequence[Face | Rejection], stop: Event) -> CroppedFaces:
         """Crops a block of faces, with the source's rejections; what can't be used is one, too.
@@ -111,7 +120,8 @@ class Cropper:
         faces = [face for face in block if isinstance(face, Face)]
         with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are rejected
             squares, rows = self._place(faces) if faces else ([], {})
-        read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding
+        read = lru_cache(maxsize=1)(self._read)  # faces of one photo share its decoding ...
+        found = lru_cache(maxsize=1)(lambda name: self._found(read(name).grays))  # ... and search
         cuts: list[_Cut] = []
         rejections: list[Rejection] = []
         used: list[int] = []
@@ -124,7 +134,7 @@ class Cropper:
                 continue
             place, (face, square) = next(squared)
             try:
-                cuts.append(self._cut(face, square, read))
+                cuts.append(self._cut(face, square, read, found))
                 used.append(place)
             except (UserError, MissingPhotoError) as error:
                 rejections.append(rejected(face.where, error, face.split, face.photo))
@@ -133,6 +143,7 @@ class Cropper:
         rows = {name: row[used] for name, row in rows.items()}
         rows["images"] = np.stack([cut.crop for cut in cuts])
         rows["thumbnail"] = np.stack([cut.thumbnail for cut in cuts])
+        rows["detector_box"] = np.stack([cut.detected for cut in cuts]).astype(np.float32)
         deep = Counter(cut.deep for cut in cuts if cut.deep)
         return CroppedFaces([faces[place] for place in used], rows, rejections, deep)
 
@@ -207,7 +218,13 @@ class Cropper:
             return f"its box is {side:g} pixels wide"
         return None
 
-    def _cut(self, face: Face, square: _Square, read: Callable[[str], Photo]) -> _Cut:
+    def _cut(
+        self,
+        face: Face,
+        square: _Square,
+        read: Callable[[str], Photo],
+        found: Callable[[str], Boxes],
+    ) -> _Cut:
         """A face's crop and what belongs to it; why there is none is an error."""
         if square.flaw is not None:
             raise UserError(square.flaw)
@@ -230,7 +247,16 @@ class Cropper:
             if not _shown(box, width, height) >= LEAST_SHOWN:
                 raise UserError(f"its {kind} {box} is too large for {within} or lies beside it")
         crop = cut_crop(photo.grays, square.center, square.extent, self.rule.side)
-        return _Cut(crop, thumbnail(photo.grays), photo.deep)
+        detected = np.full(4, np.nan) if face.detector is None else face.detector
+        if self.detect is not None:
+            boxes_there = found(face.photo) if face.image is None else self._found(photo.grays)
+            detected = box_of_face(boxes_there, face.landmarks)
+        return _Cut(crop, thumbnail(photo.grays), photo.deep, detected)
+
+    def _found(self, grays: NDArray[np.uint8]) -> Boxes:
+        """The boxes (F, 4) of all faces that the detector finds."""
+        assert self.detect is not None
+        return self.detect(grays)
 
     def _read(self, photo: str) -> Photo:
         """A photo of the dataset; one that can't be read is an error."""

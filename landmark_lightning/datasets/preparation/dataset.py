@@ -9,6 +9,7 @@ import numpy as np
 
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Dataset
+from landmark_lightning.datasets.detectors import detector
 from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit, Origin
 from landmark_lightning.datasets.photos import Reading
@@ -62,6 +63,8 @@ def prepare_dataset(
         raise UserError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
     if root is not None and not root.is_dir():
         raise UserError(f"dataset.root={root} is no folder")
+    name = dataset.detector
+    detect = None if name is None else detector(name, "dataset.detector")
     scheme, made = scheme_of(dataset, read, root)
     print(
         f"Preparing {dataset.name} ({scheme.name}, {scheme.landmarks} landmarks) "
@@ -110,6 +113,7 @@ def prepare_dataset(
             "exif": exif,
         },
         reading=Reading(exif == "apply", dataset.follow_links, dataset.max_pixels),
+        detect=detect,
         notes=notes,
         origin=origin,
     )
@@ -161,6 +165,7 @@ def summary(faces: FaceFile) -> str:
     width = max(len(row[0]) for row in rows)
     lines = [f"  {name:<{width}}{train:>8}{test:>8}" for name, train, test in rows]
     lines += _lacking(faces, splits)
+    lines += _detected(faces, splits)
     lines.append(f"  {faces.describe()}")
     for split, consequence in ALONE.items():
         if not faces.faces[split]:
@@ -182,6 +187,16 @@ def _lacking(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> list[str]:
             of_each = ", ".join(f"{count:,} faces of {name}" for name, count in counts.items())
             lines.append(f"  without a usable {normalizer}, left out of its figures: {of_each}")
     return lines
+
+
+def _detected(faces: FaceFile, splits: Mapping[str, FaceSplit]) -> list[str]:
+    """How many faces have a detector's box: one line, or none where no face has."""
+    found = {n: int(np.isfinite(split.detector_box[:, 0]).sum()) for n, split in splits.items()}
+    if not any(found.values()):
+        return []
+    train, test = (f"{found[name]:,} of {len(splits[name]):,}" for name in SPLITS)
+    by = faces.settings.get("detector") or "of the source"
+    return [f"  a detector's box ({by}): {train} faces of train, {test} of test"]
 
 
 def _print_rejections(done: Preparation) -> None:

@@ -13,14 +13,16 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from landmark_lightning import hdf5
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
+from landmark_lightning.datasets.detectors import Detect
 from landmark_lightning.datasets.face import SPLITS, Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule, Description, Origin
-from landmark_lightning.datasets.facefile_arrays import SCHEMA, digests, row_shapes
+from landmark_lightning.datasets.facefile_arrays import OPTIONAL, SCHEMA, digests, row_shapes
 from landmark_lightning.datasets.photos import Reading
 from landmark_lightning.datasets.preparation.cropping import CroppedFaces, Cropper
 from landmark_lightning.datasets.preparation.origins import photos_digest
@@ -45,6 +47,7 @@ class Preparation:
         subsets: Names of their subsets.
         measured: Number of faces by split that have the normalizer that tables lead with: the
             landmarks that it needs are labelled, and it is long enough to divide by.
+        detected: Number of faces by split that have a detector's box.
         rejections: The faces left out.
         deep: Number of faces whose photo has grays of 16 bits, by ``Photo.deep``.
     """
@@ -52,6 +55,7 @@ class Preparation:
     faces: Counter[str] = field(default_factory=Counter)
     subsets: set[str] = field(default_factory=set)
     measured: Counter[str] = field(default_factory=Counter)
+    detected: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
     deep: Counter[int] = field(default_factory=Counter)
 
@@ -71,6 +75,7 @@ def prepare(
     workers: int | None = None,
     settings: Mapping[str, Any] | None = None,
     reading: Reading | None = None,
+    detect: Detect | None = None,
     notes: Sequence[str] = (),
     origin: Origin | None = None,
 ) -> Preparation:
@@ -92,6 +97,7 @@ def prepare(
             however many there are.
         settings: The dataset's settings, kept in the file for comparison.
         reading: How the photos are read; None: as stored, none outside the root.
+        detect: Finds faces in the photos, whose boxes are kept; None: the source's, if it has any.
         notes: What was found out about the photos already, kept in the file.
         origin: What the faces were read from, kept in the file; its ``photos`` are found here.
 
@@ -109,7 +115,7 @@ def prepare(
             f"{', '.join(scheme.normalizers)}"
         )
     normalizers = (normalizer, *(n for n in scheme.normalizers if n != normalizer))
-    cropper = Cropper(root, scheme, crop, normalizers, reading or Reading())
+    cropper = Cropper(root, scheme, crop, normalizers, reading or Reading(), detect)
     done = Preparation()
     with replacing(path) as temporary, hdf5.created(temporary, path) as file:
         hdf5.check_room(path, length_hint(faces) * crop.side**2)
@@ -129,6 +135,7 @@ def prepare(
                     done.faces[face.split] += 1
                     done.subsets.update(face.subsets)
                     done.measured[face.split] += bool(block.rows["normalizer"][i, 0] > 0)
+                    done.detected[face.split] += bool(block.rows["detector_box"][i, 0] > -np.inf)
         _check_counts(done, name, root, max_rejected, normalizer)
         if subsets is not None and (unknown := done.subsets - set(subsets)):
             raise UserError(
@@ -138,7 +145,7 @@ def prepare(
         names = tuple(sorted(done.subsets)) if subsets is None else subsets
         shapes = row_shapes(scheme, len(normalizers), len(names), crop.side)
         for writer in writers.values():
-            writer.finish(names, shapes)
+            writer.finish(names, shapes, () if done.detected.total() else OPTIONAL)
         photos = None
         if root is not None:
             photos = photos_digest(root, (f.photo for w in writers.values() for f in w.faces))

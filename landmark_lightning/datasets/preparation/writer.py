@@ -1,6 +1,6 @@
 """SplitWriter: the arrays of one split on their way into a FaceFile."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import h5py
@@ -49,10 +49,18 @@ class SplitWriter:
         # Without the rendered pictures, which are in the file by now.
         self.faces += [replace(block.faces[i], image=None) for i in chosen]
 
-    def finish(self, subsets: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def finish(
+        self,
+        subsets: tuple[str, ...],
+        shapes: Mapping[str, tuple[int, ...]],
+        without: Collection[str] = (),
+    ) -> None:
         """Writes the small arrays, when all the faces are in.
 
-        ``subsets`` are the names of the K subsets, ``shapes`` are those of ``row_shapes``.
+        Args:
+            subsets: Names of the K subsets, in their order.
+            shapes: As ``row_shapes`` gives them.
+            without: Names of arrays that are left out.
         """
         self.images.resize(len(self.faces), axis=0)
         of_faces = {
@@ -62,7 +70,7 @@ class SplitWriter:
             "group": [face.group.encode() for face in self.faces],
         }
         for name, (kind, _) in LAYOUT.items():
-            if name == "images":
+            if name == "images" or name in without:
                 continue
             if name in of_faces:
                 array = np.array(of_faces[name], kind).reshape(len(self.faces), *shapes[name])

@@ -1,0 +1,110 @@
+"""A trained network behind one function, from a checkpoint (torch) or an ONNX file (onnxruntime).
+
+Nothing here loads torch where an ONNX file is run.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landmark_lightning.errors import UserError
+from landmark_lightning.inference.card import KEY, Card
+
+Answer = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+"""Landmarks (B, L, 2) and signals (B, L), or None, in pixels of the input."""
+
+Network = Callable[[NDArray[np.uint8]], Answer]
+"""From inputs (B, S, S) to an ``Answer``."""
+
+
+def network_of(
+    path: Path, device: str, threads: int | None, allow_targets: Sequence[str]
+) -> tuple[Network, Card]:
+    """The network that a file holds, and its card.
+
+    Args:
+        path: A checkpoint, or an ONNX file that landmark-export wrote.
+        device: Where torch runs it, such as ``cpu`` or ``cuda``.
+        threads: Threads of onnxruntime; None: its own choice.
+        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+
+    Raises:
+        UserError: The file is neither, or its package is not installed.
+    """
+    if path.suffix == ".onnx":
+        return _onnx_network(path, threads)
+    return _torch_network(path, device, allow_targets)
+
+
+def _torch_network(path: Path, device: str, allow_targets: Sequence[str]) -> tuple[Network, Card]:
+    import torch
+
+    from landmark_lightning.inference.calibrating import card_of
+    from landmark_lightning.model.checkpoint import load_task
+    from landmark_lightning.model.folded import evaluation_copy
+
+    with torch.random.fork_rng(devices=[]):  # the weights of a new network are drawn
+        task = load_task(path, allow_targets)
+    network = evaluation_copy(task.network.to(device))
+
+    def run(images: NDArray[np.uint8]) -> Answer:
+        with torch.inference_mode():
+            inputs = torch.from_numpy(images)[:, None].to(device, torch.float32)
+            points, signal = task.split_output(network(inputs * (2 / 255) - 1).float())
+            return points.cpu().numpy(), None if signal is None else signal.cpu().numpy()
+
+    return run, card_of(task)
+
+
+def _onnx_network(path: Path, threads: int | None) -> tuple[Network, Card]:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(
+            f"running {path} needs onnxruntime; pip install 'landmark-lightning[onnx]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's own kinds
+        raise UserError(
+            f"{path} is no ONNX model or is damaged; landmark-export writes it"
+        ) from error
+    told = session.get_modelmeta().custom_metadata_map.get(KEY)
+    if told is None:
+        raise UserError(f"{path} does not say what it is; landmark-export run=... writes it anew")
+    try:
+        card = Card.from_json(told)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    fixed = session.get_inputs()[0].shape[0]
+    size = fixed if isinstance(fixed, int) else None
+
+    def run(images: NDArray[np.uint8]) -> Answer:
+        answers = [_run_onnx(session, part, size) for part in _parts(images, size)]
+        points = np.concatenate([answer[0] for answer in answers])
+        signals = [answer[1] for answer in answers if len(answer) > 1]
+        return points, np.concatenate(signals) if signals else None
+
+    return run, card
+
+
+def _parts(images: NDArray[np.uint8], size: int | None) -> list[NDArray[np.uint8]]:
+    """The images in parts of a model's fixed batch; all at once where it takes any number."""
+    if size is None:
+        return [images]
+    return [images[start : start + size] for start in range(0, len(images), size)]
+
+
+def _run_onnx(session: Any, images: NDArray[np.uint8], size: int | None) -> list[Any]:  # noqa: ANN401
+    count = len(images)
+    if size is not None and count < size:
+        images = np.concatenate([images, np.zeros((size - count, *images.shape[1:]), np.uint8)])
+    return [answer[:count] for answer in session.run(None, {"image": images[:, None]})]

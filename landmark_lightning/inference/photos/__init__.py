@@ -1,0 +1,5 @@
+"""landmark-predict's photos.
+
+``names`` which are meant, ``pictures`` whatever holds one in gray, ``stream`` many of them through
+a detector, ``keeping`` which landmarks are kept, ``tables`` the files that say what was found.
+"""

@@ -1,0 +1,87 @@
+"""A photo with its landmarks in the colour of their predicted error, discarded ones hollow."""
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Numbers = NDArray[np.float64]
+
+LONGEST = 1600
+"""Pixels of the longer side that a photo is shrunk to."""
+
+SHORTEST = 480
+"""Pixels of the longer side that a small photo is enlarged to."""
+
+PAPER, INK, SHADE, REJECTED = (255, 255, 255), (20, 20, 20), (0, 0, 0), (150, 150, 150)
+BAR, FONT = 22, 14
+SMOOTH = 2
+COLORS = "YlOrRd"
+
+
+def overlay(
+    grays: NDArray[np.uint8],
+    points: Numbers,
+    predicted_error: Numbers,
+    kept: NDArray[np.bool_],
+    box: Numbers,
+    rejected: NDArray[np.bool_],
+) -> Image.Image:
+    """Plots the faces of a photo, with a bar of the colours below.
+
+    The colours go from 0 to the largest predicted error that is plotted, at least a pixel, of
+    which the bar tells the photo pixels.
+
+    Args:
+        grays: (H, W) the photo.
+        points: (F, L, 2) landmarks in its pixels.
+        predicted_error: (F, L) in its pixels.
+        kept: (F, L) whether a landmark is kept; others are hollow.
+        box: (F, 4) the faces' boxes.
+        rejected: (F,) whether a face is called none; it is plotted in gray.
+    """
+    longest = max(grays.shape)
+    scale = SMOOTH * min(max(1.0, SHORTEST / longest), LONGEST / longest)
+    height, width = (max(1, round(length * scale)) for length in grays.shape)
+    photo = Image.fromarray(grays).resize((width, height), Image.Resampling.BICUBIC)
+    photo = photo.convert("RGB")
+    canvas = ImageDraw.Draw(photo)
+    shown = predicted_error[~rejected]
+    top = max(float(np.quantile(shown, 0.98)), 1.0) if shown.size else 1.0
+    for f in range(len(points)):
+        places = (points[f] + 0.5) * scale - 0.5
+        side = (box[f, 2] - box[f, 0]) * scale
+        radius = float(np.clip(side / 70, 2.5 * SMOOTH, 7.0 * SMOOTH))
+        edge = [float(v) for v in (box[f] + 0.5) * scale - 0.5]
+        canvas.rectangle(edge, outline=REJECTED, width=SMOOTH)
+        for (x, y), error, keep in zip(places.tolist(), predicted_error[f], kept[f], strict=True):
+            color = REJECTED if rejected[f] else _color(float(error) / top)
+            spot = (x - radius, y - radius, x + radius, y + radius)
+            if keep and not rejected[f]:
+                canvas.ellipse(spot, fill=color, outline=SHADE)
+            else:
+                canvas.ellipse(spot, outline=color, width=SMOOTH)
+    return _with_bar(photo.reduce(SMOOTH), top)
+
+
+def _color(share: float) -> tuple[int, int, int]:
+    red, green, blue, _ = matplotlib.colormaps[COLORS](min(max(share, 0.0), 1.0), bytes=True)
+    return int(red), int(green), int(blue)
+
+
+def _with_bar(photo: Image.Image, top: float) -> Image.Image:
+    """The photo above a bar of the colours and what they mean."""
+    font = ImageFont.load_default(FONT)
+    whole = Image.new("RGB", (max(photo.width, 430), photo.height + BAR), PAPER)
+    whole.paste(photo, (0, 0))
+    canvas, middle = ImageDraw.Draw(whole), photo.height + BAR / 2
+    canvas.text((4, middle), "predicted error 0", fill=INK, font=font, anchor="lm")
+    start = 122
+    for step in range(100):
+        canvas.line(
+            (start + step, photo.height + 4, start + step, photo.height + BAR - 5),
+            fill=_color(step / 99),
+        )
+    text = f"{top:.1f} px     hollow: discarded"
+    canvas.text((start + 106, middle), text, fill=INK, font=font, anchor="lm")
+    return whole

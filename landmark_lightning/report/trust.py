@@ -1,0 +1,131 @@
+"""The tables of what a run promises: its bound, a detector's boxes, faces told from non-faces."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from landmark_lightning.report.columns import NME, Columns, Show, table_of
+from landmark_lightning.report.table import Entry, Table
+from landmark_lightning.runs.results import Cell
+
+BROKEN = 0.02
+"""How far below its promise a bound's coverage may lie before the report speaks of it."""
+
+SHARE = "0.99"
+"""Of true faces kept, where non-faces are counted."""
+
+
+def trust_tables(cells: Sequence[Cell]) -> list[Table]:
+    """The tables of one dataset's cells; those that no run has figures for are left out."""
+    made = []
+    if _any(cells, "bound", "promised"):
+        made += [_bound_table(cells), _coverage_table(cells)]
+    if _any(cells, "detector", "faces"):
+        made.append(_boxes_table(cells))
+    if _any(cells, "rejection", "faces"):
+        made.append(_rejection_table(cells))
+    return made
+
+
+def _any(cells: Sequence[Cell], *keys: str) -> bool:
+    return any(figure is not None for cell in cells for figure in cell.figures(*keys))
+
+
+def _percent(*keys: str, digits: int = 1) -> Show:
+    """A share as percent."""
+
+    def show(cell: Cell) -> Entry:
+        shares = cell.figures(*keys)
+        return Entry([None if s is None else 100 * s for s in shares], digits=digits)
+
+    return show
+
+
+def _figure(*keys: str, digits: int = 2) -> Show:
+    return lambda cell: Entry(cell.figures(*keys), digits=digits)
+
+
+def _bound_table(cells: Sequence[Cell]) -> Table:
+    """Coverage and mean width of the bound, beside its two rivals."""
+    full = ("bound", "subsets", "full")
+    columns: Columns = (
+        ("promised (%)", _percent("bound", "promised")),
+        *(
+            column
+            for name, words in (
+                ("bound", "bound"),
+                ("constant", "one constant a landmark"),
+                ("predicted_error", "predicted error as it is"),
+            )
+            for column in (
+                (f"{words}: holds (%)", _percent(*full, name, "coverage")),
+                (f"{words}: width (%)", _figure(*full, name, "width")),
+            )
+        ),
+    )
+    title = "bound on the error, its width in percent of {normalizer}"
+    table = table_of(cells, "bound", title.format(normalizer=cells[0].normalizer), columns)
+    return replace(table, notes=_broken(cells))
+
+
+def _broken(cells: Sequence[Cell]) -> list[str]:
+    """A sentence for each cell whose bound does not hold what it promises on the test faces."""
+    notes = []
+    for cell in cells:
+        promised = Entry(cell.figures("bound", "promised")).mean
+        held = Entry(cell.figures("bound", "subsets", "full", "bound", "coverage")).mean
+        if promised is not None and held is not None and held < promised - BROKEN:
+            notes.append(
+                f"The bound of {cell.name} holds {100 * held:.0f}% of the test landmarks, not "
+                f"{100 * promised:.0f}%: the test faces are not like the validation faces."
+            )
+    return notes
+
+
+def _coverage_table(cells: Sequence[Cell]) -> Table:
+    """What the bound holds, by subset."""
+    names = dict.fromkeys(n for c in cells for r in c.runs for n in r.names("bound", "subsets"))
+    columns: Columns = tuple(
+        (name, _percent("bound", "subsets", name, "bound", "coverage")) for name in names
+    )
+    table = table_of(cells, "bound-subsets", "what the bound holds, by subset", columns)
+    return replace(table, metric="landmarks within the bound (%)")
+
+
+def _boxes_table(cells: Sequence[Cell]) -> Table:
+    """NME by true boxes beside that by a detector's, on the same faces."""
+
+    def missed(cell: Cell) -> Entry:
+        found, faces = (cell.figures("detector", key) for key in ("found", "faces"))
+        return Entry([_missed(f, n) for f, n in zip(found, faces, strict=True)])
+
+    def ratio(cell: Cell) -> Entry:
+        keys = ("detector", "subsets", "full")
+        by, true = (cell.figures(*keys, key) for key in ("nme", "nme_true"))
+        return Entry([b / t if b and t else None for b, t in zip(by, true, strict=True)])
+
+    columns: Columns = (
+        ("faces missed (%)", missed),
+        (f"{NME}, true boxes (%)", _figure("detector", "subsets", "full", "nme_true")),
+        (f"{NME}, detector's boxes (%)", _figure("detector", "subsets", "full", "nme")),
+        ("ratio", ratio),
+    )
+    return table_of(cells, "boxes", "true and a detector's boxes, faces that it found", columns)
+
+
+def _missed(found: float | None, faces: float | None) -> float | None:
+    return None if found is None or not faces else 100 * (1 - found / faces)
+
+
+def _rejection_table(cells: Sequence[Cell]) -> Table:
+    """Non-faces that pass where nearly all true faces are kept."""
+    kinds = dict.fromkeys(n for c in cells for r in c.runs for n in r.names("rejection", "auroc"))
+    columns: Columns = (
+        *(
+            (kind.replace("_", " "), _percent("rejection", "kept", SHARE, "passed", kind))
+            for kind in kinds
+        ),
+        ("AUROC, all", _figure("rejection", "auroc", "all", digits=4)),
+        ("validity at least", _figure("rejection", "kept", SHARE, "validity", digits=3)),
+    )
+    title = f"non-faces that pass where {100 * float(SHARE):.0f}% of the faces are kept (%)"
+    return table_of(cells, "rejection", title, columns)
