@@ -48,7 +48,11 @@ def _torch_network(path: Path, device: str, allow_targets: Sequence[str]) -> tup
 
     with torch.random.fork_rng(devices=[]):  # the weights of a new network are drawn
         task = load_task(path, allow_targets)
-    network = evaluation_copy(task.network.to(device))
+    try:
+        network = evaluation_copy(task.network.to(device))
+    except (AssertionError, RuntimeError) as error:  # torch's: no such device
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device={device!r} can't be used ({reason}); pass device=cpu") from error
 
     def run(images: NDArray[np.uint8]) -> Answer:
         with torch.inference_mode():

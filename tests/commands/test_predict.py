@@ -136,6 +136,7 @@ def test_errors_are_one_sentence(command: Command, tmp_path: Path, photos: list[
         (("images=photos", "max_error=4"), "max_error=4 must be a length such as 4px"),
         (("images=photos", "boxes=whole", "discard=30%", "max_error=4px"), "exclude each other"),
         (("images=photos", "passes=9"), "passes=9"),
+        (("images=photos", "boxes=whole", "device=nowhere"), "device='nowhere' can't be used"),
     ):
         done = command("predict", run, *wrong)
         assert done.code == 1, wrong
