@@ -13,9 +13,9 @@ def test_a_signal_ends_the_block_once(number: signal.Signals, code: int) -> None
     def work() -> None:
         with ended_by_signals():
             try:
-                os.kill(os.getpid(), number)
+                signal.raise_signal(number)  # to this thread, so at once
             finally:
-                os.kill(os.getpid(), signal.SIGTERM)  # while it ends: ignored
+                signal.raise_signal(signal.SIGTERM)  # while it ends: ignored
 
     with pytest.raises(Ended, match=f"ended by {number.name}") as caught:
         work()

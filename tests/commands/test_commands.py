@@ -13,7 +13,9 @@ from landmark_lightning.config.compose import config_folder
 from tests.console import Command
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("prepare", "inspect", "train", "evaluate", "report", "export")
+COMMANDS = (
+    "prepare", "inspect", "train", "evaluate", "report", "export", "predict", "calibrate",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMMANDS)
