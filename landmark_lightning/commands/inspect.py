@@ -47,7 +47,7 @@ def run(config: Inspect) -> None:
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
-    if changed := changed_origin(faces, config.dataset.root):
+    if changed := changed_origin(faces, config.dataset.root, config.allow_targets):
         print(f"  Warning: {changed}")
     for note in faces.notes:
         print(f"  {note}")

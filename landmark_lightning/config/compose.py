@@ -133,11 +133,13 @@ def files_of(group: str, choice: str | None) -> list[Path]:
 
 
 def known_names(command: str, arguments: Sequence[str]) -> list[str]:
-    """Dotted names of a command's settings, with the choices that its command line makes."""
+    """Dotted names of a command's settings that its command line, which chooses, does not give."""
     groups = [path.name for path in config_folder().iterdir() if path.is_dir()]
     chosen = [a.split(",")[0] for a in arguments if a.split("=")[0] in groups]
     plain: Any = None
     with suppress(Exception), initialize_config_dir(str(config_folder()), version_base="1.3"):
         plain = OmegaConf.to_container(compose_with_hydra(command, chosen))
     below = [key for key, _ in leaves(plain or {}) if not any(k.isdigit() for k in key.split("."))]
-    return [*dict.fromkeys([*names(COMMANDS[command], plain), *below, *groups])]
+    given = {argument.lstrip("+~").split("=")[0] for argument in arguments}
+    found = dict.fromkeys([*names(COMMANDS[command], plain), *below, *groups])
+    return [name for name in found if name not in given]

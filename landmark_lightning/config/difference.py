@@ -30,7 +30,7 @@ def first_difference(
 
 def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """Every setting that holds no others, with its dotted name; items of lists by their place."""
-    if isinstance(settings, list) and settings:
+    if isinstance(settings, (list, tuple)) and settings:
         settings = dict(enumerate(settings))
     if isinstance(settings, Mapping) and settings:
         for key, value in settings.items():

@@ -49,7 +49,8 @@ def read(
     Raises:
         UserError: One is unknown, missing or not what it must be; it is named in full.
     """
-    known = list(names(kind, given, name)) if known is None else known
+    if known is None:
+        known = [each for each in names(kind, given, name) if each not in added]
     if not isinstance(given, Mapping):
         raise UserError(f"{name}={given!r} must be a mapping")
     above = f"{name}." if name else ""

@@ -277,6 +277,7 @@ class Inspect:
     data_dir: Path = setting(PATH)
     output: Path | None = setting(or_null(PATH))
     faces: int = setting(whole(1))
+    allow_targets: list[str] = setting(TARGETS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ from landmark_lightning.training.processes import companions
 from landmark_lightning.training.progress import TrainingProgress, print_plan
 from landmark_lightning.training.trainer import (
     build_trainer,
-    check_last_batch,
+    check_network,
     fit,
     hush_lightning,
     own_callbacks,
@@ -220,7 +220,7 @@ def _task(config: Train, datamodule: FaceDataModule) -> LandmarkTask:
     if compiled == "cudagraph" and not captured:
         print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
     task = (GraphedTask if captured else LandmarkTask).for_data(datamodule, config)
-    check_last_batch(task, datamodule.sampler)
+    check_network(task, datamodule.sampler)
     if compiled is True:
         compile_network(task.network)
     return task

@@ -4,6 +4,7 @@ import copy
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -130,7 +131,7 @@ def build_trainer(
     Raises:
         UserError: A setting that belongs to the phases, or that breaks them.
     """
-    own = {
+    own: dict[str, Any] = {
         "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
         "callbacks": callbacks,
         "logger": loggers,
@@ -162,20 +163,29 @@ def build_trainer(
     return trainer
 
 
-def check_last_batch(task: LandmarkTask, sampler: BatchSampler) -> None:
-    """Checks that the network can be trained on the last batch of an epoch where it is one face.
+def check_network(task: LandmarkTask, sampler: BatchSampler) -> None:
+    """Checks the shape of the network's answer, and that it can be trained on the last batch.
 
     Batch normalization needs two values a channel: two faces, or a picture of two pixels.
 
     Raises:
-        UserError: It can't.
+        UserError: Another shape, or a last batch of one face, with which it can't work.
     """
-    size, batch = sampler.size, sampler.batch_size
+    size, batch, side = sampler.size, sampler.batch_size, task.network.side
+    network, image = copy.deepcopy(task.network), torch.zeros(1, 1, side, side)
+    with torch.no_grad():
+        found = tuple(getattr(network.eval()(image), "shape", ()))
+    outputs = 2 if task.distance is None else 3
+    if found != (expected := (1, task.scheme.landmarks, outputs)):
+        signal = ", y and the signal" if outputs == 3 else " and y"
+        raise UserError(
+            f"network._target_={task.hparams['network']['_target_']!r} answers an image with "
+            f"{found}, not with {expected}: x{signal} of each landmark"
+        )
     if (size % batch or batch) > 1:
         return
-    network, side = copy.deepcopy(task.network).train(), task.network.side
     try:
-        network(torch.zeros(1, 1, side, side))
+        network.train()(image)
     except ValueError as error:
         raise UserError(
             f"batch_size={batch}: the last batch of {size} training faces would be a single face, "
