@@ -7,6 +7,7 @@ that ``--help``, a misspelt setting and what ``checks`` knows to be wrong answer
 import importlib
 import os
 import sys
+from functools import partial
 from importlib.metadata import version
 
 import hydra
@@ -58,18 +59,18 @@ def _compose_and_run(name: str) -> bool:
 
     def job(config: DictConfig) -> None:
         nonlocal failed
-        hydra_config = HydraConfig.get()
-        overrides = hydra_config.overrides.task
+        composed = HydraConfig.get()
         try:
-            settings = settings_of(name, config, overrides, hydra_config.runtime.choices)
+            settings = settings_of(name, config, composed)
             check_files(name, settings)
             importlib.import_module(f"landmark_lightning.commands.{name}").run(settings)
         except USER_ERRORS as error:
             if in_full:
                 raise
             failed = True  # in a multirun the other runs still take their turn
-            multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-            _say(name, sentence(error), f" ({' '.join(overrides)})" if multirun else "")
+            multirun = composed.mode == RunMode.MULTIRUN
+            where = f" ({' '.join(composed.overrides.task)})" if multirun else ""
+            _say(name, sentence(error), where)
 
     try:
         sys.argv[1:] = as_typed(readable(sys.argv[1:]))
@@ -95,34 +96,14 @@ def _say(name: str, message: str, where: str = "") -> None:
     print(f"landmark-{name}{where}: {message}", file=sys.stderr)
 
 
-def prepare() -> None:
-    """landmark-prepare: from a dataset as its authors ship it to a FaceFile."""
-    _launch("prepare")
+COMMANDS = {
+    "prepare": "from a dataset as its authors ship it to a FaceFile",
+    "inspect": "checks a FaceFile, and plots what is in it",
+    "train": "trains and tests one run, or a sweep of them",
+    "evaluate": "tests a trained run",
+    "report": "compares runs",
+    "export": "a trained run as an ONNX model",
+}
+"""What each console script does; it is called as the function of its name."""
 
-
-def inspect() -> None:
-    """landmark-inspect: checks a FaceFile, and plots what is in it."""
-    _launch("inspect")
-
-
-def train() -> None:
-    """landmark-train: trains and tests one run, or a sweep of them."""
-    _launch("train")
-
-
-def evaluate() -> None:
-    """landmark-evaluate: tests a trained run."""
-    _launch("evaluate")
-
-
-def report() -> None:
-    """landmark-report: compares runs."""
-    _launch("report")
-
-
-def export() -> None:
-    """landmark-export: a trained run as an ONNX model."""
-    _launch("export")
-
-
-COMMANDS = (prepare, inspect, train, evaluate, report, export)
+prepare, inspect, train, evaluate, report, export = (partial(_launch, name) for name in COMMANDS)

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from landmark_lightning.commands.checks import check_files
 from landmark_lightning.commands.requeueing import queued_again
@@ -24,7 +24,7 @@ from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.state import Attempt, read_state, write_plan
-from landmark_lightning.terminal import steady_output
+from landmark_lightning.terminal import aligned, steady_output
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,10 @@ class CellJob:
             return self._run(config)
 
     def _run(self, config: DictConfig) -> str | None:
-        hydra_config = HydraConfig.get()
-        choices = hydra_config.runtime.choices
-        settings: Train = settings_of("train", config, hydra_config.overrides.task, choices)
+        hydra = HydraConfig.get()
+        settings: Train = settings_of("train", config, hydra)
         folder = RunFolder.of(settings)
-        number = self.numbers[HydraConfig.get().job.num]
+        number = self.numbers[hydra.job.num]
         print(f"Cell {number} of {self.total}: {folder.path}", flush=True)
         # A process that the sweep's own has started, as joblib does, ends with it.
         child = os.getppid() == self.sweep_process
@@ -91,7 +90,16 @@ class CellJob:
         if self._began_anew(number, folder):
             settings = replace(settings, rerun=False)
         try:
-            self._attempt(attempt, folder, settings)
+            with suppress(Exception), attempt:
+                from landmark_lightning.datasets.preparation.prepared import for_training
+                from landmark_lightning.training.fit import attend
+
+                # Refused before it began: what lies there keeps its state.
+                known = plain(for_training(settings))
+                if not settings.rerun and (clash := folder.clash(known)) is not None:
+                    raise UserError(clash)
+                attempt.begin()
+                attend(settings)
         except Ended as end:
             if not child:
                 raise
@@ -108,19 +116,6 @@ class CellJob:
             return self.replaced.setdefault(number, written) != written
         self.replaced.setdefault(number, None)
         return False
-
-    @staticmethod
-    def _attempt(attempt: Attempt, folder: RunFolder, settings: Train) -> None:
-        with suppress(Exception), attempt:
-            from landmark_lightning.datasets.preparation.prepared import for_training
-            from landmark_lightning.training.fit import attend
-
-            # Refused before it began: what lies there keeps its state.
-            known = plain(for_training(settings))
-            if not settings.rerun and (clash := folder.clash(known)) is not None:
-                raise UserError(clash)
-            attempt.begin()
-            attend(settings)
 
 
 KEPT = ("running", "failed")
@@ -186,10 +181,7 @@ class Sweep(BasicSweeper):
         assert self.config is not None
         loader = self.hydra_context.config_loader
         composed = loader.load_sweep_config(self.config, list(overrides))
-        choices = composed.hydra.runtime.choices
-        with open_dict(composed):
-            del composed["hydra"]
-        settings: Train = settings_of("train", composed, overrides, choices)
+        settings: Train = settings_of("train", composed, composed.hydra)
         check_files("train", settings)
         from landmark_lightning.datasets.preparation.prepared import for_training
 
@@ -241,12 +233,7 @@ def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
         rows.append((cell.name, state, *(_figures(cell.folder) if state == "done" else "--")))
         if state != "done":
             wrong[cell.name] = error or state
-    widths = [max(len(row[k]) for row in rows) for k in range(4)]
-    for name, state, seconds, nme in rows:
-        print(
-            f"  {name:<{widths[0]}}  {state:<{widths[1]}}  {seconds:>{widths[2]}}  "
-            f"{nme:>{widths[3]}}"
-        )
+    print(*aligned(rows, left=2), sep="\n")
     for name, error in wrong.items():
         print(f"{name}: {error}", file=sys.stderr)
     return len(wrong)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from landmark_lightning.config.fields import built, room, setting
 from landmark_lightning.config.limits import (
     ABOVE_ZERO,
     ANYTHING,
@@ -29,6 +28,7 @@ from landmark_lightning.config.limits import (
     or_null,
     whole,
 )  # fmt: skip
+from landmark_lightning.config.read import built, room, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,29 +237,6 @@ WORKERS = or_null(whole(1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train:
-    """landmark-train."""
-
-    seed: int = setting(whole(0, 2**32 - 1))
-    batch_size: int = setting(whole(1))
-    data_dir: Path = setting(PATH)
-    runs_dir: Path = setting(PATH)
-    workers: int | None = setting(WORKERS)
-    compile: Any = setting(one_of(False, True, "cudagraph"))
-    rerun: bool = setting(FLAG)
-    callbacks: list[dict[str, Any]] = setting(list_of(""))
-    allow_targets: list[str] = setting(TARGETS)
-    data: Data = room(Data)
-    dataset: Dataset = room(Dataset)
-    model: Model = room(Model)
-    network: dict[str, Any] = built(Network, by=NETWORK)
-    phases: Phases = room(Phases)
-    augmentation: Augmentation = room(Augmentation)
-    trainer: dict[str, Any] = built(Trainer, by="pytorch_lightning.Trainer", more=True)
-    logger: Logger = room(Logger)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Prepare:
     """landmark-prepare."""
 
@@ -267,6 +244,25 @@ class Prepare:
     data_dir: Path = setting(PATH)
     workers: int | None = setting(WORKERS)
     allow_targets: list[str] = setting(TARGETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Prepare):
+    """landmark-train, which prepares what needs no folder itself."""
+
+    seed: int = setting(whole(0, 2**32 - 1))
+    batch_size: int = setting(whole(1))
+    runs_dir: Path = setting(PATH)
+    compile: Any = setting(one_of(False, True, "cudagraph"))
+    rerun: bool = setting(FLAG)
+    callbacks: list[dict[str, Any]] = setting(list_of(""))
+    data: Data = room(Data)
+    model: Model = room(Model)
+    network: dict[str, Any] = built(Network, by=NETWORK)
+    phases: Phases = room(Phases)
+    augmentation: Augmentation = room(Augmentation)
+    trainer: dict[str, Any] = built(Trainer, by="pytorch_lightning.Trainer", more=True)
+    logger: Logger = room(Logger)
 
 
 @dataclass(frozen=True, kw_only=True)

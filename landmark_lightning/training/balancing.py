@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
@@ -12,13 +12,13 @@ from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
 from landmark_lightning.distributed import gathered, world
 from landmark_lightning.loading.datamodule import FaceDataModule
-from landmark_lightning.loading.faces import Batch, Faces
+from landmark_lightning.loading.faces import Faces
 from landmark_lightning.model.folded import has_bf16, scoring_copy
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.strategies import Online, Rescored, Strategy
 
 
-def datamodule_of(trainer: pl.Trainer) -> FaceDataModule:
+def datamodule_of(trainer: Trainer) -> FaceDataModule:
     """The datamodule that a trainer trains on."""
     datamodule = trainer.datamodule  # type: ignore[attr-defined]
     assert isinstance(datamodule, FaceDataModule)
@@ -42,25 +42,19 @@ class OnlineBalancing(Callback):
 
     in_step = False  # whether the training step itself updates the balancer
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the losses on the device."""
         self.in_step = False
         if trainer.world_size == 1 and draws_on(pl_module.device):
             datamodule_of(trainer).draw_on(pl_module.device)
 
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes them back."""
         datamodule_of(trainer).draw_on_host()
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:  # noqa: ANN401
         """Updates the balancer."""
+        outputs, batch, _ = args
         if self.in_step:
             return
         drawn = batch.get("drawn", batch["index"])
@@ -91,20 +85,14 @@ class Rescoring(Callback):
         self.every, self.fraction, self.precision = every, fraction, precision
         self.seconds = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Scores every face, unless the run goes on from a checkpoint."""
         if trainer.global_step == 0:
             self._rescore(trainer, pl_module, 1.0)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:  # noqa: ANN401
         """Scores faces when another ``every`` of the epoch is over, and all for a new phase."""
+        *_, batch_idx = args
         assert isinstance(pl_module, LandmarkTask)
         schedule, step = pl_module.schedule, trainer.global_step
         batches = len(datamodule_of(trainer).sampler)
@@ -115,9 +103,7 @@ class Rescoring(Callback):
         ):
             self._rescore(trainer, pl_module, self.fraction)
 
-    def _rescore(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, fraction: float
-    ) -> None:
+    def _rescore(self, trainer: Trainer, pl_module: LightningModule, fraction: float) -> None:
         assert isinstance(pl_module, LandmarkTask)
         started = time.perf_counter()
         datamodule = datamodule_of(trainer)
@@ -147,7 +133,7 @@ def callbacks_of(strategy: Strategy) -> list[Callback]:
     return [OnlineBalancing()] if isinstance(strategy, Online) else []
 
 
-def rescore_seconds(trainer: pl.Trainer) -> float:
+def rescore_seconds(trainer: Trainer) -> float:
     """Seconds of a training that went into rescoring."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     return sum((each.seconds for each in callbacks if isinstance(each, Rescoring)), 0.0)

@@ -36,7 +36,7 @@ from landmark_lightning.runs.state import Attempt
 from landmark_lightning.samplers.statistics import summarize_draws
 from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
-from landmark_lightning.training.curves import DrawCurves, TrainingCurves
+from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.graphs import GraphedTask, compile_network
 from landmark_lightning.training.loggers import (
     csv_logger,
@@ -96,10 +96,7 @@ def attend(config: Train) -> None:
 def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     """The run itself; the attempt begins when the run's folder is about to be written."""
     hush_lightning()
-    seed, rerun = config.seed, config.rerun
-    dataset_name, model_name = config.dataset.name, config.model.name
-    cell = f"{dataset_name}/{model_name}/seed{seed}"
-    config = for_training(config)
+    rerun, config = config.rerun, for_training(config)
     clash = None if rerun else folder.clash(plain(config))
     if folder.metrics.is_file() and not rerun and clash is None:
         check_origin(config, photos=False)
@@ -118,8 +115,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         state,  # before what takes time
         *refreshing,
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
-        DrawCurves(),
-        TrainingProgress(cell),
+        TrainingProgress(folder.path.relative_to(config.runs_dir).as_posix()),
         kept,
         *own_callbacks(config, task, datamodule),
     ]
@@ -167,13 +163,9 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
             "validation_nme": kept.lowest,
         }
         if datamodule.sampler.balanced:
-            trained = datamodule.train_faces
-            write_json(
-                folder.balancing,
-                summarize_draws(
-                    datamodule.balancer, trained.subsets, faces.subsets, trained.photo
-                ),
-            )
+            balancer, trained = datamodule.balancer, datamodule.train_faces
+            drawn = summarize_draws(balancer, trained.subsets, faces.subsets, trained.photo)
+            write_json(folder.balancing, drawn)
             if (sheet := plot_most_drawn(best, datamodule)) is not None:
                 with replacing(folder.most_drawn) as temporary:
                     sheet.save(temporary, format="png")

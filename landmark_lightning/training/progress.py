@@ -89,13 +89,10 @@ class TrainingProgress(ProgressBar):
 
     def on_train_end(self, *_: Any) -> None:  # noqa: ANN401
         """Closes the bar."""
-        self._close()
-
-    def on_exception(self, *_: Any) -> None:  # noqa: ANN401
-        """Closes the bar."""
-        self._close()
-
-    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def on_exception(self, *_: Any) -> None:  # noqa: ANN401
+        """Closes the bar."""
+        self.on_train_end()

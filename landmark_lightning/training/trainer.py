@@ -77,10 +77,8 @@ def own_callbacks(config: Train, task: LandmarkTask, datamodule: FaceDataModule)
         UserError: One that is none, that can't work here, or that watches a figure that nobody
             logs.
     """
-    callbacks = [
-        build(given, kind=Callback, allow=tuple(config.allow_targets))
-        for given in config.callbacks
-    ]
+    allow = config.allow_targets
+    callbacks = [build(given, kind=Callback, allow=allow) for given in config.callbacks]
     for callback in callbacks:
         for kind, reason in REFUSED.items():
             if isinstance(callback, kind):
@@ -99,13 +97,12 @@ def _check_monitors(
         if (isinstance(callback, EarlyStopping) and callback.strict)
         or (isinstance(callback, ModelCheckpoint) and callback.monitor is not None)
     ]
-    others = [
-        callback
-        for callback in callbacks
-        if isinstance(callback, LearningRateMonitor)
+    free = any(  # to log what it likes
+        isinstance(callback, LearningRateMonitor)
         or not type(callback).__module__.startswith("pytorch_lightning.")
-    ]
-    if not watching or others:  # which may log what they like
+        for callback in callbacks
+    )
+    if not watching or free:
         return
     task.eval()
     task.validation_step(task.to_input(datamodule.val_faces[[0]]), 0)
@@ -121,10 +118,7 @@ def _check_monitors(
 
 
 def build_trainer(
-    config: Train,
-    task: LandmarkTask,
-    callbacks: list[Callback],
-    loggers: list[Logger],
+    config: Train, task: LandmarkTask, callbacks: list[Callback], loggers: list[Logger]
 ) -> pl.Trainer:
     """The trainer that the settings ask for.
 
@@ -145,10 +139,9 @@ def build_trainer(
             f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
             "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
         )
-    allow = tuple(config.allow_targets)
     # Else a checkpoint that Lightning once left here for Slurm would start any new run.
     settings = {"default_root_dir": str(RunFolder.of(config).path)} | config.trainer
-    trainer: pl.Trainer = build(settings, kind=pl.Trainer, allow=allow, **own)
+    trainer: pl.Trainer = build(settings, kind=pl.Trainer, allow=config.allow_targets, **own)
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch
