@@ -33,20 +33,13 @@ class Cell:
 
     Attributes:
         overrides: What the sweep adds to the command line for it.
-        runs: Its ``runs_dir``.
         folder: Its folder.
         whole: It is finished already with the same settings.
     """
 
     overrides: list[str]
-    runs: Path
     folder: RunFolder
     whole: bool
-
-    @property
-    def name(self) -> str:
-        """Its folder below ``runs_dir``."""
-        return self.folder.path.relative_to(self.runs).as_posix()
 
 
 class CellJob:
@@ -146,7 +139,11 @@ class Sweep(BasicSweeper):
         Raises:
             UserError: Two runs would share a folder, or some are not finished at the end.
         """
-        cells = [self._cell(overrides) for overrides in self._combinations(arguments)]
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (combinations,) = self.split_arguments(overrides, None)
+        cells = [self._cell(combination) for combination in combinations]
         folders: dict[Path, int] = {}
         for number, cell in enumerate(cells, 1):
             if (other := folders.setdefault(cell.folder.path, number)) != number:
@@ -155,8 +152,8 @@ class Sweep(BasicSweeper):
                     f"{cell.folder.path}; put what is swept into model.name, as in "
                     "'model.name=bb-${model.balancing.power}', or into runs_dir"
                 )
-        for runs in {cell.runs for cell in cells}:
-            write_plan(runs, (cell.name for cell in cells if cell.runs == runs))
+        for runs in {cell.folder.runs for cell in cells}:
+            write_plan(runs, (cell.folder.name for cell in cells if cell.folder.runs == runs))
         numbers = [number for number, cell in enumerate(cells, 1) if not cell.whole]
         plural = "" if len(cells) == 1 else "s"
         print(f"Sweep of {len(cells)} cell{plural}, finished already: {len(cells) - len(numbers)}")
@@ -167,13 +164,6 @@ class Sweep(BasicSweeper):
                 f"{left} of {len(cells)} cells are not done; start the same command again to "
                 "try them once more"
             )
-
-    def _combinations(self, arguments: list[str]) -> Sequence[Sequence[str]]:
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        (combinations,) = self.split_arguments(overrides, None)
-        return combinations
 
     def _cell(self, overrides: Sequence[str]) -> Cell:
         """Composes a run's settings: a wrong one is said before the first run starts."""
@@ -190,7 +180,7 @@ class Sweep(BasicSweeper):
         folder = RunFolder.of(settings)
         finished = folder.metrics.is_file() and not settings.rerun
         whole = finished and folder.clash(plain(settings)) is None
-        return Cell(list(overrides), settings.runs_dir, folder, whole)
+        return Cell(list(overrides), folder, whole)
 
     def _check_origin(self, settings: Train) -> None:
         """Says once a dataset, before the first run starts, that it must be prepared again."""
@@ -230,9 +220,11 @@ def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
         found = read_state(cell.folder.path)
         error = errors.get(cell.folder.path, found.error)
         state = found.state if error is None or found.state in KEPT else "refused"
-        rows.append((cell.name, state, *(_figures(cell.folder) if state == "done" else "--")))
+        rows.append(
+            (cell.folder.name, state, *(_figures(cell.folder) if state == "done" else "--"))
+        )
         if state != "done":
-            wrong[cell.name] = error or state
+            wrong[cell.folder.name] = error or state
     print(*aligned(rows, left=2), sep="\n")
     for name, error in wrong.items():
         print(f"{name}: {error}", file=sys.stderr)

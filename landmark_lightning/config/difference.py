@@ -28,12 +28,12 @@ def first_difference(
     return None
 
 
-def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+def leaves(settings: Any, prefix: str = "", joint: str = ".") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """Every setting that holds no others, with its dotted name; items of lists by their place."""
     if isinstance(settings, (list, tuple)) and settings:
         settings = dict(enumerate(settings))
     if isinstance(settings, Mapping) and settings:
         for key, value in settings.items():
-            yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
+            yield from leaves(value, f"{prefix}{joint}{key}" if prefix else str(key), joint)
     else:
         yield prefix, settings

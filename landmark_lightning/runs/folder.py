@@ -64,6 +64,16 @@ class RunFolder:
             config.runs_dir / config.dataset.name / config.model.name / f"seed{config.seed}"
         )
 
+    @property
+    def runs(self) -> Path:
+        """The ``runs_dir``."""
+        return self.path.parents[2]
+
+    @property
+    def name(self) -> str:
+        """Dataset, model and seed, as its path below ``runs_dir`` has them."""
+        return self.path.relative_to(self.runs).as_posix()
+
     config = Place("config.yaml")
     """The resolved configuration, YAML."""
     checkpoints = Place(CHECKPOINTS)

@@ -115,7 +115,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         state,  # before what takes time
         *refreshing,
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
-        TrainingProgress(folder.path.relative_to(config.runs_dir).as_posix()),
+        TrainingProgress(folder.name),
         kept,
         *own_callbacks(config, task, datamodule),
     ]

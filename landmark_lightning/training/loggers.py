@@ -11,6 +11,7 @@ from typing import Any
 import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
+from landmark_lightning.config.difference import leaves
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
@@ -103,19 +104,8 @@ def one_wandb_run() -> Iterator[None]:
 
 def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     """The figures of metrics.json as flat numbers, such as ``test/full/discard/30``."""
-    of_costs = ("epochs", "epochs_trained", "train_seconds", "rescore_seconds")
-    costs = {name: content[name] for name in of_costs}
-    figures: dict[str, float] = {}
+    costs = ("epochs", "epochs_trained", "train_seconds", "rescore_seconds")
     speed = {f"fps_{name}": rate for name, rate in content["fps"].items()}
-    nests: list[tuple[str, Any]] = [
-        ("test", costs | speed),
-        ("test", content["subsets"]),
-        ("validation_nme", content["validation_nme"]),
-    ]
-    while nests:
-        prefix, value = nests.pop()
-        if isinstance(value, Mapping):
-            nests += [(f"{prefix}/{key}", inner) for key, inner in value.items()]
-        elif isinstance(value, int | float):
-            figures[prefix] = value
-    return figures
+    test = {name: content[name] for name in costs} | speed | content["subsets"]
+    figures = leaves({"test": test, "validation_nme": content["validation_nme"]}, joint="/")
+    return {name: value for name, value in figures if isinstance(value, int | float)}
