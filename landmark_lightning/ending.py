@@ -23,9 +23,6 @@ class Ended(SystemExit):
     """A signal asked the process to end; its code is what a shell reports: 128 + the number.
 
     It is no Exception: what catches those lets it pass.
-
-    Args:
-        number: The signal.
     """
 
     def __init__(self, number: int) -> None:

@@ -28,11 +28,7 @@ def mirrored_name(name: str) -> str:
 
 
 def mirror_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Mirror pairs of landmarks by the left and right in their names, ascending.
-
-    Args:
-        names: (L) different names.
-    """
+    """Mirror pairs of landmarks by the left and right in their names, ascending."""
     places = {name: place for place, name in enumerate(names)}
     partners = ((place, places.get(mirrored_name(name))) for place, name in enumerate(names))
     return [(i, j) for i, j in partners if j is not None and i < j]

@@ -48,11 +48,7 @@ def _launch(name: str) -> None:
 
 
 def _compose_and_run(name: str) -> bool:
-    """Composes a command's config and runs it; says a user's error.
-
-    Returns:
-        Whether there was one.
-    """
+    """Composes a command's config and runs it; says a user's error, and whether there was one."""
     in_full = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines
     failed = False

@@ -107,12 +107,7 @@ def _keep_own_arguments(
 
 
 def group_defaults(group: str, choice: str | None) -> dict[str, Any]:
-    """What a choice of a group says in its YAML file and in those that it builds on.
-
-    Args:
-        group: The group, such as ``dataset``.
-        choice: Name of the file; of None, and of one elsewhere, nothing is known.
-    """
+    """What the YAML file of a group's choice, and those it builds on, say; empty without one."""
     files = files_of(group, choice)
     merged: Any = OmegaConf.to_container(OmegaConf.merge({}, *map(OmegaConf.load, files)))
     merged.pop("defaults", None)

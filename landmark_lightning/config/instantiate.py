@@ -75,12 +75,7 @@ def build(
 
 
 def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room: str) -> None:
-    """Checks that a function or class takes the settings that a room of the config holds.
-
-    Args:
-        function: What they are arguments of.
-        given: The settings.
-        room: Dotted name of the room.
+    """Checks that a function or class takes the settings given in a room of the config.
 
     Raises:
         UserError: It takes no such argument.

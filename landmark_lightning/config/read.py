@@ -44,11 +44,7 @@ def built(kind: "type | None" = None, by: str = "", more: bool = False) -> Any: 
 
 
 def check(kind: type, **values: object) -> None:
-    """Checks arguments of a constructor by the limits of the settings of the same names.
-
-    Args:
-        kind: The schema's dataclass that has the settings.
-        values: The arguments.
+    """Checks arguments of a constructor by the limits of a dataclass's settings of these names.
 
     Raises:
         UserError: One is not what it must be; it speaks of the argument.

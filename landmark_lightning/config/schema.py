@@ -71,10 +71,11 @@ class Data:
     """``data``: who is held out, and where the images are while training."""
 
     validation: Any = setting(
-        Limit(
-            "a number above 0 and below 1, the name of a subset, a text file with a photo's name "
-            "a line, or null",
-            lambda value: value is None or TEXT.holds(value) or INSIDE.holds(value),
+        or_null(
+            Limit(
+                f"{INSIDE.words}, the name of a subset, a text file with a photo's name a line",
+                lambda v: TEXT.holds(v) or INSIDE.holds(v),
+            )
         )
     )
     validation_seed: int = setting(whole(0))
@@ -141,10 +142,7 @@ class Network:
     """``network`` of our own ``_target_``."""
 
     side: int = setting(
-        Limit(
-            "a multiple of 16, at least 16",
-            lambda value: whole(16).holds(value) and value % 16 == 0,
-        )
+        Limit("a multiple of 16, at least 16", lambda v: whole(16).holds(v) and v % 16 == 0)
     )
     width: int = setting(whole(1))
     hidden: int = setting(whole(1))
@@ -222,10 +220,7 @@ class Logger:
     offline: bool = setting(FLAG)
     project: str = setting(
         Limit(
-            "a name without / \\ # ? % :",
-            lambda value: (
-                isinstance(value, str) and value != "" and not set(value) & set("/\\#?%:")
-            ),
+            "a name without / \\ # ? % :", lambda v: TEXT.holds(v) and not set(v) & set("/\\#?%:")
         )
     )
     tags: list[Any] = setting(list_of(""))

@@ -49,11 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run.
-
-    Attributes:
-        path: The folder.
-    """
+    """The folder of one run, and the paths in it."""
 
     path: Path
 
@@ -153,11 +149,7 @@ class RunFolder:
     def clash(self, config: Mapping[str, Any]) -> str | None:
         """Why a run of these settings can neither go on here nor count as finished; None: it can.
 
-        Args:
-            config: The settings of the run that is to start.
-
-        Returns:
-            A sentence that names the first setting in which the run that lies here differs.
+        The sentence names the first setting in which the run that lies here differs.
         """
         if not self.config.is_file():
             if not self.last.is_file() or self.metrics.is_file():

@@ -168,12 +168,7 @@ def _shapes(faces: int, landmarks: int, info: RunInfo) -> dict[str, tuple[int, .
 
 
 def write_records(path: Path, records: Records) -> None:
-    """Writes ``records`` to ``path`` so that a reader sees the old file or the complete new one.
-
-    Args:
-        path: The file; its folder is made where it is missing.
-        records: What to write.
-    """
+    """Writes a file of predictions so that a reader sees the old one or the complete new one."""
     with replacing(path) as temporary, hdf5.created(temporary, path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
@@ -187,13 +182,7 @@ def write_records(path: Path, records: Records) -> None:
 
 
 def read_records(path: Path) -> Records:
-    """Reads what ``write_records`` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The records, on the CPU.
+    """Reads what ``write_records`` wrote; the tensors are on the CPU.
 
     Raises:
         OSError: There is no such file, or it can't be opened now; one sentence.

@@ -101,10 +101,7 @@ class Cell:
 
 
 def read_run(path: Path) -> Run:
-    """Reads a run's metrics.json, and its settings where they can be read.
-
-    Args:
-        path: The run's folder.
+    """Reads metrics.json in a run's folder, and its settings where they can be read.
 
     Raises:
         UserError: metrics.json can't be read or lacks what every run has; one sentence.

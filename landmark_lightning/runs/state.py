@@ -64,13 +64,8 @@ class CellState:
 def read_states(runs: Path) -> list[CellState]:
     """The state of every run below a folder and of every run that a plan there names.
 
-    Links to folders are followed; what several of them lead to is one run.
-
-    Args:
-        runs: Folder with runs at any depth, such as ``runs_dir``.
-
-    Returns:
-        One state a run, sorted by dataset, model, seed and folder.
+    Links to folders are followed; what several of them lead to is one run. The states are sorted
+    by dataset, model, seed and folder.
     """
     folders = folders_below(runs).folders
     begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
@@ -111,14 +106,8 @@ def read_state(path: Path) -> CellState:
 def write_plan(runs: Path, cells: Iterable[str]) -> Path:
     """Notes which runs a sweep will make, so that one that never started is seen to be missing.
 
-    The same cells give the same file, so a sweep that is started again leaves no second plan.
-
-    Args:
-        runs: The sweep's ``runs_dir``.
-        cells: The runs' folders relative to it, ``<dataset>/<model>/seed<k>``.
-
-    Returns:
-        The plan's path.
+    The same cells, ``<dataset>/<model>/seed<k>`` below ``runs``, give the same file, so a sweep
+    that is started again leaves no second plan.
     """
     planned = sorted(cells)
     mark = hashlib.sha256("\n".join(planned).encode()).hexdigest()[:8]
@@ -263,12 +252,9 @@ def _planned(plan: Path) -> list[Path]:
 
 
 def _alive(record: dict[str, Any], folder: RunFolder, locked: bool | None = None) -> bool:
-    """Whether the process that wrote a record still runs.
+    """Whether the process that wrote a state.json still runs.
 
-    Args:
-        record: The content of state.json.
-        folder: The run's folder.
-        locked: Whether another process holds the folder's lock; None: that is looked up.
+    Whether another one holds the folder's lock is looked up where ``locked`` is None.
     """
     if record.get("lock") == lock.KERNEL and processes.of_this_boot(record):
         return lock.is_held(folder.lock) if locked is None else locked

@@ -64,13 +64,7 @@ def seed_everything(config: Train) -> None:
 
 
 def train(config: Train) -> Run:
-    """Trains and tests one run, unless its folder says that this is done.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        The run, with its test figures.
+    """Trains and tests one run, unless its folder says that this is done; gives its figures.
 
     Raises:
         UserError: What a user can mend.

@@ -30,13 +30,7 @@ def csv_logger(folder: RunFolder) -> CSVLogger:
 
 
 def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> None:
-    """Starts ``metrics.csv`` anew; of a resumed run the rows up to its checkpoint stay.
-
-    Args:
-        logger: The run's CSV logger.
-        folder: The run's folder.
-        resumed: Checkpoint that the run goes on from; None: the run is new.
-    """
+    """Starts ``metrics.csv`` anew; of a run that goes on the rows up to that checkpoint stay."""
     rows: list[dict[str, Any]] = []
     if resumed is not None and folder.curves.is_file():
         step = read_checkpoint(resumed)["global_step"]
@@ -53,12 +47,9 @@ def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> 
 def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
     """One W&B run for one cell: group is the dataset, job type the model.
 
-    It touches nothing yet. A run that goes on has the id that ``keep_id`` left in its folder; one
-    that begins, or that ``rerun`` begins anew, has a new one.
-
-    Args:
-        folder: The run's folder; W&B writes under ``wandb`` in it.
-        config: Settings of landmark-train.
+    It touches nothing yet; W&B will write under ``wandb`` in the run's folder. A run that goes on
+    has the id that ``keep_id`` left there; one that begins, or that ``rerun`` begins anew, has a
+    new one.
     """
     dataset, model, seed = config.dataset.name, config.model.name, config.seed
     tags = [model, dataset, f"seed{seed}", *config.logger.tags]

@@ -124,11 +124,6 @@ def log_results(logger: WandbLogger, folder: RunFolder, pictures: bool = True) -
     primary normalizer by ``signal`` (not for a model without one), static ``prior``, at ``random``
     and by the ``oracle``. The pictures are ``test/figure4``, ``test/discard_curves`` and
     ``faces/most_drawn``, the training faces that LPBB drew most often.
-
-    Args:
-        logger: Where they go.
-        folder: The run's folder, with its test figures, predictions and ``most_drawn.png``.
-        pictures: Whether the pictures are wanted.
     """
     (cell,) = gather([read_run(folder.path)])
     curves, unread = read_curves(cell)

@@ -44,11 +44,7 @@ def print_plan(
 
 
 class TrainingProgress(ProgressBar):
-    """One bar over all steps of a training, with the phase and the last validation NME.
-
-    Args:
-        title: Text before the bar.
-    """
+    """One bar over all steps of a training: its title, the phase and the last validation NME."""
 
     def __init__(self, title: str = "training") -> None:
         super().__init__()
