@@ -35,12 +35,7 @@ def mirror_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def check_names(names: object, landmarks: int, where: str) -> tuple[str, ...]:
-    """Names of L landmarks, or none at all.
-
-    Args:
-        names: A list of text, or None.
-        landmarks: L.
-        where: What they are of, for messages.
+    """Names of L landmarks, or none at all; ``where`` is what messages say they are of.
 
     Raises:
         UserError: Another number of names, one that is empty, no single line of text or there

@@ -55,10 +55,7 @@ def run(config: Evaluate) -> None:
 
 
 def _warn_of_others(
-    faces: FaceFile,
-    requested: Dataset | None,
-    task: LandmarkTask,
-    allow_targets: Iterable[str],
+    faces: FaceFile, requested: Dataset | None, task: LandmarkTask, allow_targets: Iterable[str]
 ) -> None:
     """Warns where a FaceFile is not of today's files, or the run's own not as it was trained on.
 

@@ -122,6 +122,9 @@ class Sweep(BasicSweeper):
         params: Choices of settings as the command line would list them, which it may override.
     """
 
+    hydra_context: HydraContext
+    config: DictConfig
+
     def __init__(self, params: dict[str, str] | None = None) -> None:
         super().__init__(max_batch_size=None, params=params)
         self.checked: set[str] = set()
@@ -139,7 +142,6 @@ class Sweep(BasicSweeper):
         Raises:
             UserError: Two runs would share a folder, or some are not finished at the end.
         """
-        assert self.hydra_context is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         (combinations,) = self.split_arguments(overrides, None)
@@ -167,8 +169,6 @@ class Sweep(BasicSweeper):
 
     def _cell(self, overrides: Sequence[str]) -> Cell:
         """Composes a run's settings: a wrong one is said before the first run starts."""
-        assert self.hydra_context is not None
-        assert self.config is not None
         loader = self.hydra_context.config_loader
         composed = loader.load_sweep_config(self.config, list(overrides))
         settings: Train = settings_of("train", composed, composed.hydra)
@@ -193,8 +193,6 @@ class Sweep(BasicSweeper):
 
     def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:
         """Starts runs; gives the errors that they ended with, by folder."""
-        assert self.hydra_context is not None
-        assert self.config is not None
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context,
             task_function=CellJob(numbers, len(cells)),
@@ -206,10 +204,10 @@ class Sweep(BasicSweeper):
         except RuntimeError as error:  # the launcher's own: a run's process was killed
             print(f"landmark-train: {sentence(error)}", file=sys.stderr)
             return {}
-        errors = {
-            cell.folder.path: job.return_value for cell, job in zip(started, returned, strict=True)
-        }
-        return {path: error for path, error in errors.items() if error is not None}
+        ended = (
+            (c.folder.path, job.return_value) for c, job in zip(started, returned, strict=True)
+        )
+        return {path: error for path, error in ended if error is not None}
 
 
 def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:

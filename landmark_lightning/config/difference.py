@@ -10,12 +10,9 @@ LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif")
 def first_difference(
     before: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()
 ) -> tuple[str, Any, Any] | None:
-    """The first setting, by name, that differs.
+    """The first setting, by name, that differs between nested settings of old and of today.
 
-    Args:
-        before: Nested settings of old.
-        now: Nested settings of today.
-        ignored: Dotted names that may differ, with all that is below them.
+    Those that are ignored, by their dotted names, may differ with all that is below them.
 
     Returns:
         Its dotted name and its two values (None where it is missing), or None: all are the same.

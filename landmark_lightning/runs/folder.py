@@ -70,6 +70,11 @@ class RunFolder:
         """Dataset, model and seed, as its path below ``runs_dir`` has them."""
         return self.path.relative_to(self.runs).as_posix()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a run was ever begun here."""
+        return any(p.is_file() for p in (self.metrics, self.state, self.config, self.last))
+
     config = Place("config.yaml")
     """The resolved configuration, YAML."""
     checkpoints = Place(CHECKPOINTS)

@@ -68,7 +68,7 @@ def read_states(runs: Path) -> list[CellState]:
     by dataset, model, seed and folder.
     """
     folders = folders_below(runs).folders
-    begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
+    begun = [path for path in folders if _seed(path) is not None and RunFolder(path).begun]
     for plan in (plan for folder in folders for plan in folder.glob(PLANS)):
         begun += _planned(plan)
     once = {path.resolve(): path for path in reversed(begun)}
@@ -98,7 +98,7 @@ def read_state(path: Path) -> CellState:
     elif record.get("state") == "failed":
         state, error = "failed", str(record.get("error"))
     else:
-        state = "cut" if _begun(folder) else "missing"
+        state = "cut" if folder.begun else "missing"
     whole = path.absolute()
     return CellState(whole.parent.parent.name, whole.parent.name, seed, state, error, path)
 
@@ -228,12 +228,6 @@ def _seed(path: Path) -> int | None:
     """The seed in a run folder's name; None: it is not named ``seed<k>``."""
     number = path.name.removeprefix("seed")
     return int(number) if path.name.startswith("seed") and number.isdecimal() else None
-
-
-def _begun(folder: RunFolder) -> bool:
-    return any(
-        path.is_file() for path in (folder.metrics, folder.state, folder.config, folder.last)
-    )
 
 
 def _read(path: Path) -> dict[str, Any]:

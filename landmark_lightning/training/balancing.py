@@ -144,11 +144,7 @@ BATCH_SIZES = {"cpu": 96, "cuda": 1024}
 
 
 def score_faces(
-    task: LandmarkTask,
-    faces: Faces,
-    chosen: Tensor,
-    batch_size: int | None = None,
-    precision: str = "float32",
+    task: LandmarkTask, faces: Faces, chosen: Tensor, precision: str = "float32"
 ) -> Tensor:
     """Losses by which LPBB draws faces, in the current phase, evaluated without augmentation.
 
@@ -156,7 +152,6 @@ def score_faces(
         task: The task; it is left as it is.
         faces: The faces.
         chosen: (n,) int64, places of the faces to score.
-        batch_size: Faces in a batch; None: what suits the device.
         precision: ``float32``, ``bf16`` (convolutions and hidden layers; a loss then differs by
             about one percent), or ``auto``: bf16 where the device has units for it.
 
@@ -165,7 +160,7 @@ def score_faces(
     """
     device = task.device
     low = precision == "bf16" or (precision == "auto" and has_bf16(device))
-    size = batch_size or BATCH_SIZES.get(device.type, BATCH_SIZES["cpu"])
+    size = BATCH_SIZES.get(device.type, BATCH_SIZES["cpu"])
     losses = []
     with (
         torch.inference_mode(),

@@ -40,7 +40,6 @@ from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.graphs import GraphedTask, compile_network
 from landmark_lightning.training.loggers import (
     csv_logger,
-    keep_id,
     one_wandb_run,
     start_curves,
     summary_figures,
@@ -132,7 +131,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
-    print_plan(folder, faces, datamodule, task, trainer, resumed is not None)
+    print_plan(folder, datamodule, task, trainer, resumed is not None)
     if datamodule.sampler.balanced and not refreshing:
         print("  Warning: all draws are even: the strategy has no callbacks() that refresh losses")
     if rerun:
@@ -140,7 +139,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain(config))))
     start_curves(curves, folder, resumed)
     if tracked:
-        keep_id(tracked, folder)
+        write_text(folder.wandb_id, f"{tracked.version}\n")  # for when it goes on
     with one_wandb_run():
         with companions(config, trainer):
             fit(trainer, task, datamodule, resumed)

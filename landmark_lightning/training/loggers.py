@@ -15,7 +15,6 @@ from landmark_lightning.config.difference import leaves
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
-from landmark_lightning.files import write_text
 from landmark_lightning.model.checkpoint import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
 
@@ -48,7 +47,7 @@ def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
     """One W&B run for one cell: group is the dataset, job type the model.
 
     It touches nothing yet; W&B will write under ``wandb`` in the run's folder. A run that goes on
-    has the id that ``keep_id`` left there; one that begins, or that ``rerun`` begins anew, has a
+    has the id in ``folder.wandb_id``; one that begins, or that ``rerun`` begins anew, has a
     new one.
     """
     dataset, model, seed = config.dataset.name, config.model.name, config.seed
@@ -67,11 +66,6 @@ def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
         config=plain(config),
         settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
     )
-
-
-def keep_id(logger: WandbLogger, folder: RunFolder) -> None:
-    """Leaves the W&B run's id in the run's folder, for when it goes on."""
-    write_text(folder.wandb_id, f"{logger.version}\n")
 
 
 @contextmanager

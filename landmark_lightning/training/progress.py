@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
-from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.losses import loss_name
 from landmark_lightning.model.task import LandmarkTask
@@ -16,13 +15,13 @@ from landmark_lightning.runs.folder import RunFolder
 
 def print_plan(
     folder: RunFolder,
-    faces: FaceFile,
     datamodule: FaceDataModule,
     task: LandmarkTask,
     trainer: pl.Trainer,
     resumed: bool,
 ) -> None:
     """Prints the faces, the network and the phases of a run that is about to start."""
+    faces = datamodule.faces
     devices = f" on {trainer.world_size} devices" if trainer.world_size > 1 else ""
     weights = sum(p.numel() for p in task.network.parameters())
     print(
