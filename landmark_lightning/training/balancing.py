@@ -95,12 +95,11 @@ class Rescoring(Callback):
         *_, batch_idx = args
         assert isinstance(pl_module, LandmarkTask)
         schedule, step = pl_module.schedule, trainer.global_step
-        batches = len(datamodule_of(trainer).sampler)
+        between = self.every * len(datamodule_of(trainer).sampler)
+        due = int((batch_idx + 1) / between + 1e-9) > int(batch_idx / between + 1e-9)
         if step < schedule.total_steps and schedule.index(step) != schedule.index(step - 1):
             self._rescore(trainer, pl_module, 1.0)  # losses of two phases can't be compared
-        elif int((batch_idx + 1) / (self.every * batches) + 1e-9) > int(
-            batch_idx / (self.every * batches) + 1e-9
-        ):
+        elif due:
             self._rescore(trainer, pl_module, self.fraction)
 
     def _rescore(self, trainer: Trainer, pl_module: LightningModule, fraction: float) -> None:
