@@ -134,19 +134,9 @@ class RunFolder:
         Its settings go last, so that they still describe what a killed process leaves behind.
         """
         for path in (
-            self.metrics,
-            self.last,
-            self.best,
-            self.curves,
-            self.predictions,
-            self.faces,
-            self.error,
-            self.surprises,
-            self.balancing,
-            self.most_drawn,
-            self.wandb_id,
-            self.onnx,
-        ):
+            self.metrics, self.last, self.best, self.curves, self.predictions, self.faces,
+            self.error, self.surprises, self.balancing, self.most_drawn, self.wandb_id, self.onnx,
+        ):  # fmt: skip
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)
         self.config.unlink(missing_ok=True)
