@@ -1,7 +1,7 @@
 """``python -m landmark_lightning``: what the commands are."""
 
-from landmark_lightning.commands import entry
+from landmark_lightning.commands.entry import COMMANDS
 
 print("landmark-lightning's commands; each explains itself with --help:\n")
-for command in entry.COMMANDS:
-    print(f"  {command.__doc__}")
+for name, purpose in COMMANDS.items():
+    print(f"  landmark-{name}: {purpose}.")

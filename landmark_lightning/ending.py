@@ -6,7 +6,7 @@ that is closed.
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -23,9 +23,6 @@ class Ended(SystemExit):
     """A signal asked the process to end; its code is what a shell reports: 128 + the number.
 
     It is no Exception: what catches those lets it pass.
-
-    Args:
-        number: The signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -52,7 +49,7 @@ def ended_by_signals() -> Iterator[None]:
             raise Ended(number)
 
     free = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
-    with _handled(free, end):
+    with handled(free, end):
         yield
 
 
@@ -72,7 +69,7 @@ def sigterm_held_back() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     held = [signal.SIGTERM] if callable(handler) else []
     try:
-        with _handled(held, note):
+        with handled(held, note):
             yield
     finally:
         if noted and callable(handler):
@@ -85,9 +82,10 @@ def leave_signals_to_parent() -> None:
 
 
 @contextmanager
-def _handled(numbers: list[signal.Signals], handler: Handler) -> Iterator[None]:
+def handled(numbers: Iterable[signal.Signals], handler: Handler) -> Iterator[None]:
+    """Within the block signals have a handler; in another thread than the main one, nothing is."""
     if threading.current_thread() is not threading.main_thread():
-        numbers = []  # Python takes signals in the main thread alone
+        numbers = ()  # Python takes signals in the main thread alone
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

@@ -19,24 +19,14 @@ USER_ERRORS = (UserError, OSError, HydraException, OmegaConfBaseException)
 
 
 def did_you_mean(given: object, known: Collection[object]) -> str:
-    """``; did you mean <the nearest one>``, or nothing where none is near.
-
-    Args:
-        given: What was typed.
-        known: What could have been.
-    """
+    """``; did you mean <the nearest known one>``, or nothing where none is near."""
     choices = {str(choice).lower(): str(choice) for choice in known}
     near = get_close_matches(str(given).lower(), choices, 1, cutoff=0.5)
     return f"; did you mean {choices[near[0]]}" if near and str(given) not in choices else ""
 
 
 def no_setting(key: str, known: Collection[str]) -> str:
-    """One sentence on a setting that is not there: it names the nearest one that is, if any.
-
-    Args:
-        key: Its dotted name.
-        known: Dotted names of the settings that there are.
-    """
+    """A sentence on a dotted name that no setting has; it gives the nearest known one, if any."""
     room, _, last = key.rpartition(".")
     known = [name for name in known if name != key]
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == room}

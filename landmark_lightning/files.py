@@ -25,10 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     It is on the disk before it does, so that neither a kill nor a full disk harms an old file.
     What a killed writer of the same file left over an hour ago is swept; a younger one may belong
-    to another process that writes the file right now.
-
-    Args:
-        path: The file to write; its folder is made where it is missing.
+    to another process that writes the file right now. A missing folder is made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_over in path.parent.glob(f".{path.name}.*.tmp"):
@@ -60,10 +57,7 @@ def _to_the_disk(handle: int) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Keeps other processes out of the same block for the same path, until it ends or is killed.
 
-    Where the file system knows no locks, it keeps nobody out.
-
-    Args:
-        path: The file that the block is about; the lock is a hidden file beside it.
+    The lock is a hidden file beside it; where the file system knows no locks, nobody is kept out.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".{path.name}.lock").open("w") as lock:

@@ -67,10 +67,7 @@ def similarity(center: Tensor, target: float, scale: Tensor, angle: Tensor) -> T
 def crop_to_photo(center: Tensor, extent: Tensor, side: int) -> Tensor:
     """The map (..., 2, 3) from a ``side`` x ``side`` crop to the photo it is cut from.
 
-    Args:
-        center: (..., 2) middle of the crop in the photo.
-        extent: (...) side of the crop in photo pixels.
-        side: Pixels of the crop.
+    In photo pixels the crop's middle is ``center`` (..., 2) and its side ``extent`` (...).
     """
     return similarity(center, (side - 1) / 2, extent / side, torch.zeros_like(extent))
 

@@ -18,12 +18,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of HDF5 file: how one is opened to read it, and what is said of a damaged one.
-
-    Attributes:
-        name: What such a file is called.
-        remedy: What to do about a damaged one.
-    """
+    """A kind of HDF5 file: its name, how one is opened, and the remedy for a damaged one."""
 
     name: str
     remedy: str
@@ -68,11 +63,7 @@ class Kind:
 
 @contextmanager
 def created(path: Path, shown: Path) -> Iterator[h5py.File]:
-    """A new file to write, which nobody else knows yet.
-
-    Args:
-        path: The file.
-        shown: What to call it in an error.
+    """A new file to write, which nobody else knows yet; errors call it ``shown``.
 
     Raises:
         OSError: The disk is full: one sentence.

@@ -28,23 +28,14 @@ def mirrored_name(name: str) -> str:
 
 
 def mirror_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Mirror pairs of landmarks by the left and right in their names, ascending.
-
-    Args:
-        names: (L) different names.
-    """
+    """Mirror pairs of landmarks by the left and right in their names, ascending."""
     places = {name: place for place, name in enumerate(names)}
     partners = ((place, places.get(mirrored_name(name))) for place, name in enumerate(names))
     return [(i, j) for i, j in partners if j is not None and i < j]
 
 
 def check_names(names: object, landmarks: int, where: str) -> tuple[str, ...]:
-    """Names of L landmarks, or none at all.
-
-    Args:
-        names: A list of text, or None.
-        landmarks: L.
-        where: What they are of, for messages.
+    """Names of L landmarks, or none at all; ``where`` is what messages say they are of.
 
     Raises:
         UserError: Another number of names, one that is empty, no single line of text or there

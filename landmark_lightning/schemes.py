@@ -242,13 +242,9 @@ def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
 
 
 def scheme_from_names(name: str, names: Sequence[str]) -> Scheme:
-    """The scheme of a source that says no more than its landmarks' names.
+    """The scheme of a source that says no more than its L landmarks' names.
 
     Left and right in the names give the mirror pairs; errors are divided by the box.
-
-    Args:
-        name: The scheme's name.
-        names: (L) names.
 
     Raises:
         UserError: Names that can't be some; it is named.

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -70,3 +70,15 @@ def shown(name: object) -> str:
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in str(name)
     )
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Rows as indented lines, the first ``left`` columns flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place <= left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(["", *row], [0, *widths], strict=True))
+        ).rstrip()
+        for row in rows
+    ]

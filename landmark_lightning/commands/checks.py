@@ -1,6 +1,5 @@
 """What is checked of a command's settings before anything heavy is loaded."""
 
-from pathlib import Path
 from typing import Any
 
 from landmark_lightning.config.schema import Calibrate, Evaluate, Export, Predict, Report
@@ -21,19 +20,11 @@ def check_files(command: str, config: Any) -> None:  # noqa: ANN401
         UserError: A file lies where a folder must be, or there is nothing to read.
     """
     for name in FOLDERS.get(command, ()):
-        if (path := getattr(config, name)) is not None:
-            check_folder(path, name)
+        path = getattr(config, name)
+        way = () if path is None else (path, *path.parents)
+        if found := next((p for p in way if p.exists() and not p.is_dir()), None):
+            raise UserError(f"{name}={path}: {found} is a file; name a folder")
     if isinstance(config, (Calibrate, Evaluate, Export, Predict)):
         checkpoint_of(config.run)
     if isinstance(config, Report) and not config.runs.is_dir():
         raise UserError(f"runs={config.runs} is no folder; landmark-train writes runs")
-
-
-def check_folder(path: Path, name: str) -> None:
-    """Checks that a folder is one, or can be made.
-
-    Raises:
-        UserError: A file lies there or on the way.
-    """
-    if found := next((p for p in (path, *path.parents) if p.exists() and not p.is_dir()), None):
-        raise UserError(f"{name}={path}: {found} is a file; name a folder")

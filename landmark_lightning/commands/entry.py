@@ -7,6 +7,7 @@ that ``--help``, a misspelt setting and what ``checks`` knows to be wrong answer
 import importlib
 import os
 import sys
+from functools import partial
 from importlib.metadata import version
 
 import hydra
@@ -59,10 +60,9 @@ def _compose_and_run(name: str) -> int:
 
     def job(config: DictConfig) -> None:
         nonlocal status
-        hydra_config = HydraConfig.get()
-        overrides = hydra_config.overrides.task
+        composed = HydraConfig.get()
         try:
-            settings = settings_of(name, config, overrides, hydra_config.runtime.choices)
+            settings = settings_of(name, config, composed)
             check_files(name, settings)
             command = importlib.import_module(f"landmark_lightning.commands.{name}")
             status = command.run(settings) or status
@@ -70,8 +70,9 @@ def _compose_and_run(name: str) -> int:
             if in_full:
                 raise
             status = 1  # in a multirun the other runs still take their turn
-            multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-            _say(name, sentence(error), f" ({' '.join(overrides)})" if multirun else "")
+            multirun = composed.mode == RunMode.MULTIRUN
+            where = f" ({' '.join(composed.overrides.task)})" if multirun else ""
+            _say(name, sentence(error), where)
 
     try:
         sys.argv[1:] = as_typed(readable(sys.argv[1:]))
@@ -97,44 +98,18 @@ def _say(name: str, message: str, where: str = "") -> None:
     print(f"landmark-{name}{where}: {message}", file=sys.stderr)
 
 
-def prepare() -> None:
-    """landmark-prepare: from a dataset as its authors ship it to a FaceFile."""
-    _launch("prepare")
+COMMANDS = {
+    "prepare": "from a dataset as its authors ship it to a FaceFile",
+    "inspect": "checks a FaceFile, and plots what is in it",
+    "train": "trains and tests one run, or a sweep of them",
+    "evaluate": "tests a trained run",
+    "report": "compares runs",
+    "export": "a trained run as an ONNX model",
+    "predict": "landmarks of the faces in photos, and which of them to trust",
+    "calibrate": "measures the bound of a trained run again",
+}
+"""What each console script does; it is called as the function of its name."""
 
-
-def inspect() -> None:
-    """landmark-inspect: checks a FaceFile, and plots what is in it."""
-    _launch("inspect")
-
-
-def train() -> None:
-    """landmark-train: trains and tests one run, or a sweep of them."""
-    _launch("train")
-
-
-def evaluate() -> None:
-    """landmark-evaluate: tests a trained run."""
-    _launch("evaluate")
-
-
-def report() -> None:
-    """landmark-report: compares runs."""
-    _launch("report")
-
-
-def export() -> None:
-    """landmark-export: a trained run as an ONNX model."""
-    _launch("export")
-
-
-def predict() -> None:
-    """landmark-predict: landmarks of the faces in photos."""
-    _launch("predict")
-
-
-def calibrate() -> None:
-    """landmark-calibrate: measures the bound of a trained run again."""
-    _launch("calibrate")
-
-
-COMMANDS = (prepare, inspect, train, evaluate, report, export, predict, calibrate)
+prepare, inspect, train, evaluate, report, export, predict, calibrate = (
+    partial(_launch, name) for name in COMMANDS
+)

@@ -55,18 +55,11 @@ def run(config: Evaluate) -> None:
 
 
 def _warn_of_others(
-    faces: FaceFile,
-    requested: Dataset | None,
-    task: LandmarkTask,
-    allow_targets: Iterable[str],
+    faces: FaceFile, requested: Dataset | None, task: LandmarkTask, allow_targets: Iterable[str]
 ) -> None:
     """Warns where a FaceFile is not of today's files, or the run's own not as it was trained on.
 
-    Args:
-        faces: The FaceFile.
-        requested: The dataset that was named; None: the run's own.
-        task: The trained task.
-        allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+    Where no dataset is requested, it is the run's own.
     """
     root = None if requested is None else requested.root
     if changed := changed_origin(faces, root, allow_targets):

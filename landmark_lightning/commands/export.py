@@ -32,9 +32,7 @@ def run(config: Export) -> None:
     if output.suffix != ".onnx":
         raise UserError(f"output={output} must end in .onnx, so that no other file is replaced")
     print(f"Exporting {checkpoint} to {output}")
-    images = None
-    if config.check:
-        images = _test_images(task, checkpoint, config.data_dir)
+    images = _test_images(task, checkpoint, config.data_dir) if config.check else None
     worst = export(task, output, images, config.batch)
     if images is not None:
         print(f"  ONNX Runtime and torch agree on {len(images)} faces to {worst:.1g} pixels")

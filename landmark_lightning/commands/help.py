@@ -35,8 +35,7 @@ def help_of(command: str, overrides: Sequence[str]) -> str:
     lines.append(
         "All settings (override any of them as name.name=value; --cfg job prints them resolved):"
     )
-    content = OmegaConf.to_container(composed)
-    assert isinstance(content, dict)
+    content: Any = OmegaConf.to_container(composed)
     del content["hydra"]
     return "\n".join([*lines, *_settings(content, comments, "", 0)])
 
@@ -61,9 +60,10 @@ def _settings(content: Any, comments: dict[str, str], above: str, depth: int) ->
 
 def _comments(path: Path, above: str) -> Iterator[tuple[str, str]]:
     """Dotted name and comment of each setting of a YAML file that has one behind or above it."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
 
-    def walk(node: yaml.Node, above: str) -> Iterator[tuple[str, str]]:
+    def walk(node: yaml.Node | None, above: str) -> Iterator[tuple[str, str]]:
         if not isinstance(node, yaml.MappingNode):
             return
         for key, value in node.value:
@@ -73,10 +73,8 @@ def _comments(path: Path, above: str) -> Iterator[tuple[str, str]]:
             while first > 0 and lines[first - 1].lstrip().startswith("#"):
                 first -= 1
             block = [line.strip().lstrip("# ") for line in lines[first:at] if first > 0]
-            if text := comment.strip() or " ".join(block):
-                yield f"{above}{key.value}", text
+            if words := comment.strip() or " ".join(block):
+                yield f"{above}{key.value}", words
             yield from walk(value, f"{above}{key.value}.")
 
-    root = yaml.compose(path.read_text(encoding="utf-8"))
-    if root is not None:
-        yield from walk(root, above)
+    yield from walk(yaml.compose(text), above)

@@ -1,6 +1,6 @@
 """landmark-inspect: checks a FaceFile, prints what is in it and plots it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from landmark_lightning.inspection.measures import (
 )
 from landmark_lightning.inspection.plots import plot_distributions, plot_scheme
 from landmark_lightning.plots.faces import contact_sheet, stacked
-from landmark_lightning.terminal import shown
+from landmark_lightning.terminal import aligned, shown
 
 IN_A_ROW = 6
 
@@ -47,7 +47,7 @@ def run(config: Inspect) -> None:
     faces.verify()
     print(f"{path}: {faces.name}, scheme {faces.scheme.name}, content as it was written")
     print(summary(faces))
-    if changed := changed_origin(faces, config.dataset.root):
+    if changed := changed_origin(faces, config.dataset.root, config.allow_targets):
         print(f"  Warning: {changed}")
     for note in faces.notes:
         print(f"  {note}")
@@ -67,7 +67,7 @@ def _tables(found: Inspection) -> str:
         for count in found.counts:
             differs = "" if count.found == count.expected else "differs"
             rows.append([count.what, f"{count.found:,}", f"{count.expected:,}", differs])
-        lines += _aligned(rows, left=1)
+        lines += aligned(rows, left=1)
     rows, first = [["", "", *QUANTILES]], next(iter(found.measures))
     for name, unit in MEASURES.items():
         for split, measures in found.measures.items():
@@ -76,7 +76,7 @@ def _tables(found: Inspection) -> str:
                 figures = ["-" if value is None else f"{value:.1f}" for value in found_of]
                 title = f"{name.replace('_', ' ')} ({unit})" if split == first else ""
                 rows.append([title, split, *figures])
-    lines += _aligned(rows, left=2)
+    lines += aligned(rows, left=2)
     for split, outside in found.outside.items():
         of_photo, of_crop = (
             f"{counts.sum()} outside the {where} in {(counts > 0).sum()} faces"
@@ -88,19 +88,7 @@ def _tables(found: Inspection) -> str:
         [f"  {shown(o.photo)}", f"{o.split} {o.index}", f"{o.shape_distance:.1f}%"]
         for o in found.outliers
     ]
-    return "\n".join(lines + _aligned(rows, left=2))
-
-
-def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """Rows as lines, the first ``left`` columns flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place <= left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(["", *row], [0, *widths], strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return "\n".join(lines + aligned(rows, left=2))
 
 
 def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, count: int) -> None:
@@ -112,11 +100,10 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
     }
     if any(split.subsets.any() for split in splits.values()):
         pictures["subsets.png"] = _by_subset(faces, splits)
+    far = [(splits[outlier.split], outlier.index) for outlier in found.outliers]
     pictures["outliers.png"] = contact_sheet(
-        torch.stack([torch.from_numpy(splits[o.split].images[o.index]) for o in found.outliers]),
-        torch.stack(
-            [torch.from_numpy(splits[o.split].landmarks[o.index]) for o in found.outliers]
-        ),
+        torch.from_numpy(np.stack([split.images[face] for split, face in far])),
+        torch.from_numpy(np.stack([split.landmarks[face] for split, face in far])),
         [f"{o.shape_distance:.1f}% {o.split} {shown(Path(o.photo).name)}" for o in found.outliers],
         columns=5,
     )
@@ -140,9 +127,7 @@ def _spread(faces: FaceFile, split: FaceSplit, rows: NDArray[np.int64], count: i
     chosen = rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)]
     captions = []
     for face in chosen:
-        subsets = [
-            n for n, member in zip(faces.subsets, split.subsets[face], strict=True) if member
-        ]
+        subsets = np.array(faces.subsets)[split.subsets[face]]
         captions.append(f"{shown(Path(split.photo[face]).name)} {' '.join(subsets)}".strip())
     return contact_sheet(
         torch.from_numpy(split.images[chosen]),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from landmark_lightning.ending import Ended
+from landmark_lightning.ending import Ended, handled
 
 ANSWER_SECONDS = 10.0
 """How long Slurm may take to say what it does with the job."""
@@ -43,13 +43,8 @@ def queued_again() -> Iterator[None]:
         of_submitit(number, frame)
         ending = False  # it came back: another one of the job's processes answers for the job
 
-    numbers = (user_signal, signal.SIGTERM)
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
+    with handled((user_signal, signal.SIGTERM), end):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _undecided() -> bool:

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from landmark_lightning.commands.checks import check_files
 from landmark_lightning.commands.requeueing import queued_again
@@ -24,7 +24,7 @@ from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.state import Attempt, read_state, write_plan
-from landmark_lightning.terminal import steady_output
+from landmark_lightning.terminal import aligned, steady_output
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,13 @@ class Cell:
 
     Attributes:
         overrides: What the sweep adds to the command line for it.
-        runs: Its ``runs_dir``.
         folder: Its folder.
         whole: It is finished already with the same settings.
     """
 
     overrides: list[str]
-    runs: Path
     folder: RunFolder
     whole: bool
-
-    @property
-    def name(self) -> str:
-        """Its folder below ``runs_dir``."""
-        return self.folder.path.relative_to(self.runs).as_posix()
 
 
 class CellJob:
@@ -79,11 +72,10 @@ class CellJob:
             return self._run(config)
 
     def _run(self, config: DictConfig) -> str | None:
-        hydra_config = HydraConfig.get()
-        choices = hydra_config.runtime.choices
-        settings: Train = settings_of("train", config, hydra_config.overrides.task, choices)
+        hydra = HydraConfig.get()
+        settings: Train = settings_of("train", config, hydra)
         folder = RunFolder.of(settings)
-        number = self.numbers[HydraConfig.get().job.num]
+        number = self.numbers[hydra.job.num]
         print(f"Cell {number} of {self.total}: {folder.path}", flush=True)
         # A process that the sweep's own has started, as joblib does, ends with it.
         child = os.getppid() == self.sweep_process
@@ -91,7 +83,16 @@ class CellJob:
         if self._began_anew(number, folder):
             settings = replace(settings, rerun=False)
         try:
-            self._attempt(attempt, folder, settings)
+            with suppress(Exception), attempt:
+                from landmark_lightning.datasets.preparation.prepared import for_training
+                from landmark_lightning.training.fit import attend
+
+                # Refused before it began: what lies there keeps its state.
+                known = plain(for_training(settings))
+                if not settings.rerun and (clash := folder.clash(known)) is not None:
+                    raise UserError(clash)
+                attempt.begin()
+                attend(settings)
         except Ended as end:
             if not child:
                 raise
@@ -109,19 +110,6 @@ class CellJob:
         self.replaced.setdefault(number, None)
         return False
 
-    @staticmethod
-    def _attempt(attempt: Attempt, folder: RunFolder, settings: Train) -> None:
-        with suppress(Exception), attempt:
-            from landmark_lightning.datasets.preparation.prepared import for_training
-            from landmark_lightning.training.fit import attend
-
-            # Refused before it began: what lies there keeps its state.
-            known = plain(for_training(settings))
-            if not settings.rerun and (clash := folder.clash(known)) is not None:
-                raise UserError(clash)
-            attempt.begin()
-            attend(settings)
-
 
 KEPT = ("running", "failed")
 """States of a cell that ended with an error; another one is of before: the cell never began."""
@@ -133,6 +121,9 @@ class Sweep(BasicSweeper):
     Args:
         params: Choices of settings as the command line would list them, which it may override.
     """
+
+    hydra_context: HydraContext
+    config: DictConfig
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
         super().__init__(max_batch_size=None, params=params)
@@ -151,7 +142,10 @@ class Sweep(BasicSweeper):
         Raises:
             UserError: Two runs would share a folder, or some are not finished at the end.
         """
-        cells = [self._cell(overrides) for overrides in self._combinations(arguments)]
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (combinations,) = self.split_arguments(overrides, None)
+        cells = [self._cell(combination) for combination in combinations]
         folders: dict[Path, int] = {}
         for number, cell in enumerate(cells, 1):
             if (other := folders.setdefault(cell.folder.path, number)) != number:
@@ -160,8 +154,8 @@ class Sweep(BasicSweeper):
                     f"{cell.folder.path}; put what is swept into model.name, as in "
                     "'model.name=bb-${model.balancing.power}', or into runs_dir"
                 )
-        for runs in {cell.runs for cell in cells}:
-            write_plan(runs, (cell.name for cell in cells if cell.runs == runs))
+        for runs in {cell.folder.runs for cell in cells}:
+            write_plan(runs, (cell.folder.name for cell in cells if cell.folder.runs == runs))
         numbers = [number for number, cell in enumerate(cells, 1) if not cell.whole]
         plural = "" if len(cells) == 1 else "s"
         print(f"Sweep of {len(cells)} cell{plural}, finished already: {len(cells) - len(numbers)}")
@@ -173,23 +167,11 @@ class Sweep(BasicSweeper):
                 "try them once more"
             )
 
-    def _combinations(self, arguments: list[str]) -> Sequence[Sequence[str]]:
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        (combinations,) = self.split_arguments(overrides, None)
-        return combinations
-
     def _cell(self, overrides: Sequence[str]) -> Cell:
         """Composes a run's settings: a wrong one is said before the first run starts."""
-        assert self.hydra_context is not None
-        assert self.config is not None
         loader = self.hydra_context.config_loader
         composed = loader.load_sweep_config(self.config, list(overrides))
-        choices = composed.hydra.runtime.choices
-        with open_dict(composed):
-            del composed["hydra"]
-        settings: Train = settings_of("train", composed, overrides, choices)
+        settings: Train = settings_of("train", composed, composed.hydra)
         check_files("train", settings)
         from landmark_lightning.datasets.preparation.prepared import for_training
 
@@ -198,7 +180,7 @@ class Sweep(BasicSweeper):
         folder = RunFolder.of(settings)
         finished = folder.metrics.is_file() and not settings.rerun
         whole = finished and folder.clash(plain(settings)) is None
-        return Cell(list(overrides), settings.runs_dir, folder, whole)
+        return Cell(list(overrides), folder, whole)
 
     def _check_origin(self, settings: Train) -> None:
         """Says once a dataset, before the first run starts, that it must be prepared again."""
@@ -211,8 +193,6 @@ class Sweep(BasicSweeper):
 
     def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:
         """Starts runs; gives the errors that they ended with, by folder."""
-        assert self.hydra_context is not None
-        assert self.config is not None
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context,
             task_function=CellJob(numbers, len(cells)),
@@ -224,10 +204,10 @@ class Sweep(BasicSweeper):
         except RuntimeError as error:  # the launcher's own: a run's process was killed
             print(f"landmark-train: {sentence(error)}", file=sys.stderr)
             return {}
-        errors = {
-            cell.folder.path: job.return_value for cell, job in zip(started, returned, strict=True)
-        }
-        return {path: error for path, error in errors.items() if error is not None}
+        ended = (
+            (c.folder.path, job.return_value) for c, job in zip(started, returned, strict=True)
+        )
+        return {path: error for path, error in ended if error is not None}
 
 
 def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
@@ -238,15 +218,12 @@ def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
         found = read_state(cell.folder.path)
         error = errors.get(cell.folder.path, found.error)
         state = found.state if error is None or found.state in KEPT else "refused"
-        rows.append((cell.name, state, *(_figures(cell.folder) if state == "done" else "--")))
-        if state != "done":
-            wrong[cell.name] = error or state
-    widths = [max(len(row[k]) for row in rows) for k in range(4)]
-    for name, state, seconds, nme in rows:
-        print(
-            f"  {name:<{widths[0]}}  {state:<{widths[1]}}  {seconds:>{widths[2]}}  "
-            f"{nme:>{widths[3]}}"
+        rows.append(
+            (cell.folder.name, state, *(_figures(cell.folder) if state == "done" else "--"))
         )
+        if state != "done":
+            wrong[cell.folder.name] = error or state
+    print(*aligned(rows, left=2), sep="\n")
     for name, error in wrong.items():
         print(f"{name}: {error}", file=sys.stderr)
     return len(wrong)

@@ -10,7 +10,7 @@ from hydra import compose as compose_with_hydra
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from landmark_lightning.config.difference import leaves
 from landmark_lightning.config.read import names, read
@@ -44,29 +44,25 @@ def compose(*overrides: str) -> Train:
     typed = as_typed(overrides)
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         composed = compose_with_hydra("train", typed, return_hydra_config=True)
-    choices = composed.hydra.runtime.choices
-    with open_dict(composed):
-        del composed["hydra"]
-    settings: Train = settings_of("train", composed, typed, choices)
+    settings: Train = settings_of("train", composed, composed.hydra)
     return settings
 
 
-def settings_of(
-    command: str, composed: DictConfig, overrides: Sequence[str], choices: Mapping[str, Any]
-) -> Any:  # noqa: ANN401
+def settings_of(command: str, composed: DictConfig, hydra: Any) -> Any:  # noqa: ANN401
     """The settings of a command, read and checked.
 
     Args:
         command: Its name.
         composed: What Hydra made of the YAML files and the command line.
-        overrides: The command line.
-        choices: The YAML file of each group, by its name.
+        hydra: Its own settings, which have the command line and each group's choice.
 
     Raises:
         UserError: A setting that is unknown, or that is not what it must be.
     """
-    plain: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    changes = OverridesParser.create().parse_overrides(list(overrides))
+    ours = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    plain: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
+    changes = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
+    choices = hydra.runtime.choices
     named = [change.key_or_group for change in changes]
     _keep_own_arguments(plain, changes, choices)
     added = [change.key_or_group for change in changes if change.is_add() or change.is_force_add()]
@@ -96,26 +92,22 @@ def _keep_own_arguments(
         elif name.endswith("._target_"):
             rooms.setdefault(name.removesuffix("._target_"), {"_target_"})
     for room, kept in rooms.items():
-        group, *path = room.split(".")
-        usual: Any = group_defaults(group, choices.get(group))
-        found: Any = plain.get(group)
-        for key in path:
-            usual, found = (m.get(key) if isinstance(m, Mapping) else None for m in (usual, found))
-        before = usual.get("_target_") if isinstance(usual, Mapping) else None
+        group, _, below = f"{room}._target_".partition(".")
+        before = dict(leaves(group_defaults(group, choices.get(group)))).get(below)
+        found: Any = plain
+        for key in room.split("."):
+            found = found.get(key) if isinstance(found, Mapping) else None
         if isinstance(found, dict) and found.get("_target_") != before:
-            names = (change.key_or_group for change in changes)
-            below = (n.removeprefix(f"{room}.") for n in names if n.startswith(f"{room}."))
-            for key in found.keys() - kept - {name.split(".")[0] for name in below}:
+            named = (change.key_or_group for change in changes)
+            kept |= {
+                n.removeprefix(f"{room}.").split(".")[0] for n in named if n.startswith(f"{room}.")
+            }
+            for key in found.keys() - kept:
                 del found[key]
 
 
 def group_defaults(group: str, choice: str | None) -> dict[str, Any]:
-    """What a choice of a group says in its YAML file and in those that it builds on.
-
-    Args:
-        group: The group, such as ``dataset``.
-        choice: Name of the file; of None, and of one elsewhere, nothing is known.
-    """
+    """What the YAML file of a group's choice, and those it builds on, say; empty without one."""
     files = files_of(group, choice)
     merged: Any = OmegaConf.to_container(OmegaConf.merge({}, *map(OmegaConf.load, files)))
     merged.pop("defaults", None)
@@ -133,11 +125,13 @@ def files_of(group: str, choice: str | None) -> list[Path]:
 
 
 def known_names(command: str, arguments: Sequence[str]) -> list[str]:
-    """Dotted names of a command's settings, with the choices that its command line makes."""
+    """Dotted names of a command's settings that its command line, which chooses, does not give."""
     groups = [path.name for path in config_folder().iterdir() if path.is_dir()]
     chosen = [a.split(",")[0] for a in arguments if a.split("=")[0] in groups]
     plain: Any = None
     with suppress(Exception), initialize_config_dir(str(config_folder()), version_base="1.3"):
         plain = OmegaConf.to_container(compose_with_hydra(command, chosen))
     below = [key for key, _ in leaves(plain or {}) if not any(k.isdigit() for k in key.split("."))]
-    return [*dict.fromkeys([*names(COMMANDS[command], plain), *below, *groups])]
+    given = {argument.lstrip("+~").split("=")[0] for argument in arguments}
+    found = dict.fromkeys([*names(COMMANDS[command], plain), *below, *groups])
+    return [name for name in found if name not in given]

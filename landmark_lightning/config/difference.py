@@ -10,12 +10,9 @@ LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif", "detector")
 def first_difference(
     before: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()
 ) -> tuple[str, Any, Any] | None:
-    """The first setting, by name, that differs.
+    """The first setting, by name, that differs between nested settings of old and of today.
 
-    Args:
-        before: Nested settings of old.
-        now: Nested settings of today.
-        ignored: Dotted names that may differ, with all that is below them.
+    Those that are ignored, by their dotted names, may differ with all that is below them.
 
     Returns:
         Its dotted name and its two values (None where it is missing), or None: all are the same.
@@ -28,12 +25,12 @@ def first_difference(
     return None
 
 
-def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+def leaves(settings: Any, prefix: str = "", joint: str = ".") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """Every setting that holds no others, with its dotted name; items of lists by their place."""
-    if isinstance(settings, list) and settings:
+    if isinstance(settings, (list, tuple)) and settings:
         settings = dict(enumerate(settings))
     if isinstance(settings, Mapping) and settings:
         for key, value in settings.items():
-            yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
+            yield from leaves(value, f"{prefix}{joint}{key}" if prefix else str(key), joint)
     else:
         yield prefix, settings

@@ -6,12 +6,13 @@ package. What is not listed here is refused unless the command line allows it by
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 
+from landmark_lightning.config.difference import leaves
 from landmark_lightning.errors import UserError, did_you_mean
 
 TRUSTED = ("pytorch_lightning.", "torch.optim.", "torch.nn.", "kornia.augmentation.")
@@ -27,6 +28,7 @@ def build(
     config: Mapping[str, Any],
     *args: Any,  # noqa: ANN401
     kind: type | None = None,
+    has: Sequence[str] = (),
     allow: Sequence[str] = (),
     **kwargs: Any,  # noqa: ANN401
 ) -> Any:  # noqa: ANN401
@@ -36,6 +38,7 @@ def build(
         config: The mapping; nested mappings with a ``_target_`` are built first.
         *args: Positional arguments of the call.
         kind: What the place takes, such as ``torch.nn.Module``; None: anything.
+        has: Attributes that this must have.
         allow: Prefixes of targets to trust besides ``TRUSTED``.
         **kwargs: More arguments of the call.
 
@@ -43,41 +46,36 @@ def build(
         What the target returns (or a partial, with ``_partial_: true``).
 
     Raises:
-        UserError: A target that is not trusted, does not exist or makes no ``kind``, or what it
-            says of its arguments.
+        UserError: A target that is not trusted, does not exist, or makes no ``kind`` or one
+            without an attribute, or what it says of its arguments.
     """
     if not isinstance(config, Mapping) or "_target_" not in config:
         raise UserError(f"{config!r} must be a mapping with a _target_")
     if isinstance(allow, str):
         raise UserError(f"allow_targets={allow!r} must be a list, such as [mypackage.]")
-    for target in _targets(config):
-        _check(target, tuple(allow))
-    name = str(config["_target_"]).rpartition(".")[2]
+    for name, inner in leaves(config):
+        if name.rpartition(".")[2] == "_target_":
+            _check(str(inner), tuple(allow))
+    target = str(config["_target_"])
     try:
         made = instantiate(config, *args, _convert_="all", **kwargs)
     except InstantiationException as error:
-        message = str(error.__cause__ or error)
-        raise UserError(f"{name}: {' '.join(message.split())}{_hint(config, message)}") from error
+        message = " ".join(str(error.__cause__ or error).split())
+        own = target.startswith(tuple(allow))  # conf/ gives it no arguments: all were passed
+        hint = _hint(get_object(target), message, config if own else ())
+        raise UserError(f"{target.rpartition('.')[2]}: {message}{hint}") from error
     if kind is not None and not isinstance(made, kind):
-        raise UserError(f"_target_={config['_target_']!r} makes no {kind.__name__}")
+        raise UserError(f"_target_={target!r} makes no {kind.__name__}")
+    for name in has:
+        if not hasattr(made, name):
+            raise UserError(
+                f"_target_={target!r} makes a {type(made).__name__} without {name}; give it one"
+            )
     return made
 
 
-def _hint(config: Mapping[str, Any], message: str) -> str:
-    """The argument that an unknown one was likely meant to be."""
-    unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
-    if unknown is None:
-        return ""
-    return did_you_mean(unknown[1], inspect.signature(get_object(config["_target_"])).parameters)
-
-
 def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room: str) -> None:
-    """Checks that a function or class takes the settings that a room of the config holds.
-
-    Args:
-        function: What they are arguments of.
-        given: The settings.
-        room: Dotted name of the room.
+    """Checks that a function or class takes the settings given in a room of the config.
 
     Raises:
         UserError: It takes no such argument.
@@ -85,9 +83,14 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room
     try:
         inspect.signature(function).bind_partial(**given)
     except TypeError as error:
-        unknown = min(given.keys() - inspect.signature(function).parameters.keys(), default="")
-        hint = did_you_mean(unknown, inspect.signature(function).parameters)
-        raise UserError(f"{room} {error}{hint}") from error
+        raise UserError(f"{room} {error}{_hint(function, str(error))}") from error
+
+
+def _hint(function: Callable[..., Any], message: str, passed: Collection[str] = ()) -> str:
+    """The argument, not among those passed, that an unknown one was likely meant to be."""
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
+    known = (name for name in inspect.signature(function).parameters if name not in passed)
+    return did_you_mean(unknown[1], list(known)) if unknown else ""
 
 
 def _check(target: str, allow: tuple[str, ...]) -> None:
@@ -113,15 +116,3 @@ def _check(target: str, allow: tuple[str, ...]) -> None:
         f"_target_={target!r} is not of a trusted package; allow it with "
         f"'allow_targets=[{target.rpartition('.')[0]}.]'"
     )
-
-
-def _targets(value: object) -> Iterator[str]:
-    """Every ``_target_`` in a nest of mappings and lists."""
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            yield str(value["_target_"])
-        for inner in value.values():
-            yield from _targets(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _targets(inner)

@@ -39,26 +39,22 @@ class Limit:
         return self.become(value)
 
 
-def whole(least: int, most: int | None = None) -> Limit:
+def _is(value: object, *kinds: type) -> bool:
+    """Whether a value is of one of some kinds; true and false are no numbers here."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def whole(least: int, most: float = math.inf) -> Limit:
     """A whole number of at least ``least``, and at most ``most`` where that is given."""
-
-    def holds(value: object) -> bool:
-        number = isinstance(value, int) and not isinstance(value, bool)
-        return number and least <= value and (most is None or value <= most)  # type: ignore[operator]
-
-    if most is None:
-        return Limit(f"a whole number of at least {least}", holds)
-    return Limit(f"a whole number from {least} to {most}", holds)
+    span = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+    return Limit(f"a whole number {span}", lambda v: _is(v, int) and least <= v <= most)
 
 
 def number(words: str, inside: Callable[[float], bool]) -> Limit:
     """A finite number for which ``inside`` holds."""
-
-    def holds(value: object) -> bool:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return number and math.isfinite(value) and inside(value)  # type: ignore[arg-type]
-
-    return Limit(f"a number {words}", holds)
+    return Limit(
+        f"a number {words}", lambda v: _is(v, int, float) and math.isfinite(v) and inside(v)
+    )
 
 
 def between(low: float, high: float) -> Limit:
@@ -98,17 +94,12 @@ def named_or_target(*names: "str | None") -> Limit:
 
 def list_of(words: str, holds: Callable[[Any], bool] = lambda _: True) -> Limit:
     """A list whose entries are so."""
-
-    def fits(value: object) -> bool:
-        return isinstance(value, list) and all(map(holds, value))
-
-    return Limit(f"a list{words}", fits, (), list)
+    return Limit(f"a list{words}", lambda v: isinstance(v, list) and all(map(holds, v)), (), list)
 
 
 def _is_path(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (str, int, Path)):
-        return False
-    return len(str(value).splitlines()) == 1  # no message could show a line break
+    # No message could show a line break.
+    return _is(value, str, int, Path) and len(str(value).splitlines()) == 1
 
 
 def _path(value: object) -> Path:
@@ -116,8 +107,7 @@ def _path(value: object) -> Path:
 
 
 def _is_name(value: object) -> bool:
-    kind = isinstance(value, (str, int)) and not isinstance(value, bool)
-    return kind and re.fullmatch(r"[\w-]+(\.[\w-]+)*", str(value)) is not None
+    return _is(value, str, int) and bool(re.fullmatch(r"[\w-]+(\.[\w-]+)*", str(value)))
 
 
 ABOVE_ZERO = number("above 0", lambda value: value > 0)

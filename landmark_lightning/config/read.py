@@ -1,23 +1,50 @@
-"""Settings read once: from plain mappings, as YAML has them, to the schema and back."""
+"""Settings read once: from plain mappings, as YAML has them, to the schema and back.
+
+The schema describes a setting by ``setting``, ``room`` or ``built``: a dataclass field.
+"""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from landmark_lightning.config.limits import Limit
 from landmark_lightning.errors import UserError, no_setting
 
 T = TypeVar("T")
 
 
-def check(kind: type, **values: object) -> None:
-    """Checks arguments of a constructor by the limits of the settings of the same names.
+def setting(limit: Limit, **default: Any) -> Any:  # noqa: ANN401
+    """A setting with its limit."""
+    return field(metadata={"limit": limit}, **default)
+
+
+def room(kind: "type | Callable[[Any], type | None]", many: bool = False) -> Any:  # noqa: ANN401
+    """A setting that holds others.
 
     Args:
-        kind: The schema's dataclass that has the settings.
-        values: The arguments.
+        kind: The dataclass of these, or a function that chooses it by the value; where that gives
+            None, the mapping stays as it is.
+        many: Whether the setting is a list of them.
+    """
+    return field(metadata={"kind": kind, "many": many})
+
+
+def built(kind: "type | None" = None, by: str = "", more: bool = False) -> Any:  # noqa: ANN401
+    """A mapping with a ``_target_``, whose other settings are arguments that the target knows.
+
+    Args:
+        kind: The dataclass of the arguments of one target, which are checked here already.
+        by: That target. Arguments of any other are left to it.
+        more: Whether it takes arguments beside those of ``kind``.
+    """
+    return field(metadata={"built": kind, "by": by, "more": more})
+
+
+def check(kind: type, **values: object) -> None:
+    """Checks arguments of a constructor by the limits of a dataclass's settings of these names.
 
     Raises:
         UserError: One is not what it must be; it speaks of the argument.
@@ -49,7 +76,8 @@ def read(
     Raises:
         UserError: One is unknown, missing or not what it must be; it is named in full.
     """
-    known = list(names(kind, given, name)) if known is None else known
+    if known is None:
+        known = [each for each in names(kind, given, name) if each not in added]
     if not isinstance(given, Mapping):
         raise UserError(f"{name}={given!r} must be a mapping")
     above = f"{name}." if name else ""
@@ -81,7 +109,7 @@ def _read_one(
         if not isinstance(value, Mapping):
             raise UserError(f"{name}={value!r} must be a mapping")
         if value.get("_target_") == told["by"]:
-            ours = {field.name for field in fields(told["built"])}
+            ours = {one.name for one in fields(told["built"])}
             mine = {k: v for k, v in value.items() if k in ours or not told["more"]}
             mine.pop("_target_", None)
             read(told["built"], mine, name, added, known)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from landmark_lightning.config.fields import built, room, setting
 from landmark_lightning.config.limits import (
     ABOVE_ZERO,
     ANYTHING,
@@ -30,6 +29,7 @@ from landmark_lightning.config.limits import (
     or_null,
     whole,
 )  # fmt: skip
+from landmark_lightning.config.read import built, room, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +73,11 @@ class Data:
     """``data``: who is held out, and where the images are while training."""
 
     validation: Any = setting(
-        Limit(
-            "a number above 0 and below 1, the name of a subset, a text file with a photo's name "
-            "a line, or null",
-            lambda value: value is None or TEXT.holds(value) or INSIDE.holds(value),
+        or_null(
+            Limit(
+                f"{INSIDE.words}, the name of a subset, a text file with a photo's name a line",
+                lambda v: TEXT.holds(v) or INSIDE.holds(v),
+            )
         )
     )
     validation_seed: int = setting(whole(0))
@@ -144,10 +145,7 @@ class Network:
     """``network`` of our own ``_target_``."""
 
     side: int = setting(
-        Limit(
-            "a multiple of 16, at least 16",
-            lambda value: whole(16).holds(value) and value % 16 == 0,
-        )
+        Limit("a multiple of 16, at least 16", lambda v: whole(16).holds(v) and v % 16 == 0)
     )
     width: int = setting(whole(1))
     hidden: int = setting(whole(1))
@@ -237,10 +235,7 @@ class Logger:
     offline: bool = setting(FLAG)
     project: str = setting(
         Limit(
-            "a name without / \\ # ? % :",
-            lambda value: (
-                isinstance(value, str) and value != "" and not set(value) & set("/\\#?%:")
-            ),
+            "a name without / \\ # ? % :", lambda v: TEXT.holds(v) and not set(v) & set("/\\#?%:")
         )
     )
     tags: list[Any] = setting(list_of(""))
@@ -249,30 +244,6 @@ class Logger:
 
 TARGETS = list_of(", such as [mypackage.]", lambda each: isinstance(each, str))
 WORKERS = or_null(whole(1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Train:
-    """landmark-train."""
-
-    seed: int = setting(whole(0, 2**32 - 1))
-    batch_size: int = setting(whole(1))
-    data_dir: Path = setting(PATH)
-    runs_dir: Path = setting(PATH)
-    workers: int | None = setting(WORKERS)
-    init_from: Path | None = setting(or_null(PATH), default=None)
-    compile: Any = setting(one_of(False, True, "cudagraph"))
-    rerun: bool = setting(FLAG)
-    callbacks: list[dict[str, Any]] = setting(list_of(""))
-    allow_targets: list[str] = setting(TARGETS)
-    data: Data = room(Data)
-    dataset: Dataset = room(Dataset)
-    model: Model = room(Model)
-    network: dict[str, Any] = built(Network, by=NETWORK)
-    phases: Phases = room(Phases)
-    augmentation: Augmentation = room(Augmentation)
-    trainer: dict[str, Any] = built(Trainer, by="pytorch_lightning.Trainer", more=True)
-    logger: Logger = room(Logger)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,6 +257,26 @@ class Prepare:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Train(Prepare):
+    """landmark-train, which prepares what needs no folder itself."""
+
+    seed: int = setting(whole(0, 2**32 - 1))
+    batch_size: int = setting(whole(1))
+    runs_dir: Path = setting(PATH)
+    init_from: Path | None = setting(or_null(PATH), default=None)
+    compile: Any = setting(one_of(False, True, "cudagraph"))
+    rerun: bool = setting(FLAG)
+    callbacks: list[dict[str, Any]] = setting(list_of(""))
+    data: Data = room(Data)
+    model: Model = room(Model)
+    network: dict[str, Any] = built(Network, by=NETWORK)
+    phases: Phases = room(Phases)
+    augmentation: Augmentation = room(Augmentation)
+    trainer: dict[str, Any] = built(Trainer, by="pytorch_lightning.Trainer", more=True)
+    logger: Logger = room(Logger)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inspect:
     """landmark-inspect."""
 
@@ -293,6 +284,7 @@ class Inspect:
     data_dir: Path = setting(PATH)
     output: Path | None = setting(or_null(PATH))
     faces: int = setting(whole(1))
+    allow_targets: list[str] = setting(TARGETS)
 
 
 @dataclass(frozen=True, kw_only=True)

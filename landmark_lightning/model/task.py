@@ -89,8 +89,9 @@ class LandmarkTask(pl.LightningModule):
         outputs = 2 if validation is None else 3
         with speaking_of("network"):
             self.network: LandmarkNetwork = build(
-                network, landmarks=self.scheme.landmarks, outputs=outputs, allow=allow_targets
-            )
+                network, landmarks=self.scheme.landmarks, outputs=outputs, kind=nn.Module,
+                has=["side"], allow=allow_targets,
+            )  # fmt: skip
         self.network.to(memory_format=torch.channels_last)  # a quarter faster on a CPU
         with speaking_of("augmentation"):
             self.augmentation = Augmentation(

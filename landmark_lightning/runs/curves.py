@@ -11,7 +11,7 @@ from torch import Tensor
 
 from landmark_lightning.errors import UserError
 from landmark_lightning.metrics.discarding import kept_means, labelled_mean
-from landmark_lightning.metrics.nme import landmark_error, normalized_error
+from landmark_lightning.metrics.nme import landmark_error
 from landmark_lightning.metrics.signal import signal_distance, spearman
 from landmark_lightning.runs.figures import discard_curve
 from landmark_lightning.runs.folder import RunFolder
@@ -111,34 +111,22 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
                 "pooled": coverage_curves(*_pooled(records)),
                 "faces": coverage_curves(*_by_face(records)),
                 "calibration": calibration_curve(records),
-                "quantiles": {"nme": error_quantiles(records)},
-                "by_landmark": {"nme": _errors(records).nanmean(dim=0).numpy()},
+                "errors": {
+                    "quantiles": error_quantiles(records),
+                    "by_landmark": records.error.nanmean(dim=0).numpy(),
+                },
             }
         )
     if first is None:
         return None, unread
-    mean = {kind: _mean([curves[kind] for curves in read]) for kind in read[0]}
-    quantiles, by_landmark = (mean.pop(kind)["nme"] for kind in ("quantiles", "by_landmark"))
-    curves = CellCurves(
-        cell,
-        len(read),
-        quantiles=quantiles,
-        by_landmark=by_landmark,
-        names=names,
-        sorted_errors=first,
-        **mean,
-    )
-    return curves, unread
+    mean: dict[str, Any] = {kind: _mean([curves[kind] for curves in read]) for kind in read[0]}
+    errors = mean.pop("errors")
+    return CellCurves(cell, len(read), names=names, sorted_errors=first, **mean, **errors), unread
 
 
 def _mean(curves: list[Curves]) -> Curves:
     shared = [name for name in curves[0] if all(name in of_run for of_run in curves)]
     return {name: np.mean([of_run[name] for of_run in curves], axis=0) for name in shared}
-
-
-def _errors(records: Records) -> Tensor:
-    primary = records.normalizer[:, 0].double()
-    return normalized_error(records.prediction.double(), records.target.double(), primary)
 
 
 def _scores(records: Records) -> dict[str, Tensor]:
@@ -150,11 +138,11 @@ def _scores(records: Records) -> dict[str, Tensor]:
 
 def _pooled(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
     scores = {name: score.flatten() for name, score in _scores(records).items()}
-    return _errors(records).flatten(), scores
+    return records.error.flatten(), scores
 
 
 def _by_face(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
-    error = _errors(records)
+    error = records.error
     scores = {name: labelled_mean(score, error) for name, score in _scores(records).items()}
     return error.nanmean(dim=1), scores
 
@@ -182,7 +170,7 @@ def coverage_curves(error: Tensor, scores: Mapping[str, Tensor]) -> dict[str, Ar
 
 def error_quantiles(records: Records) -> Array:
     """The cumulative error distribution (CED) by face: NME in percent at ``CED_SHARES``."""
-    nme = _errors(records).nanmean(dim=1)
+    nme = records.error.nanmean(dim=1)
     return np.quantile(nme[~nme.isnan()].numpy(), np.array(CED_SHARES) / 100)
 
 

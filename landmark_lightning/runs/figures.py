@@ -52,19 +52,11 @@ def discard_curve(
 
 
 def _discard_by_face(records: Records, percents: Sequence[float]) -> dict[str, Tensor]:
-    error = _primary_error(records)
+    error = records.error
     scores = {"signal": records.signal, "prior": records.prior.expand_as(error), "oracle": error}
-    by_face = {
-        name: discard_error(error, score, percents)
-        for name, score in scores.items()
-        if score is not None
-    }
+    known = {name: score for name, score in scores.items() if score is not None}
+    by_face = {name: discard_error(error, score, percents) for name, score in known.items()}
     return {**by_face, "random": random_discard_error(error, percents)}
-
-
-def _primary_error(records: Records) -> Tensor:
-    primary = records.normalizer[:, 0].double()
-    return normalized_error(records.prediction.double(), records.target.double(), primary)
 
 
 def summarize(records: Records) -> dict[str, dict[str, Any]]:
@@ -117,9 +109,10 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
             **{f"fr_{t:.2f}": _number(failure_rate(nme, t)) for t in THRESHOLDS},
             **{f"auc_{t:.2f}": _number(area_under_curve(nme, t)) for t in THRESHOLDS},
             "discard": _by_percent(discarded["signal"][member]),
-            "discard_random": _by_percent(discarded["random"][member]),
-            "discard_prior": _by_percent(discarded["prior"][member]),
-            "discard_oracle": _by_percent(discarded["oracle"][member]),
+            **{
+                f"discard_{name}": _by_percent(discarded[name][member])
+                for name in ("random", "prior", "oracle")
+            },
             **_signal_figures(records, member),
         }
     return figures
@@ -180,9 +173,7 @@ def bound_figures(records: Records, bounds: Mapping[str, Tensor]) -> dict[str, d
 
 def _by_percent(errors: Tensor) -> dict[str, float | None]:
     means = errors.nanmean(dim=0)
-    return {
-        str(percent): _number(mean) for percent, mean in zip(DISCARD_PERCENTS, means, strict=True)
-    }
+    return {str(p): _number(mean) for p, mean in zip(DISCARD_PERCENTS, means, strict=True)}
 
 
 def _number(value: Tensor) -> float | None:

@@ -37,13 +37,19 @@ PLANS = "plan-*.json"
 """Files in a ``runs_dir`` that say which runs a sweep makes; ``*`` is a digest of that."""
 
 
+class Place:
+    """A path in a run's folder, by the names that lead to it."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def __get__(self, folder: "RunFolder", _: object) -> Path:
+        return folder.path.joinpath(*self.names)
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run.
-
-    Attributes:
-        path: The folder.
-    """
+    """The folder of one run, and the paths in it."""
 
     path: Path
 
@@ -55,89 +61,54 @@ class RunFolder:
         )
 
     @property
-    def config(self) -> Path:
-        """The resolved configuration, YAML."""
-        return self.path / "config.yaml"
+    def runs(self) -> Path:
+        """The ``runs_dir``."""
+        return self.path.parents[2]
 
     @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints."""
-        return self.path / CHECKPOINTS
+    def name(self) -> str:
+        """Dataset, model and seed, as its path below ``runs_dir`` has them."""
+        return self.path.relative_to(self.runs).as_posix()
 
     @property
-    def best(self) -> Path:
-        """The checkpoint with the lowest validation NME."""
-        return self.checkpoints / "best.ckpt"
+    def begun(self) -> bool:
+        """Whether a run was ever begun here."""
+        return any(p.is_file() for p in (self.metrics, self.state, self.config, self.last))
 
-    @property
-    def last(self) -> Path:
-        """The newest checkpoint, from which a run that was cut goes on."""
-        return self.checkpoints / "last.ckpt"
-
-    @property
-    def curves(self) -> Path:
-        """Training and validation curves, CSV."""
-        return self.path / "metrics.csv"
-
-    @property
-    def metrics(self) -> Path:
-        """The test figures; a run that has them is finished."""
-        return self.path / "metrics.json"
-
-    @property
-    def predictions(self) -> Path:
-        """The test predictions, HDF5."""
-        return self.path / "predictions.h5"
-
-    @property
-    def faces(self) -> Path:
-        """Test faces with their predictions, PNG."""
-        return self.path / "faces.png"
-
-    @property
-    def state(self) -> Path:
-        """What became of the run, JSON (``state.py``)."""
-        return self.path / "state.json"
-
-    @property
-    def lock(self) -> Path:
-        """What a process that trains the run keeps locked (``lock.py``)."""
-        return self.path / ".lock"
-
-    @property
-    def error(self) -> Path:
-        """The traceback of a run that failed."""
-        return self.path / "error.txt"
-
-    @property
-    def surprises(self) -> Path:
-        """Test faces whose error the signal underrates most, PNG; models with a signal only."""
-        return self.path / "surprises.png"
-
-    @property
-    def balancing(self) -> Path:
-        """How often LPBB drew whom, JSON; models with balancing only."""
-        return self.path / "balancing.json"
-
-    @property
-    def most_drawn(self) -> Path:
-        """The training faces that LPBB drew most often, PNG; models with balancing only."""
-        return self.path / "most_drawn.png"
-
-    @property
-    def wandb_id(self) -> Path:
-        """The run's id in W&B, under which it goes on after a cut."""
-        return self.path / "wandb" / "id.txt"
-
-    @property
-    def evaluations(self) -> Path:
-        """Folder of later evaluations, one a dataset."""
-        return self.path / EVALUATIONS
-
-    @property
-    def onnx(self) -> Path:
-        """Where landmark-export writes the model."""
-        return self.path / "model.onnx"
+    config = Place("config.yaml")
+    """The resolved configuration, YAML."""
+    checkpoints = Place(CHECKPOINTS)
+    """Folder of the checkpoints."""
+    best = Place(CHECKPOINTS, "best.ckpt")
+    """The checkpoint with the lowest validation NME."""
+    last = Place(CHECKPOINTS, "last.ckpt")
+    """The newest checkpoint, from which a run that was cut goes on."""
+    curves = Place("metrics.csv")
+    """Training and validation curves, CSV."""
+    metrics = Place("metrics.json")
+    """The test figures; a run that has them is finished."""
+    predictions = Place("predictions.h5")
+    """The test predictions, HDF5."""
+    faces = Place("faces.png")
+    """Test faces with their predictions, PNG."""
+    state = Place("state.json")
+    """What became of the run, JSON (``state.py``)."""
+    lock = Place(".lock")
+    """What a process that trains the run keeps locked (``lock.py``)."""
+    error = Place("error.txt")
+    """The traceback of a run that failed."""
+    surprises = Place("surprises.png")
+    """Test faces whose error the signal underrates most, PNG; models with a signal only."""
+    balancing = Place("balancing.json")
+    """How often LPBB drew whom, JSON; models with balancing only."""
+    most_drawn = Place("most_drawn.png")
+    """The training faces that LPBB drew most often, PNG; models with balancing only."""
+    wandb_id = Place("wandb", "id.txt")
+    """The run's id in W&B, under which it goes on after a cut."""
+    evaluations = Place(EVALUATIONS)
+    """Folder of later evaluations, one a dataset."""
+    onnx = Place("model.onnx")
+    """Where landmark-export writes the model."""
 
     def read_config(self) -> dict[str, Any]:
         """The settings that the run was made with, from ``config``.
@@ -163,19 +134,9 @@ class RunFolder:
         Its settings go last, so that they still describe what a killed process leaves behind.
         """
         for path in (
-            self.metrics,
-            self.last,
-            self.best,
-            self.curves,
-            self.predictions,
-            self.faces,
-            self.error,
-            self.surprises,
-            self.balancing,
-            self.most_drawn,
-            self.wandb_id,
-            self.onnx,
-        ):
+            self.metrics, self.last, self.best, self.curves, self.predictions, self.faces,
+            self.error, self.surprises, self.balancing, self.most_drawn, self.wandb_id, self.onnx,
+        ):  # fmt: skip
             path.unlink(missing_ok=True)
         shutil.rmtree(self.evaluations, ignore_errors=True)
         self.config.unlink(missing_ok=True)
@@ -183,11 +144,7 @@ class RunFolder:
     def clash(self, config: Mapping[str, Any]) -> str | None:
         """Why a run of these settings can neither go on here nor count as finished; None: it can.
 
-        Args:
-            config: The settings of the run that is to start.
-
-        Returns:
-            A sentence that names the first setting in which the run that lies here differs.
+        The sentence names the first setting in which the run that lies here differs.
         """
         if not self.config.is_file():
             if not self.last.is_file() or self.metrics.is_file():

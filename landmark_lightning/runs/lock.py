@@ -27,9 +27,6 @@ _held: dict[Path, int | None] = {}
 def acquire(path: Path) -> str:
     """Takes the lock until ``release`` or the end of the process.
 
-    Args:
-        path: The lock's file; its folder is made where it is missing.
-
     Returns:
         ``KERNEL``, or ``LEASE`` where there are no locks.
 

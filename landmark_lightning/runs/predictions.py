@@ -21,6 +21,7 @@ from torch import Tensor
 from landmark_lightning import hdf5
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
+from landmark_lightning.metrics.nme import normalized_error
 
 KIND = hdf5.Kind("file of predictions", "landmark-evaluate writes it again")
 FORMAT = "landmark-lightning predictions"
@@ -43,8 +44,6 @@ class RunInfo:
             None for a model without a signal.
         input_side: Pixels S of the network's input.
         data: ``FaceFile.content`` of the faces; None: not known, as in an old file.
-
-    The landmarks' names, where they have some, are ``names``.
 
     Raises:
         ValueError: No normalizer, a name used twice, or a subset named ``full``.
@@ -143,6 +142,17 @@ class Records:
         if len(self.photo) != faces:
             raise ValueError(f"photo has {len(self.photo)} names, expected {faces}")
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The tensors that there are, in the order of the file."""
+        tensors = {name: getattr(self, name) for name in _shapes(0, 0, self.info)}
+        return {n: t.detach().cpu().numpy() for n, t in tensors.items() if t is not None}
+
+    @property
+    def error(self) -> Tensor:
+        """(N, L) float64 error in percent of the primary normalizer; NaN where not labelled."""
+        primary = self.normalizer[:, 0].double()
+        return normalized_error(self.prediction.double(), self.target.double(), primary)
+
 
 def _shapes(faces: int, landmarks: int, info: RunInfo) -> dict[str, tuple[int, ...]]:
     return {
@@ -158,40 +168,21 @@ def _shapes(faces: int, landmarks: int, info: RunInfo) -> dict[str, tuple[int, .
 
 
 def write_records(path: Path, records: Records) -> None:
-    """Writes ``records`` to ``path`` so that a reader sees the old file or the complete new one.
-
-    Args:
-        path: The file; its folder is made where it is missing.
-        records: What to write.
-    """
+    """Writes a file of predictions so that a reader sees the old one or the complete new one."""
     with replacing(path) as temporary, hdf5.created(temporary, path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         file.attrs["info"] = json.dumps(dataclasses.asdict(records.info))
         file.attrs["sha256"] = _digest(records)
-        for name in _shapes(0, 0, records.info):
-            tensor = getattr(records, name)
-            if tensor is not None:
-                array = tensor.detach().cpu().numpy()
-                file.create_dataset(name, data=array, **_stored(array))
         # HDF5 can't checksum text of variable length, so the names are padded to one length.
         names = np.array([name.encode() for name in records.photo], dtype=np.bytes_)
-        file.create_dataset("photo", data=names, **_stored(names))
-
-
-def _stored(array: NDArray[Any]) -> dict[str, bool]:
-    """How HDF5 keeps an array; an empty one can't have chunks."""
-    return {"chunks": True, "fletcher32": True} if array.size else {}
+        for name, array in {**records.arrays(), "photo": names}.items():
+            stored = {"chunks": True, "fletcher32": True} if array.size else {}
+            file.create_dataset(name, data=array, **stored)
 
 
 def read_records(path: Path) -> Records:
-    """Reads what ``write_records`` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The records, on the CPU.
+    """Reads what ``write_records`` wrote; the tensors are on the CPU.
 
     Raises:
         OSError: There is no such file, or it can't be opened now; one sentence.
@@ -228,10 +219,8 @@ def _digest(records: Records) -> str:
     """SHA-256 of the content: HDF5 checksums its numbers, but not its names, text and tables."""
     text = json.dumps([dataclasses.asdict(records.info), records.photo])
     digest = hashlib.sha256(text.encode())
-    for name in _shapes(0, 0, records.info):
-        tensor = getattr(records, name)
-        if tensor is not None:
-            digest.update(tensor.detach().cpu().numpy().tobytes())
+    for array in records.arrays().values():
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -101,10 +101,7 @@ class Cell:
 
 
 def read_run(path: Path) -> Run:
-    """Reads a run's metrics.json, and its settings where they can be read.
-
-    Args:
-        path: The run's folder.
+    """Reads metrics.json in a run's folder, and its settings where they can be read.
 
     Raises:
         UserError: metrics.json can't be read or lacks what every run has; one sentence.
@@ -156,15 +153,12 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
         read, key=lambda run: (run.settings is None, run.figure("train_seconds") is None)
     ):
         identity = (run.dataset, run.model, run.seed, run.normalizer, run.word("data"))
-        alike = [
-            other
-            for other in known.setdefault(identity, [])
-            if run.settings in (None, other.settings)
-        ]
+        others = known.setdefault(identity, [])
+        alike = [other for other in others if run.settings in (None, other.settings)]
         if alike:
             left_out.append(f"{run.path} is of the same run as {alike[0].path}")
         else:
-            known[identity].append(run)
+            others.append(run)
     runs = [run for of_identity in known.values() for run in of_identity]
     if unknown := [run for run in runs if run.settings is None]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
@@ -193,13 +187,8 @@ def gather(runs: Iterable[Run]) -> list[Cell]:
     models: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         models.setdefault((run.dataset, run.normalizer, run.model), []).append(run)
-
-    def place(key: tuple[str, str, str]) -> tuple[str, str, int, str]:
-        dataset, normalizer, model = key
-        return dataset, normalizer, *model_rank(model)
-
     cells = []
-    for key in sorted(models, key=place):
+    for key in sorted(models, key=lambda key: (*key[:2], *model_rank(key[2]))):
         of_model = sorted(models[key], key=lambda run: run.seed)
         settings, content = zip(*((r.settings, r.word("data")) for r in of_model), strict=True)
         for variant in variants(settings, content):

@@ -72,8 +72,4 @@ def folders_below(top: Path) -> Below:
 def _in_a_run(path: Path, top: Path) -> bool:
     """Whether a path below ``top`` lies in the folder of a run."""
     below = [parent for parent in path.parents if parent == top or top in parent.parents]
-    return any(
-        file.is_file()
-        for folder in map(RunFolder, below)
-        for file in (folder.metrics, folder.state, folder.config)
-    )
+    return any(RunFolder(folder).begun for folder in below)

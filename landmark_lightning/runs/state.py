@@ -64,16 +64,11 @@ class CellState:
 def read_states(runs: Path) -> list[CellState]:
     """The state of every run below a folder and of every run that a plan there names.
 
-    Links to folders are followed; what several of them lead to is one run.
-
-    Args:
-        runs: Folder with runs at any depth, such as ``runs_dir``.
-
-    Returns:
-        One state a run, sorted by dataset, model, seed and folder.
+    Links to folders are followed; what several of them lead to is one run. The states are sorted
+    by dataset, model, seed and folder.
     """
     folders = folders_below(runs).folders
-    begun = [path for path in folders if _seed(path) is not None and _begun(RunFolder(path))]
+    begun = [path for path in folders if _seed(path) is not None and RunFolder(path).begun]
     for plan in (plan for folder in folders for plan in folder.glob(PLANS)):
         begun += _planned(plan)
     once = {path.resolve(): path for path in reversed(begun)}
@@ -103,7 +98,7 @@ def read_state(path: Path) -> CellState:
     elif record.get("state") == "failed":
         state, error = "failed", str(record.get("error"))
     else:
-        state = "cut" if _begun(folder) else "missing"
+        state = "cut" if folder.begun else "missing"
     whole = path.absolute()
     return CellState(whole.parent.parent.name, whole.parent.name, seed, state, error, path)
 
@@ -111,14 +106,8 @@ def read_state(path: Path) -> CellState:
 def write_plan(runs: Path, cells: Iterable[str]) -> Path:
     """Notes which runs a sweep will make, so that one that never started is seen to be missing.
 
-    The same cells give the same file, so a sweep that is started again leaves no second plan.
-
-    Args:
-        runs: The sweep's ``runs_dir``.
-        cells: The runs' folders relative to it, ``<dataset>/<model>/seed<k>``.
-
-    Returns:
-        The plan's path.
+    The same cells, ``<dataset>/<model>/seed<k>`` below ``runs``, give the same file, so a sweep
+    that is started again leaves no second plan.
     """
     planned = sorted(cells)
     mark = hashlib.sha256("\n".join(planned).encode()).hexdigest()[:8]
@@ -241,12 +230,6 @@ def _seed(path: Path) -> int | None:
     return int(number) if path.name.startswith("seed") and number.isdecimal() else None
 
 
-def _begun(folder: RunFolder) -> bool:
-    return any(
-        path.is_file() for path in (folder.metrics, folder.state, folder.config, folder.last)
-    )
-
-
 def _read(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is none or it is damaged."""
     try:
@@ -263,12 +246,9 @@ def _planned(plan: Path) -> list[Path]:
 
 
 def _alive(record: dict[str, Any], folder: RunFolder, locked: bool | None = None) -> bool:
-    """Whether the process that wrote a record still runs.
+    """Whether the process that wrote a state.json still runs.
 
-    Args:
-        record: The content of state.json.
-        folder: The run's folder.
-        locked: Whether another process holds the folder's lock; None: that is looked up.
+    Whether another one holds the folder's lock is looked up where ``locked`` is None.
     """
     if record.get("lock") == lock.KERNEL and processes.of_this_boot(record):
         return lock.is_held(folder.lock) if locked is None else locked

@@ -92,7 +92,7 @@ def strategy_from(settings: Mapping[str, Any], allow_targets: Sequence[str] = ()
         UserError: A value out of range, which is named, or a target that is no Strategy.
     """
     if "_target_" in settings:
-        strategy: Strategy = build(settings, kind=Strategy, allow=allow_targets)
+        strategy: Strategy = build(settings, kind=Strategy, has=["sampler"], allow=allow_targets)
         return strategy
     knobs = dict(settings)
     check(schema.Even, refresh=knobs.get("refresh"))

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
@@ -12,13 +12,13 @@ from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
 from landmark_lightning.distributed import gathered, world
 from landmark_lightning.loading.datamodule import FaceDataModule
-from landmark_lightning.loading.faces import Batch, Faces
+from landmark_lightning.loading.faces import Faces
 from landmark_lightning.model.folded import has_bf16, scoring_copy
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.strategies import Online, Rescored, Strategy
 
 
-def datamodule_of(trainer: pl.Trainer) -> FaceDataModule:
+def datamodule_of(trainer: Trainer) -> FaceDataModule:
     """The datamodule that a trainer trains on."""
     datamodule = trainer.datamodule  # type: ignore[attr-defined]
     assert isinstance(datamodule, FaceDataModule)
@@ -42,25 +42,19 @@ class OnlineBalancing(Callback):
 
     in_step = False  # whether the training step itself updates the balancer
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts the losses on the device."""
         self.in_step = False
         if trainer.world_size == 1 and draws_on(pl_module.device):
             datamodule_of(trainer).draw_on(pl_module.device)
 
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes them back."""
         datamodule_of(trainer).draw_on_host()
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:  # noqa: ANN401
         """Updates the balancer."""
+        outputs, batch, _ = args
         if self.in_step:
             return
         drawn = batch.get("drawn", batch["index"])
@@ -91,33 +85,24 @@ class Rescoring(Callback):
         self.every, self.fraction, self.precision = every, fraction, precision
         self.seconds = 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Scores every face, unless the run goes on from a checkpoint."""
         if trainer.global_step == 0:
             self._rescore(trainer, pl_module, 1.0)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:  # noqa: ANN401
         """Scores faces when another ``every`` of the epoch is over, and all for a new phase."""
+        *_, batch_idx = args
         assert isinstance(pl_module, LandmarkTask)
         schedule, step = pl_module.schedule, trainer.global_step
-        batches = len(datamodule_of(trainer).sampler)
+        between = self.every * len(datamodule_of(trainer).sampler)
+        due = int((batch_idx + 1) / between + 1e-9) > int(batch_idx / between + 1e-9)
         if step < schedule.total_steps and schedule.index(step) != schedule.index(step - 1):
             self._rescore(trainer, pl_module, 1.0)  # losses of two phases can't be compared
-        elif int((batch_idx + 1) / (self.every * batches) + 1e-9) > int(
-            batch_idx / (self.every * batches) + 1e-9
-        ):
+        elif due:
             self._rescore(trainer, pl_module, self.fraction)
 
-    def _rescore(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, fraction: float
-    ) -> None:
+    def _rescore(self, trainer: Trainer, pl_module: LightningModule, fraction: float) -> None:
         assert isinstance(pl_module, LandmarkTask)
         started = time.perf_counter()
         datamodule = datamodule_of(trainer)
@@ -147,7 +132,7 @@ def callbacks_of(strategy: Strategy) -> list[Callback]:
     return [OnlineBalancing()] if isinstance(strategy, Online) else []
 
 
-def rescore_seconds(trainer: pl.Trainer) -> float:
+def rescore_seconds(trainer: Trainer) -> float:
     """Seconds of a training that went into rescoring."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     return sum((each.seconds for each in callbacks if isinstance(each, Rescoring)), 0.0)
@@ -158,11 +143,7 @@ BATCH_SIZES = {"cpu": 96, "cuda": 1024}
 
 
 def score_faces(
-    task: LandmarkTask,
-    faces: Faces,
-    chosen: Tensor,
-    batch_size: int | None = None,
-    precision: str = "float32",
+    task: LandmarkTask, faces: Faces, chosen: Tensor, precision: str = "float32"
 ) -> Tensor:
     """Losses by which LPBB draws faces, in the current phase, evaluated without augmentation.
 
@@ -170,7 +151,6 @@ def score_faces(
         task: The task; it is left as it is.
         faces: The faces.
         chosen: (n,) int64, places of the faces to score.
-        batch_size: Faces in a batch; None: what suits the device.
         precision: ``float32``, ``bf16`` (convolutions and hidden layers; a loss then differs by
             about one percent), or ``auto``: bf16 where the device has units for it.
 
@@ -179,7 +159,7 @@ def score_faces(
     """
     device = task.device
     low = precision == "bf16" or (precision == "auto" and has_bf16(device))
-    size = batch_size or BATCH_SIZES.get(device.type, BATCH_SIZES["cpu"])
+    size = BATCH_SIZES.get(device.type, BATCH_SIZES["cpu"])
     losses = []
     with (
         torch.inference_mode(),

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
 from landmark_lightning.distributed import summed, world
-from landmark_lightning.loading.faces import Batch
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.statistics import top_shares
 from landmark_lightning.training.balancing import datamodule_of, rescore_seconds
@@ -19,7 +18,10 @@ from landmark_lightning.training.balancing import datamodule_of, rescore_seconds
 class TrainingCurves(Callback):
     """Logs means over the last steps: loss by part, learning rate, phase and the balancer's state.
 
-    Losses gather on the device; the host sees them once in ``every`` steps.
+    Losses gather on the device; the host sees them once in ``every`` steps. Once an epoch follows
+    what LPBB has done since the run began: ``balancing/top_1_percent`` and
+    ``balancing/top_10_percent``, the shares of all draws that went to the most drawn hundredth and
+    tenth of the faces, and ``balancing/rescore_seconds``, the seconds that rescoring took.
 
     Args:
         every: Steps between two points of the curves.
@@ -34,15 +36,9 @@ class TrainingCurves(Callback):
         self.sums: Tensor | None = None
         self.steps = 0
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,  # noqa: ANN401
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:  # noqa: ANN401
         """Adds a step; logs when it is time."""
+        outputs, batch, _ = args
         assert isinstance(pl_module, LandmarkTask)
         faces = len(batch.get("drawn", batch["index"]))
         parts = torch.stack([outputs["coordinates"].sum(), outputs["validation"].sum()]) / faces
@@ -67,6 +63,16 @@ class TrainingCurves(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=step)
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Logs whom LPBB has drawn; nothing for even draws."""
+        datamodule = datamodule_of(trainer)
+        if datamodule.sampler.balanced:
+            shares = top_shares(datamodule.balancer.draws)
+            figures = {f"balancing/{name}": share for name, share in shares.items()}
+            figures["balancing/rescore_seconds"] = rescore_seconds(trainer)
+            for logger in trainer.loggers:
+                logger.log_metrics(figures, step=trainer.global_step - 1)
+
     def state_dict(self) -> dict[str, Any]:
         """Sums since the last point, over all processes."""
         return {"sums": None if self.sums is None else summed(self.sums), "steps": self.steps}
@@ -76,22 +82,3 @@ class TrainingCurves(Callback):
         self.sums, self.steps = state_dict["sums"], int(state_dict["steps"])
         if self.sums is not None and world()[0] > 0:
             self.sums = torch.zeros_like(self.sums)
-
-
-class DrawCurves(Callback):
-    """Logs once an epoch what LPBB has done since the run began; nothing for even draws.
-
-    ``balancing/top_1_percent`` and ``balancing/top_10_percent`` are the shares of all draws that
-    went to the most drawn hundredth and tenth of the faces, ``balancing/rescore_seconds`` the
-    seconds that rescoring took.
-    """
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Logs the epoch."""
-        datamodule = datamodule_of(trainer)
-        if not datamodule.sampler.balanced:
-            return
-        figures = {f"balancing/{n}": s for n, s in top_shares(datamodule.balancer.draws).items()}
-        figures["balancing/rescore_seconds"] = rescore_seconds(trainer)
-        for logger in trainer.loggers:
-            logger.log_metrics(figures, step=trainer.global_step - 1)

@@ -37,11 +37,10 @@ from landmark_lightning.runs.state import Attempt
 from landmark_lightning.samplers.statistics import summarize_draws
 from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
-from landmark_lightning.training.curves import DrawCurves, TrainingCurves
+from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.graphs import GraphedTask, compile_network
 from landmark_lightning.training.loggers import (
     csv_logger,
-    keep_id,
     one_wandb_run,
     start_curves,
     summary_figures,
@@ -52,7 +51,7 @@ from landmark_lightning.training.processes import companions
 from landmark_lightning.training.progress import TrainingProgress, print_plan
 from landmark_lightning.training.trainer import (
     build_trainer,
-    check_last_batch,
+    check_network,
     fit,
     hush_lightning,
     own_callbacks,
@@ -65,13 +64,7 @@ def seed_everything(config: Train) -> None:
 
 
 def train(config: Train) -> Run:
-    """Trains and tests one run, unless its folder says that this is done.
-
-    Args:
-        config: The settings.
-
-    Returns:
-        The run, with its test figures.
+    """Trains and tests one run, unless its folder says that this is done; gives its figures.
 
     Raises:
         UserError: What a user can mend.
@@ -97,10 +90,7 @@ def attend(config: Train) -> None:
 def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     """The run itself; the attempt begins when the run's folder is about to be written."""
     hush_lightning()
-    seed, rerun = config.seed, config.rerun
-    dataset_name, model_name = config.dataset.name, config.model.name
-    cell = f"{dataset_name}/{model_name}/seed{seed}"
-    config = for_training(config)
+    rerun, config = config.rerun, for_training(config)
     clash = None if rerun else folder.clash(plain(config))
     if folder.metrics.is_file() and not rerun and clash is None:
         check_origin(config, photos=False)
@@ -121,8 +111,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         state,  # before what takes time
         *refreshing,
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
-        DrawCurves(),
-        TrainingProgress(cell),
+        TrainingProgress(folder.name),
         kept,
         *own_callbacks(config, task, datamodule),
     ]
@@ -144,7 +133,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
-    print_plan(folder, faces, datamodule, task, trainer, resumed is not None)
+    print_plan(folder, datamodule, task, trainer, resumed is not None)
     if datamodule.sampler.balanced and not refreshing:
         print("  Warning: all draws are even: the strategy has no callbacks() that refresh losses")
     if rerun:
@@ -152,7 +141,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain(config))))
     start_curves(curves, folder, resumed)
     if tracked:
-        keep_id(tracked, folder)
+        write_text(folder.wandb_id, f"{tracked.version}\n")  # for when it goes on
     with one_wandb_run():
         with companions(config, trainer):
             fit(trainer, task, datamodule, resumed)
@@ -169,13 +158,9 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
             "validation_nme": kept.lowest,
         }
         if datamodule.sampler.balanced:
-            trained = datamodule.train_faces
-            write_json(
-                folder.balancing,
-                summarize_draws(
-                    datamodule.balancer, trained.subsets, faces.subsets, trained.photo
-                ),
-            )
+            balancer, trained = datamodule.balancer, datamodule.train_faces
+            drawn = summarize_draws(balancer, trained.subsets, faces.subsets, trained.photo)
+            write_json(folder.balancing, drawn)
             if (sheet := plot_most_drawn(best, datamodule)) is not None:
                 with replacing(folder.most_drawn) as temporary:
                     sheet.save(temporary, format="png")
@@ -222,7 +207,7 @@ def _task(config: Train, datamodule: FaceDataModule) -> LandmarkTask:
     if compiled == "cudagraph" and not captured:
         print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
     task = (GraphedTask if captured else LandmarkTask).for_data(datamodule, config)
-    check_last_batch(task, datamodule.sampler)
+    check_network(task, datamodule.sampler)
     if compiled is True:
         compile_network(task.network)
     return task

@@ -16,6 +16,7 @@ step and replay them, which ends in the weights of an ordinary training.
 import random
 import time
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from landmark_lightning.config.instantiate import build
 from landmark_lightning.errors import UserError
 from landmark_lightning.loading.device_batches import DeviceDraws
 from landmark_lightning.loading.faces import Batch
@@ -66,6 +66,7 @@ def compile_network(network: nn.Module) -> None:
     network.compile()
 
 
+@dataclass(eq=False)
 class StaticStep:
     """One training step whose tensors stay where they are.
 
@@ -79,29 +80,22 @@ class StaticStep:
         capturing: Whether to capture the step when it has run a few times.
     """
 
-    def __init__(
-        self,
-        task: LandmarkTask,
-        optimizer: torch.optim.Optimizer,
-        batch: Batch,
-        clip: float | None,
-        draws: DeviceDraws | None = None,
-        balancer: LossBalancer | None = None,
-        capturing: bool = False,
-    ) -> None:
-        self.task = task
-        self.optimizer = optimizer
-        self.clip = clip
-        self.faces = len(batch["index"])
-        self.draws = draws
-        self.balancer = balancer
-        self.batch: Batch = {}
-        if draws is None:
-            given = [n for n in ("image", "landmarks", "offset") if n in batch]
-            self.batch = {name: torch.empty_like(batch[name]) for name in given}
+    task: LandmarkTask
+    optimizer: torch.optim.Optimizer
+    batch: Batch
+    clip: float | None
+    draws: DeviceDraws | None = None
+    balancer: LossBalancer | None = None
+    capturing: bool = False
+
+    def __post_init__(self) -> None:
+        needed = () if self.draws is not None else ("image", "landmarks", "offset")
+        self.faces = len(self.batch["index"])
+        self.batch = {
+            name: torch.empty_like(self.batch[name]) for name in needed if name in self.batch
+        }
         self.outputs: dict[str, Tensor] = {}
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.capturing = capturing
         self.warm = 0
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -263,15 +257,7 @@ class GraphedTask(LandmarkTask):
         return outputs
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
-        if not captures(self.device):
-            return super()._build_optimizer()
-        rate: Any = torch.tensor(self.schedule.phases[0].lr, device=self.device)
-        optimizer: torch.optim.Optimizer = build(
-            self.optimizer_config,
-            list(self.network.parameters()),
-            lr=rate,
-            allow=self.allow_targets,
-        )
+        optimizer = super()._build_optimizer()
         self._make_capturable(optimizer)
         return optimizer
 

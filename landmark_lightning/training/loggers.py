@@ -11,10 +11,10 @@ from typing import Any
 import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
+from landmark_lightning.config.difference import leaves
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
-from landmark_lightning.files import write_text
 from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
 
@@ -29,13 +29,7 @@ def csv_logger(folder: RunFolder) -> CSVLogger:
 
 
 def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> None:
-    """Starts ``metrics.csv`` anew; of a resumed run the rows up to its checkpoint stay.
-
-    Args:
-        logger: The run's CSV logger.
-        folder: The run's folder.
-        resumed: Checkpoint that the run goes on from; None: the run is new.
-    """
+    """Starts ``metrics.csv`` anew; of a run that goes on the rows up to that checkpoint stay."""
     rows: list[dict[str, Any]] = []
     if resumed is not None and folder.curves.is_file():
         step = read_checkpoint(resumed)["global_step"]
@@ -52,12 +46,9 @@ def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> 
 def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
     """One W&B run for one cell: group is the dataset, job type the model.
 
-    It touches nothing yet. A run that goes on has the id that ``keep_id`` left in its folder; one
-    that begins, or that ``rerun`` begins anew, has a new one.
-
-    Args:
-        folder: The run's folder; W&B writes under ``wandb`` in it.
-        config: Settings of landmark-train.
+    It touches nothing yet; W&B will write under ``wandb`` in the run's folder. A run that goes on
+    has the id in ``folder.wandb_id``; one that begins, or that ``rerun`` begins anew, has a
+    new one.
     """
     dataset, model, seed = config.dataset.name, config.model.name, config.seed
     tags = [model, dataset, f"seed{seed}", *config.logger.tags]
@@ -75,11 +66,6 @@ def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
         config=plain(config),
         settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
     )
-
-
-def keep_id(logger: WandbLogger, folder: RunFolder) -> None:
-    """Leaves the W&B run's id in the run's folder, for when it goes on."""
-    write_text(folder.wandb_id, f"{logger.version}\n")
 
 
 @contextmanager
@@ -103,25 +89,17 @@ def one_wandb_run() -> Iterator[None]:
 
 def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     """The figures of metrics.json as flat numbers, such as ``test/full/discard/30``."""
-    of_costs = ("epochs", "epochs_trained", "train_seconds", "rescore_seconds")
-    costs = {name: content[name] for name in of_costs}
-    figures: dict[str, float] = {}
+    costs = ("epochs", "epochs_trained", "train_seconds", "rescore_seconds")
     speed = {f"fps_{name}": rate for name, rate in content["fps"].items()}
-    nests: list[tuple[str, Any]] = [
-        ("test", costs | speed),
-        ("test", content["subsets"]),
-        ("validation_nme", content["validation_nme"]),
-        ("bound", _under(content, "bound", "subsets", "full", "bound")),
-        ("detector", _under(content, "detector", "subsets", "full")),
-        ("rejection/passed", _under(content, "rejection", "kept", "0.99", "passed", "all")),
-    ]
-    while nests:
-        prefix, value = nests.pop()
-        if isinstance(value, Mapping):
-            nests += [(f"{prefix}/{key}", inner) for key, inner in value.items()]
-        elif isinstance(value, int | float):
-            figures[prefix] = value
-    return figures
+    nested = {
+        "test": {name: content[name] for name in costs} | speed | content["subsets"],
+        "validation_nme": content["validation_nme"],
+        "bound": _under(content, "bound", "subsets", "full", "bound"),
+        "detector": _under(content, "detector", "subsets", "full"),
+        "rejection/passed": _under(content, "rejection", "kept", "0.99", "passed", "all"),
+    }
+    figures = leaves(nested, joint="/")
+    return {name: value for name, value in figures if isinstance(value, int | float)}
 
 
 def _under(content: Mapping[str, Any], *keys: str) -> Any:  # noqa: ANN401

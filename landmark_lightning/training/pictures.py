@@ -58,9 +58,8 @@ class ValidationPictures(Callback):
         """Plots the faces where it is time; of several processes the first one does."""
         assert isinstance(pl_module, LandmarkTask)
         epochs, epoch = pl_module.schedule.epochs, trainer.current_epoch
-        if (epoch + 1) * self.times // epochs == epoch * self.times // epochs:
-            return
-        if not trainer.is_global_zero:
+        due = (epoch + 1) * self.times // epochs > epoch * self.times // epochs
+        if not due or not trainer.is_global_zero:
             return
         faces = datamodule_of(trainer).val_faces
         rows = np.linspace(0, len(faces) - 1, min(VALIDATION_FACES, len(faces))).round()
@@ -99,11 +98,10 @@ def plot_faces(
         return None
     points, signal = task.split_output(prediction)
     nme = normalized_mean_error(points, target, batch["normalizer"][:, 0].cpu())
+    captions = captions or [""] * len(rows)
     texts = [
         f"{before}{nme_caption(error)}, {Path(faces.photo[row]).name}"
-        for before, error, row in zip(
-            captions or [""] * len(rows), nme.tolist(), rows.tolist(), strict=True
-        )
+        for before, error, row in zip(captions, nme.tolist(), rows.tolist(), strict=True)
     ]
     return predicted_faces(input_images(task, faces, rows), target, points, signal, texts)
 
@@ -119,22 +117,13 @@ def plot_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Ima
     return plot_faces(task, datamodule.train_faces, rows, captions)
 
 
-def log_results(
-    logger: WandbLogger,
-    folder: RunFolder,
-    pictures: bool = True,
-) -> None:
+def log_results(logger: WandbLogger, folder: RunFolder, pictures: bool = True) -> None:
     """Logs what a finished run's folder holds beyond single figures, and ``test/normalizer``.
 
     The discard curves have an axis of their own, ``discard_curve/percent``: NME in percent of the
     primary normalizer by ``signal`` (not for a model without one), static ``prior``, at ``random``
     and by the ``oracle``. The pictures are ``test/figure4``, ``test/discard_curves`` and
     ``faces/most_drawn``, the training faces that LPBB drew most often.
-
-    Args:
-        logger: Where they go.
-        folder: The run's folder, with its test figures, predictions and ``most_drawn.png``.
-        pictures: Whether the pictures are wanted.
     """
     (cell,) = gather([read_run(folder.path)])
     curves, unread = read_curves(cell)

@@ -56,10 +56,6 @@ def companions(config: Train, trainer: pl.Trainer) -> Iterator[None]:
     Lightning would start them by the command line again, which with a multirun is all its runs.
     Where Slurm, torchrun or this function has started the processes, each is its own.
 
-    Args:
-        config: The run's whole configuration.
-        trainer: The run's trainer.
-
     Raises:
         ChildProcessError: One of the others failed.
     """

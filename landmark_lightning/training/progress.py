@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
-from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.losses import loss_name
 from landmark_lightning.model.task import LandmarkTask
@@ -16,13 +15,13 @@ from landmark_lightning.runs.folder import RunFolder
 
 def print_plan(
     folder: RunFolder,
-    faces: FaceFile,
     datamodule: FaceDataModule,
     task: LandmarkTask,
     trainer: pl.Trainer,
     resumed: bool,
 ) -> None:
     """Prints the faces, the network and the phases of a run that is about to start."""
+    faces = datamodule.faces
     devices = f" on {trainer.world_size} devices" if trainer.world_size > 1 else ""
     weights = sum(p.numel() for p in task.network.parameters())
     print(
@@ -48,11 +47,7 @@ def print_plan(
 
 
 class TrainingProgress(ProgressBar):
-    """One bar over all steps of a training, with the phase and the last validation NME.
-
-    Args:
-        title: Text before the bar.
-    """
+    """One bar over all steps of a training: its title, the phase and the last validation NME."""
 
     def __init__(self, title: str = "training") -> None:
         super().__init__()
@@ -93,13 +88,10 @@ class TrainingProgress(ProgressBar):
 
     def on_train_end(self, *_: Any) -> None:  # noqa: ANN401
         """Closes the bar."""
-        self._close()
-
-    def on_exception(self, *_: Any) -> None:  # noqa: ANN401
-        """Closes the bar."""
-        self._close()
-
-    def _close(self) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+    def on_exception(self, *_: Any) -> None:  # noqa: ANN401
+        """Closes the bar."""
+        self.on_train_end()

@@ -4,6 +4,7 @@ import copy
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -76,10 +77,8 @@ def own_callbacks(config: Train, task: LandmarkTask, datamodule: FaceDataModule)
         UserError: One that is none, that can't work here, or that watches a figure that nobody
             logs.
     """
-    callbacks = [
-        build(given, kind=Callback, allow=tuple(config.allow_targets))
-        for given in config.callbacks
-    ]
+    allow = config.allow_targets
+    callbacks = [build(given, kind=Callback, allow=allow) for given in config.callbacks]
     for callback in callbacks:
         for kind, reason in REFUSED.items():
             if isinstance(callback, kind):
@@ -98,13 +97,12 @@ def _check_monitors(
         if (isinstance(callback, EarlyStopping) and callback.strict)
         or (isinstance(callback, ModelCheckpoint) and callback.monitor is not None)
     ]
-    others = [
-        callback
-        for callback in callbacks
-        if isinstance(callback, LearningRateMonitor)
+    free = any(  # to log what it likes
+        isinstance(callback, LearningRateMonitor)
         or not type(callback).__module__.startswith("pytorch_lightning.")
-    ]
-    if not watching or others:  # which may log what they like
+        for callback in callbacks
+    )
+    if not watching or free:
         return
     task.eval()
     task.validation_step(task.to_input(datamodule.val_faces[[0]]), 0)
@@ -120,17 +118,14 @@ def _check_monitors(
 
 
 def build_trainer(
-    config: Train,
-    task: LandmarkTask,
-    callbacks: list[Callback],
-    loggers: list[Logger],
+    config: Train, task: LandmarkTask, callbacks: list[Callback], loggers: list[Logger]
 ) -> pl.Trainer:
     """The trainer that the settings ask for.
 
     Raises:
         UserError: A setting that belongs to the phases, or that breaks them.
     """
-    own = {
+    own: dict[str, Any] = {
         "max_epochs": task.schedule.epochs,  # with max_steps a run that goes on loses an epoch
         "callbacks": callbacks,
         "logger": loggers,
@@ -144,10 +139,9 @@ def build_trainer(
             f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
             "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
         )
-    allow = tuple(config.allow_targets)
     # Else a checkpoint that Lightning once left here for Slurm would start any new run.
     settings = {"default_root_dir": str(RunFolder.of(config).path)} | config.trainer
-    trainer: pl.Trainer = build(settings, kind=pl.Trainer, allow=allow, **own)
+    trainer: pl.Trainer = build(settings, kind=pl.Trainer, allow=config.allow_targets, **own)
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch
@@ -162,20 +156,29 @@ def build_trainer(
     return trainer
 
 
-def check_last_batch(task: LandmarkTask, sampler: BatchSampler) -> None:
-    """Checks that the network can be trained on the last batch of an epoch where it is one face.
+def check_network(task: LandmarkTask, sampler: BatchSampler) -> None:
+    """Checks the shape of the network's answer, and that it can be trained on the last batch.
 
     Batch normalization needs two values a channel: two faces, or a picture of two pixels.
 
     Raises:
-        UserError: It can't.
+        UserError: Another shape, or a last batch of one face, with which it can't work.
     """
-    size, batch = sampler.size, sampler.batch_size
+    size, batch, side = sampler.size, sampler.batch_size, task.network.side
+    network, image = copy.deepcopy(task.network), torch.zeros(1, 1, side, side)
+    with torch.no_grad():
+        found = tuple(getattr(network.eval()(image), "shape", ()))
+    outputs = 2 if task.distance is None else 3
+    if found != (expected := (1, task.scheme.landmarks, outputs)):
+        signal = ", y and the signal" if outputs == 3 else " and y"
+        raise UserError(
+            f"network._target_={task.hparams['network']['_target_']!r} answers an image with "
+            f"{found}, not with {expected}: x{signal} of each landmark"
+        )
     if (size % batch or batch) > 1:
         return
-    network, side = copy.deepcopy(task.network).train(), task.network.side
     try:
-        network(torch.zeros(1, 1, side, side))
+        network.train()(image)
     except ValueError as error:
         raise UserError(
             f"batch_size={batch}: the last batch of {size} training faces would be a single face, "

@@ -6,10 +6,12 @@ import pytest
 from PIL import Image
 
 from landmark_lightning.datasets.facefile import FaceFile
+from landmark_lightning.datasets.sources.own import annotations, read
 from tests.console import Command
 
 RENDERED = ("dataset.source.train=30", "dataset.source.test=8", "dataset.crop.side=64")
 OWN = ("dataset=custom", "dataset.name=mine")
+__all__ = ["annotations", "read"]  # a reader of one's own, by this module's name
 
 
 @pytest.fixture
@@ -51,6 +53,23 @@ def test_a_wrong_table_is_warned_of(command: Command, tmp_path: Path) -> None:
     content = json.loads((tmp_path / "seen/inspect.json").read_text())
     assert [line.removeprefix("  Warning: ") for line in said] == content["warnings"]
     assert any("have changed places" in line or "mirrored" in line for line in said)
+
+
+def test_changed_labels_of_a_reader_of_one_s_own_are_warned_of(
+    command: Command, table: Path
+) -> None:
+    allowed = "allow_targets=[tests.]"
+    source = f"dataset.source={{_target_:{__name__}.read}}"
+    given = (source, f"dataset.root={table}", "dataset.scheme=ibug68", allowed)
+    done = command("prepare", *OWN, *given)
+    assert done.code == 0, done.err
+    changed = f"Warning: the annotations under {table} have changed"
+    assert changed not in command("inspect", *OWN, allowed).out
+    labels = table / "landmarks.csv"
+    labels.write_text(labels.read_text() + "\n")
+    done = command("inspect", *OWN, allowed)
+    assert done.code == 0, done.err
+    assert changed in done.out
 
 
 @pytest.mark.usefixtures("prepared")

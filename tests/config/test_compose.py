@@ -45,6 +45,16 @@ def test_a_knob_that_the_model_does_not_read_is_unknown_with_a_plus(command: Com
     assert done.err.startswith("landmark-train: there is no setting 'model.balancing.every'")
 
 
+@pytest.mark.parametrize("model", ["bb", "nobb"])
+def test_what_is_given_already_is_not_suggested(command: Command, model: str) -> None:
+    given = ("+model.balancing.flor=0", "++model.balancing.floor=0", "++model.balancing.power=1")
+    for typed in (given, tuple(each.lstrip("+") for each in given)):
+        done = command("train", f"model={model}", *typed)
+        assert done.err.startswith("landmark-train: there is no setting 'model.balancing.")
+        assert "floor" not in done.err.partition(";")[2]
+        assert "power" not in done.err.partition(";")[2]
+
+
 @pytest.mark.parametrize("taken", ["seed", "data", "network.side", "trainer.log_every_n_steps"])
 def test_a_setting_that_is_needed_stays(command: Command, taken: str) -> None:
     done = command("train", f"~{taken}")

@@ -80,6 +80,9 @@ def test_one_of_ones_own_by_its_target() -> None:
         strategy_from(settings)
     with pytest.raises(ValueError, match=r"Halfway: .*unexpected keyword argument 'pwer'"):
         strategy_from({"_target_": target, "pwer": 2.0}, ["tests."])
+    for given, hint in (({}, "; did you mean power$"), ({"power": 2.0}, "argument 'pwer'$")):
+        with pytest.raises(ValueError, match=hint):  # what is given already was not meant
+            strategy_from({"_target_": target, "pwer": 2.0, **given}, ["tests."])
     with pytest.raises(ValueError, match=r"_target_='torch\.nn\.ReLU' makes no Strategy"):
         strategy_from({"_target_": "torch.nn.ReLU"})
 

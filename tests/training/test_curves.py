@@ -3,7 +3,7 @@ import pytorch_lightning as pl
 import torch
 
 from landmark_lightning.training.balancing import Rescoring
-from landmark_lightning.training.curves import DrawCurves
+from landmark_lightning.training.curves import TrainingCurves
 from tests.made_tasks import MakeTask
 from tests.training.test_balancing import Notes
 
@@ -20,7 +20,7 @@ def _rows(make_task: MakeTask, refresh: str) -> list[tuple[int, dict[str, float]
         enable_model_summary=False,
         num_sanity_val_steps=0,
         max_epochs=2,
-        callbacks=[*rescoring, DrawCurves()],
+        callbacks=[*rescoring, TrainingCurves()],
     )
     trainer.fit(task, datamodule=module)
     if refresh == "rescore":

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from landmark_lightning.config.compose import compose
+from landmark_lightning.files import write_text
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.training.loggers import (
     csv_logger,
-    keep_id,
     start_curves,
     summary_figures,
     wandb_logger,
@@ -69,7 +69,7 @@ def test_a_run_keeps_its_id_until_it_is_run_anew(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     first = wandb_logger(folder, CONFIG)
     assert not folder.path.exists()
-    keep_id(first, folder)
+    write_text(folder.wandb_id, f"{first.version}\n")
     assert wandb_logger(folder, CONFIG).version == first.version
     anew = wandb_logger(folder, replace(CONFIG, rerun=True))
     assert anew.version != first.version

@@ -17,12 +17,15 @@ def _trained_a_little(network: nn.Module, side: int) -> None:
 
 
 @pytest.mark.parametrize("score", ["total", "coordinates"])
-def test_scores_are_the_losses_in_evaluation_mode(make_task: MakeTask, score: str) -> None:
+def test_scores_are_the_losses_in_evaluation_mode(
+    make_task: MakeTask, score: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task, module = make_task("rescore")
     _trained_a_little(task.network, 32)
     chosen = torch.tensor([5, 0, 17, 30, 2])
     task.score = score
-    scored = score_faces(task, module.train_faces, chosen, batch_size=2)
+    monkeypatch.setattr(balancing, "BATCH_SIZES", {"cpu": 2})
+    scored = score_faces(task, module.train_faces, chosen)
     assert task.network.training
     with torch.no_grad():
         expected = face_losses(task.eval(), module.train_faces[chosen])

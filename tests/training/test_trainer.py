@@ -7,6 +7,7 @@ import torch
 from pytorch_lightning.callbacks import Timer
 
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.samplers.strategies import Strategy
 from landmark_lightning.training import fit
 from tests.console import TINY, Command
 
@@ -20,6 +21,32 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Settings of a run of six steps, on faces that are prepared by the first test."""
     data = tmp_path_factory.mktemp("data")
     return (*TINY, "logger.wandb=false", "allow_targets=[tests.]", f"data_dir={data}")
+
+
+class Sideless(torch.nn.Module):
+    """A network that does not say how large its input is."""
+
+    def __init__(self, landmarks: int, outputs: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(32 * 32, landmarks * outputs)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, landmarks * outputs), which is not the shape of an answer."""
+        flat: torch.Tensor = self.layer(images.flatten(1))
+        return flat
+
+    def start_at(self, landmarks: torch.Tensor) -> None:
+        """Starts wherever it is."""
+
+
+class Flat(Sideless):
+    """A network that says it."""
+
+    side = 32
+
+
+class Nobody(Strategy):
+    """A strategy that draws no faces."""
 
 
 def _metrics(runs: Path, model: str = "nobb") -> dict[str, Any]:
@@ -69,6 +96,19 @@ def _metrics(runs: Path, model: str = "nobb") -> dict[str, Any]:
             "batch_size=13: the last batch of 27 training faces would be a single face",
         ),
         (["network.side=16", "batch_size=1"], "batch_size=1: the last batch of 27"),
+        (
+            [f"network={{_target_:{__name__}.Sideless}}"],
+            f"network._target_='{__name__}.Sideless' makes a Sideless without side; give it one",
+        ),
+        (
+            [f"network={{_target_:{__name__}.Flat}}"],
+            f"network._target_='{__name__}.Flat' answers an image with (1, 204), not with "
+            "(1, 68, 3): x, y and the signal of each landmark",
+        ),
+        (
+            [f"model.balancing={{_target_:{__name__}.Nobody}}", "model.name=mine"],
+            f"_target_='{__name__}.Nobody' makes a Nobody without sampler; give it one",
+        ),
     ],
 )
 def test_what_breaks_the_phases_is_one_sentence(
