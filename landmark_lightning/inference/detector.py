@@ -238,14 +238,18 @@ class LandmarkDetector:
             points.append(place.astype(np.float64))
             pixels.append(step)
             signals.append(None if signal is None else signal * step[:, None])
-            squares = self._around(place)
+            squares = self.around(place)
         step = np.mean(pixels, axis=0)[:, None]
         known = [each for each in signals if each is not None]
         signal = np.mean(known, axis=0) / step if known else None
         return [np.mean(points, axis=0), *self._trust(signal, step, kind)]
 
-    def _around(self, points: Numbers) -> Numbers:
-        """The squares (F, 3) of the next pass, around landmarks (F, L, 2)."""
+    def around(self, points: Numbers) -> Numbers:
+        """The squares (F, 3) to cut faces by anew: in a next pass, or in a video's next frame.
+
+        Args:
+            points: (F, L, 2) landmarks that were predicted, photo pixels.
+        """
         boxes = tight_boxes(points)
         calibration = self.card.calibration
         if calibration is not None and calibration.again is not None:

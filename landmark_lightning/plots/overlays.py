@@ -1,5 +1,7 @@
 """A photo with its landmarks in the colour of their predicted error, discarded ones hollow."""
 
+from functools import cache
+
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +28,11 @@ def overlay(
     kept: NDArray[np.bool_],
     box: Numbers,
     rejected: NDArray[np.bool_],
+    top: float | None = None,
 ) -> Image.Image:
     """Plots the faces of a photo, with a bar of the colours below.
 
-    The colours go from 0 to the largest predicted error that is plotted, at least a pixel, of
-    which the bar tells the photo pixels.
+    The colours go from 0 to ``top``, of which the bar tells the photo pixels.
 
     Args:
         grays: (H, W) the photo.
@@ -39,6 +41,7 @@ def overlay(
         kept: (F, L) whether a landmark is kept; others are hollow.
         box: (F, 4) the faces' boxes.
         rejected: (F,) whether a face is called none; it is plotted in gray.
+        top: The predicted error of the last colour, photo pixels; None: ``color_top`` of these.
     """
     longest = max(grays.shape)
     scale = SMOOTH * min(max(1.0, SHORTEST / longest), LONGEST / longest)
@@ -46,8 +49,7 @@ def overlay(
     photo = Image.fromarray(grays).resize((width, height), Image.Resampling.BICUBIC)
     photo = photo.convert("RGB")
     canvas = ImageDraw.Draw(photo)
-    shown = predicted_error[~rejected]
-    top = max(float(np.quantile(shown, 0.98)), 1.0) if shown.size else 1.0
+    top = color_top(predicted_error[~rejected]) if top is None else top
     for f in range(len(points)):
         places = (points[f] + 0.5) * scale - 0.5
         side = (box[f, 2] - box[f, 0]) * scale
@@ -64,9 +66,21 @@ def overlay(
     return _with_bar(photo.reduce(SMOOTH), top)
 
 
+def color_top(predicted_error: Numbers) -> float:
+    """The predicted error of the last colour: what 98% of those given keep, a pixel at least."""
+    return max(float(np.quantile(predicted_error, 0.98)), 1.0) if predicted_error.size else 1.0
+
+
 def _color(share: float) -> tuple[int, int, int]:
-    red, green, blue, _ = matplotlib.colormaps[COLORS](min(max(share, 0.0), 1.0), bytes=True)
-    return int(red), int(green), int(blue)
+    colors = _colors()
+    return colors[min(max(int(share * len(colors)), 0), len(colors) - 1)]
+
+
+@cache
+def _colors() -> list[tuple[int, int, int]]:
+    """The colours in their order; matplotlib makes them anew whenever it is asked for one."""
+    table = matplotlib.colormaps[COLORS](np.arange(256), bytes=True)
+    return [(int(red), int(green), int(blue)) for red, green, blue, _ in table]
 
 
 def _with_bar(photo: Image.Image, top: float) -> Image.Image:

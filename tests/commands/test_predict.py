@@ -16,6 +16,7 @@ from landmark_lightning.datasets.face import Face
 from landmark_lightning.datasets.synthetic import faces
 from landmark_lightning.inference.detector import LandmarkDetector
 from landmark_lightning.inference.photos.stream import Found, find_all
+from landmark_lightning.inference.photos.tracking import find_in_video
 from landmark_lightning.schemes import SCHEMES
 from tests.console import TINY, Command
 
@@ -182,3 +183,65 @@ def test_ctrl_c_leaves_what_was_found(
     assert len(rows(tmp_path / "predictions")) == 3
     assert len((tmp_path / "predictions/predictions.jsonl").read_text().splitlines()) == 3
     assert not list((tmp_path / "predictions").rglob("*.tmp*"))
+
+
+def test_a_video_is_predicted_frame_by_frame(
+    command: Command, tmp_path: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    av = pytest.importorskip("av")
+    from tests.inference.photos.clips import write_clip
+
+    assert command("train", "model=nobb", *QUIET).code == 0
+    with Image.open(photos[0]) as image:
+        gray = np.asarray(image.convert("L").resize((160, 160)))
+    write_clip(tmp_path / "my clip.mp4", [np.roll(gray, n, axis=1) for n in range(40)])
+    given = (RUN, "images=my clip.mp4", "boxes=whole")
+    done = command("predict", *given, "draw=true")
+    assert done.code == 0, done.err
+    assert "40 faces in 40 frames" in done.out
+    assert "Wrote predictions: predictions.csv, predictions.jsonl, overlays" in done.out
+    found = rows(tmp_path / "predictions")
+    assert [int(row["frame"]) for row in found] == list(range(40))
+    assert float(found[-1]["time"]) == pytest.approx(39 / 25, abs=1e-3)
+    assert {row["face"] for row in found} == {"0"}
+    lines = (tmp_path / "predictions/predictions.jsonl").read_text().splitlines()
+    told = json.loads(lines[7])
+    assert (told["image"], told["frame"], told["time"]) == ("my clip.mp4", 7, 0.28)
+    with av.open(str(tmp_path / "predictions/overlays/my clip.mp4")) as copy:
+        assert len(list(copy.decode(video=0))) == 40
+
+    content = (tmp_path / "my clip.mp4").read_bytes()
+    moov = content.index(b"moov")
+    (tmp_path / "cut.mp4").write_bytes(content[: moov - 4])
+    for wrong, expected in (
+        ("boxes=some.csv", "boxes=some.csv can't be used with a video"),
+        ("images=*.mp4", "means 2 files, of which cut.mp4 is a video"),
+        ("images=cut.mp4", "cut.mp4 is damaged or no video"),
+    ):
+        done = command("predict", *given, "output=other", wrong)
+        assert done.code == 1
+        assert expected in done.err
+        assert done.err.strip().count("\n") == 0
+    assert not (tmp_path / "other").exists()
+
+    damaged = bytearray(content)
+    damaged[moov // 2 : moov - 4] = bytes(moov - 4 - moov // 2)
+    (tmp_path / "bad.mp4").write_bytes(damaged)
+    done = command("predict", RUN, "images=bad.mp4", "boxes=whole", "output=bad")
+    assert done.code == 3
+    assert "video bad.mp4 is damaged" in done.err
+    assert "a part of the video can't be decoded" in done.out
+    assert 10 < len(rows(tmp_path / "bad")) < 40
+
+    def stopped(*given: Any, **more: Any) -> Iterator[Found]:  # noqa: ANN401
+        yield from islice(find_in_video(*given, **more), 20)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("landmark_lightning.commands.predict.find_in_video", stopped)
+    done = command("predict", *given, "draw=true", "output=cut")
+    assert done.code == 130
+    assert "20 faces in 20 frames" in done.out
+    assert len(rows(tmp_path / "cut")) == 20
+    with av.open(str(tmp_path / "cut/overlays/my clip.mp4")) as copy:
+        assert len(list(copy.decode(video=0))) == 20
+    assert not list((tmp_path / "cut").rglob("*.tmp*"))

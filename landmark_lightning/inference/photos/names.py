@@ -4,14 +4,17 @@ import csv
 import glob
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.errors import UserError
+from landmark_lightning.terminal import shown
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 Boxes = dict[str, NDArray[np.float64]]
@@ -50,6 +53,25 @@ def photo_names(images: str) -> list[str]:
             return found
         raise FileNotFoundError(f"images={images}: nothing is called so")
     raise FileNotFoundError(f"images={images} does not exist")
+
+
+def video_name(names: Sequence[str], images: str) -> str | None:
+    """The video among the names that a setting means; None: they are photos.
+
+    Args:
+        names: The names, as ``photo_names`` gives them.
+        images: The setting.
+
+    Raises:
+        UserError: There are other names beside the video's.
+    """
+    video = next((name for name in names if Path(name).suffix.lower() in VIDEOS), None)
+    if video is not None and len(names) > 1:
+        raise UserError(
+            f"images={images} means {len(names)} files, of which {shown(video)} is a video; "
+            "videos are predicted one at a time, so name one"
+        )
+    return video
 
 
 def boxes_of(path: Path) -> Boxes:

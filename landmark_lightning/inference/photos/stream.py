@@ -16,20 +16,37 @@ Squares = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Where in a video faces were found.
+
+    Attributes:
+        frame: The frame, from 0.
+        time: Seconds from the first frame.
+        numbers: (F,) the numbers of its faces, which they keep from frame to frame.
+    """
+
+    frame: int
+    time: float
+    numbers: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Found:
-    """What became of one photo.
+    """What became of one photo, or of one frame of a video.
 
     Attributes:
         name: Its name.
         faces: Its faces; None where it can't be read.
         grays: The photo (H, W).
         reason: Why it can't be read.
+        moment: The frame of a video; None for a photo.
     """
 
     name: str
     faces: Landmarks | None = None
     grays: NDArray[np.uint8] | None = None
     reason: str = ""
+    moment: Moment | None = None
 
 
 def find_all(

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from landmark_lightning.inference.detector import REJECTED, Landmarks
+from landmark_lightning.inference.photos.stream import Moment
 
 CSV, JSONL = "predictions.csv", "predictions.jsonl"
 BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
@@ -20,22 +21,25 @@ class Tables:
         table: The CSV file, open for writing.
         lines: The JSON-lines file, open for writing.
         landmarks: Number of landmarks L.
+        video: Whether the faces are those of a video: then rows and lines tell frame and time.
     """
 
-    def __init__(self, table: TextIO, lines: TextIO, landmarks: int) -> None:
+    def __init__(self, table: TextIO, lines: TextIO, landmarks: int, video: bool = False) -> None:
         self.rows, self.lines = csv.writer(table, lineterminator="\n"), lines
         points = [f"{axis}{i}" for i in range(landmarks) for axis in "xy"]
         names = [f"{kind}{i}" for kind in ("error", "bound", "kept") for i in range(landmarks)]
-        self.rows.writerow(["image", "face", *BOX, "validity", "rejected", *points, *names])
+        place = ["image", "face", *(["frame", "time"] if video else [])]
+        self.rows.writerow([*place, *BOX, "validity", "rejected", *points, *names])
 
-    def add(self, name: str, faces: Landmarks) -> None:
-        """Adds the faces of a photo: a row each, and one line for all of them."""
+    def add(self, name: str, faces: Landmarks, moment: Moment | None = None) -> None:
+        """Adds the faces of a photo, or of a video's frame: a row each, and a line for all."""
         told = []
+        when = {} if moment is None else {"frame": moment.frame, "time": round(moment.time, 4)}
         for f in range(len(faces)):
             rejected = bool(faces.validity[f] < REJECTED)
             points = faces.points[f].round(2).tolist()
             row: dict[str, Any] = {
-                "face": f,
+                "face": f if moment is None else int(moment.numbers[f]),
                 "box": faces.box[f].round(2).tolist(),
                 "validity": _number(faces.validity[f], 4),
                 "rejected": rejected,
@@ -48,8 +52,9 @@ class Tables:
             cells = [*row["box"], row["validity"], int(rejected), *(v for p in points for v in p)]
             cells += [*row["predicted_error"], *row["bound"], *(int(k) for k in row["kept"])]
             written = name.encode(errors="backslashreplace").decode()
-            self.rows.writerow([written, f, *("" if cell is None else cell for cell in cells)])
-        json.dump({"image": name, "faces": told}, self.lines, allow_nan=False)
+            place = [written, row["face"], *when.values()]
+            self.rows.writerow([*place, *("" if cell is None else cell for cell in cells)])
+        json.dump({"image": name, **when, "faces": told}, self.lines, allow_nan=False)
         self.lines.write("\n")
 
 
