@@ -208,7 +208,7 @@ def figures_line(content: Mapping[str, Any]) -> str:
     counted, faces = full["faces_by"][content["normalizer"]], full["faces"]
     of = "" if counted == faces else f" of {faces}"
     line = f"{name}: test NME ({content['normalizer']}) {full['nme']:.2f} on {counted}{of} faces"
-    line += f" by {content['boxes']} boxes"
+    line += f" cut by boxes={content['boxes']}"
     if content["detector"]:
         found = content["detector"]
         line += f", {found['subsets']['full']['nme']:.2f} by a detector's on {found['found']}"

@@ -55,6 +55,13 @@ def _rescoring_share(cell: Cell) -> Entry:
     return Entry(percent(cell, "rescore_seconds", "train_seconds"), digits=0)
 
 
+BOXES = {
+    "landmarks": "the boxes of their true landmarks",
+    "provided": "the boxes that their annotation provides",
+    "detector": "a detector's boxes, as their annotation has them",
+}
+"""What a face was cut around, by ``dataset.boxes``."""
+
 NME = "NME {normalizer}"
 MODEL: Columns = (("model", lambda cell: cell.name),)
 
@@ -147,7 +154,8 @@ def main_table(cells: Sequence[Cell]) -> Table:
     """The main table of one dataset's cells, with notes on boxes and on what they differ in."""
     table = table_of(cells, "main", "all models", MAIN[1:])
     kinds = dict.fromkeys(b for c in cells for r in c.runs if (b := r.word("boxes")))
-    cut = [f"Faces are cut around their {' or '.join(kinds)} boxes."] if kinds else []
+    named = " or ".join(BOXES.get(kind, kind) for kind in kinds)
+    cut = [f"Faces are cut around {named}."] if kinds else []
     return replace(table, notes=[*cut, *differences(cells)])
 
 

@@ -100,3 +100,11 @@ def test_cost_tells_the_share_of_rescoring_and_the_machine() -> None:
 def test_groups_by_dataset_and_normalizer() -> None:
     cells = [cell_of("non", _content(1)), cell_of("bb", _content(1), dataset="other")]
     assert list(by_dataset(cells)) == [("mine", "box"), ("other", "box")]
+
+
+def test_the_main_table_says_what_faces_are_cut_around() -> None:
+    cut = [cell_of("nobb", _content(4.0, boxes="landmarks"))]
+    assert general_tables(cut)[0].notes[0] == (
+        "Faces are cut around the boxes of their true landmarks."
+    )
+    assert general_tables([cell_of("nobb", _content(4.0))])[0].notes == []
