@@ -78,10 +78,12 @@ def evaluate(
     if tested and records.signal is not None:
         _plot(task, faces, records, _surprising(records, records.signal), folder.surprises)
     stress = None
+    folder.stress.unlink(missing_ok=True)
     if tested and conditions:
         test = faces_from(faces, "test")
         stress, sheet = stress_test(task, test, records, conditions, seed, batch_size)
-        _save(sheet, folder.stress)
+        if sheet is not None:
+            _save(sheet, folder.stress)
     content = {
         "dataset": dataset,
         "model": model,

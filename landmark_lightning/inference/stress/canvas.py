@@ -4,12 +4,13 @@ A distance is (C, C), in pixels, negative inside; an edge is one pixel wide, so 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
 
 class Canvas:
@@ -57,14 +58,14 @@ class Canvas:
         """
         self.gray *= 1 - depth * np.exp(-distance.clip(0) / reach)
 
-    def hides(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
+    def hides(self, points: Array) -> NDArray[np.bool_]:
         """Which of (L, 2) points, in pixels, are covered by more than half; of NaN, none."""
         side = len(self.gray)
-        known = np.isfinite(points).all(axis=1)
-        place = np.where(known[:, None], points, -1).round().clip(-1, side).astype(int)
-        inside = ((place >= 0) & (place < side)).all(axis=1)
-        x, y = place.clip(0, side - 1).T
-        return inside & (self.hidden[y, x] > 0.5)
+        known = np.isfinite(points).all(axis=1, keepdims=True)
+        x, y = np.where(known, points, -1).clip(-1, side).round().astype(int).T
+        inside = (x >= 0) & (y >= 0) & (x < side) & (y < side)
+        covered = self.hidden[y.clip(0, side - 1), x.clip(0, side - 1)] > 0.5
+        return np.asarray(inside & covered)
 
 
 def way_from(grid: Array, point: Array) -> Array:
@@ -84,8 +85,8 @@ def polygon(grid: Array, corners: Array) -> Array:
         (dx, dy), (x, y) = end - start, way_from(grid, start)
         along = ((x * dx + y * dy) / max(float(dx**2 + dy**2), 1e-6)).clip(0, 1)
         square = np.minimum(square, (x - along * dx) ** 2 + (y - along * dy) ** 2)
-        if dy:
-            inside ^= ((y >= 0) != (y >= dy)) & (x < y * (dx / dy))
+        between = (grid[1] >= start[1]) != (grid[1] >= end[1])
+        inside ^= between & ((x * dy < y * dx) == (dy > 0))
     return np.where(inside, -1, 1) * np.sqrt(square)
 
 

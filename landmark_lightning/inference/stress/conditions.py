@@ -44,8 +44,10 @@ def conditions_of(
     """The conditions that landmark-evaluate is asked for, each once.
 
     Args:
-        cover: Covers.
-        blur: Severities, likewise ``noise`` and ``dark``.
+        cover: Names of covers.
+        blur: Severities of blur.
+        noise: Severities of noise.
+        dark: Severities of dark.
     """
     worse = {"blur": blur, "noise": noise, "dark": dark}
     wanted = [Condition(kind) for kind in cover]

@@ -37,7 +37,7 @@ CLOTHS = (0.2, 0.45, 0.72, 0.95)
 def cover(
     kind: str,
     image: NDArray[np.uint8],
-    points: NDArray[np.floating],
+    points: Array,
     parts: Parts,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | None:
@@ -59,7 +59,7 @@ def cover(
         known = points[np.isfinite(points).all(axis=1)]
         if not len(known):
             return None
-        patch(canvas, known.astype(np.float32), rng)
+        patch(canvas, known, rng)
     else:
         frame = Frame.of(points, parts)
         if frame is None:
@@ -125,7 +125,7 @@ def sunglasses(canvas: Canvas, face: Frame, rng: np.random.Generator) -> None:
         glass = tint * (1 + 1.2 * (b + 0.3).clip(0, 1))
         streak = (x + slant * y) / face.width + 0.1
         glass = glass + glare * np.exp(-np.square(streak / 0.06)) * (b < 0.05)
-        canvas.put(distance, glass.astype(np.float32), rng.uniform(0.9, 0.98))
+        canvas.put(distance, glass, rng.uniform(0.9, 0.98))
 
 
 def hand(canvas: Canvas, face: Frame, rng: np.random.Generator) -> None:
@@ -142,7 +142,7 @@ def hand(canvas: Canvas, face: Frame, rng: np.random.Generator) -> None:
     lit = rng.choice([-0.2, 0.2])
     knuckles = center - ahead * (0.75 * height)
     palm, _, _ = finger(
-        canvas.grid, knuckles - ahead * radius, knuckles - ahead * (2.5 * height),
+        canvas.grid, knuckles - ahead * radius, knuckles - ahead * (4 * height),
         (4.1 * radius, 3.2 * radius),
     )  # fmt: skip
     canvas.shadow(palm, 0.08 * height, 0.3)
@@ -174,7 +174,7 @@ def patch(canvas: Canvas, points: Array, rng: np.random.Generator) -> None:
     center = points[rng.integers(len(points))] + rng.normal(0, 0.05 * extent, 2)
     radius = rng.uniform(0.2, 0.36) * extent
     waves = [(rng.uniform(0.04, 0.16) / k, rng.uniform(0, 2 * np.pi)) for k in (1, 1, 1.5, 2)]
-    distance = blob(canvas.grid, center.astype(np.float32), radius, waves)
+    distance = blob(canvas.grid, center, radius, waves)
     angle, period = rng.uniform(0, np.pi), rng.uniform(0.1, 0.22) * extent
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     bend = 0.15 * period * clouds(rng, len(canvas.gray), 5)
@@ -190,7 +190,7 @@ def patch(canvas: Canvas, points: Array, rng: np.random.Generator) -> None:
     high = max(high, low + 0.25)
     gray = (low + (high - low) * pattern) * (1 - 0.15 * (1 + distance / radius).clip(0, 1) ** 2)
     canvas.shadow(distance, 0.08 * radius, 0.3)
-    canvas.put(distance, gray.astype(np.float32))
+    canvas.put(distance, gray)
 
 
 COVERS: dict[str, Callable[[Canvas, Frame, np.random.Generator], None]] = {

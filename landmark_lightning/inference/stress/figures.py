@@ -72,11 +72,15 @@ def condition_figures(
     discarded = {name: discard_error(error, by, (DISCARDED,)) for name, by in told.items()}
     return {
         "faces": len(rows),
-        "covered": _number(groups["nme_covered"].sum() / known.sum()) if hidden is not None else None,
+        "covered": _number(groups["nme_covered"].sum() / known.sum())
+        if hidden is not None
+        else None,
         **_errors(error, groups),
         "clean": _errors(clean, groups),
         **{
-            name: {str(DISCARDED): _number(discarded[name].nanmean()) if name in discarded else None}
+            name: {
+                str(DISCARDED): _number(discarded[name].nanmean()) if name in discarded else None
+            }
             for name in ("discard", "discard_prior", "discard_oracle")
         },
         "closed": {
@@ -85,7 +89,9 @@ def condition_figures(
             else None
         },
         "auroc": _aurocs(scores, groups),
-        "rise": {name: _number(rise[name]) if name in rise else None for name in ("error", "signal")},
+        "rise": {
+            name: _number(rise[name]) if name in rise else None for name in ("error", "signal")
+        },
     }
 
 

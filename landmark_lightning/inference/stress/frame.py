@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from landmark_lightning.inference.stress.canvas import Array, turned, way_from
 from landmark_lightning.landmark_parts import Parts
@@ -37,8 +36,12 @@ class Frame:
     parts: Parts
 
     @classmethod
-    def of(cls, points: NDArray[np.floating], parts: Parts) -> "Frame | None":
-        """The frame of (L, 2) landmarks; None where an eye or the mouth is not labelled."""
+    def of(cls, points: Array, parts: Parts) -> "Frame | None":
+        """The frame of (L, 2) landmarks.
+
+        None where an eye or the mouth is not labelled, or the mouth lies less than a pixel from
+        the eyes.
+        """
         points = points.astype(np.float32)
         first, second = np.split(points[list(parts["eyes"])], 2)
         groups = (first, second, points[list(parts["mouth"])])
@@ -48,12 +51,14 @@ class Frame:
         middle = (one + other) / 2
         across, drop = other - one, mouth - middle
         height = float(np.hypot(*drop))
+        if height < 1:
+            return None
         if float(np.hypot(*across)) < 0.1 * height:  # one eye behind the other
             across = np.array([drop[1], -drop[0]])
         unit = across / np.hypot(*across)
         square = np.array([-unit[1], unit[0]])
         deep = float(drop @ square)
-        if abs(deep) < 0.1:  # of a pixel: no face
+        if abs(deep) < 1:
             return None
         width = max(float(np.hypot(*across)), _NARROWEST * abs(deep))
         return cls(
@@ -87,7 +92,7 @@ class Frame:
         return turned(self.axes / scale, way_from(grid, self.middle))
 
     def part(self, name: str) -> Array:
-        """(n, 2) labelled landmarks of a part, in order; none where the scheme has no such part."""
+        """(n, 2) labelled landmarks of a part, in order; none where there is no such part."""
         points = self.points[list(self.parts.get(name, ()))]
         return points[np.isfinite(points).all(axis=1)]
 

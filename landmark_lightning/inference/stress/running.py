@@ -13,7 +13,7 @@ from landmark_lightning.inference.stress.conditions import CLEAN, Condition
 from landmark_lightning.inference.stress.corruptions import corrupt
 from landmark_lightning.inference.stress.covers import cover
 from landmark_lightning.inference.stress.figures import DISCARDED, condition_figures
-from landmark_lightning.loading.faces import Batch, Faces
+from landmark_lightning.loading.faces import Faces
 from landmark_lightning.metrics.nme import normalized_mean_error
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.plots.faces import nme_caption, predicted_faces, stacked
@@ -33,7 +33,7 @@ def stress_test(
     conditions: Sequence[Condition],
     seed: int = 0,
     batch_size: int = 64,
-) -> tuple[dict[str, Any], Image.Image]:
+) -> tuple[dict[str, Any], Image.Image | None]:
     """Predicts faces under each condition.
 
     Args:
@@ -46,67 +46,72 @@ def stress_test(
 
     Returns:
         ``seed`` and ``conditions``, figures by the condition's name, and before them those of
-        ``clean``; and a sheet of some faces under each condition, with their predictions.
+        ``clean``; and a sheet of some faces under each condition, with their predictions, None
+        where none could be changed.
     """
     found = {CLEAN: condition_figures(records, records.prediction, records.signal)}
     sheets = {}
     task.eval()
     with torch.inference_mode():
         for condition in tqdm(conditions, "stress", unit="condition", leave=False):
-            parts = []
-            for rows in torch.arange(len(faces)).split(batch_size):
-                batch, hidden, possible = _changed(task, faces, rows, condition, seed)
-                points, signal = task.split_output(task(batch["image"]).cpu())
-                parts.append((points, signal, hidden, possible))
-            points, signal, hidden, possible = (
-                None if each[0] is None else torch.cat(each) for each in zip(*parts, strict=True)
-            )
+            points, signal, hidden, possible = _predict(task, faces, condition, seed, batch_size)
             covered = hidden if condition.covers else None
             found[condition.name] = condition_figures(records, points, signal, possible, covered)
             rows = possible.nonzero()[:, 0]
             if len(rows):
                 spread = np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round()
                 rows = rows[torch.from_numpy(spread).long()]
-                images = _changed(task, faces, rows, condition, seed)[0]["image"]
+                images = _changed(task, faces, rows, condition, seed)[0]
                 sheets[condition.name] = _sheet(records, rows, images, points, signal)
-    return {"seed": seed, "conditions": found}, stacked(sheets)
+    return {"seed": seed, "conditions": found}, stacked(sheets) if sheets else None
+
+
+def _predict(
+    task: LandmarkTask, faces: Faces, condition: Condition, seed: int, batch_size: int
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """(N, L, 2) points and (N, L) signals of faces under a condition, and as of ``_changed``."""
+    predictions, hidden, possible = [], [], []
+    for rows in torch.arange(len(faces)).split(batch_size):
+        images, covered, could = _changed(task, faces, rows, condition, seed)
+        predictions.append(task(images).cpu())
+        hidden.append(covered)
+        possible.append(could)
+    points, signal = task.split_output(torch.cat(predictions))
+    return points, signal, torch.cat(hidden), torch.cat(possible)
 
 
 def _changed(
     task: LandmarkTask, faces: Faces, rows: Tensor, condition: Condition, seed: int
-) -> tuple[Batch, Tensor, Tensor]:
-    """Faces under a condition, as the network sees them.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network sees of (B,) rows of the faces under a condition: (B, 1, S, S).
 
-    Args:
-        rows: (B,) which faces.
-
-    Returns:
-        The batch; (B, L) which landmarks are covered; (B,) for which faces the condition can be.
+    Beside it are (B, L) which landmarks are covered, and (B,) on which faces the condition could
+    be put.
     """
     batch = faces[rows]
     hidden = torch.zeros(batch["landmarks"].shape[:2], dtype=torch.bool)
     possible = torch.ones(len(rows), dtype=torch.bool)
-    if condition.covers:
-        images = batch["image"].clone()
-        for place, row in enumerate(rows.tolist()):
-            rng = np.random.default_rng([seed, row, KINDS.index(condition.kind)])
-            image, points = images[place, 0].numpy(), batch["landmarks"][place].numpy()
-            covered = cover(condition.kind, image, points, task.scheme.parts, rng)
-            if covered is None:
-                possible[place] = False
-                continue
+    if not condition.covers:
+        seen = task.to_input(batch)["image"]
+        shape = tuple(seen.shape[1:])
+        noise = [_random(seed, row, "noise").standard_normal(shape) for row in rows.tolist()]
+        drawn = torch.from_numpy(np.stack(noise)).to(seen)
+        return corrupt(condition.kind, condition.severity, seen, drawn), hidden, possible
+    images = batch["image"].clone()
+    for place, row in enumerate(rows.tolist()):
+        image, points = images[place, 0].numpy(), batch["landmarks"][place].numpy()
+        rng = _random(seed, row, condition.kind)
+        covered = cover(condition.kind, image, points, task.scheme.parts, rng)
+        possible[place] = covered is not None
+        if covered is not None:
             images[place, 0] = torch.from_numpy(covered[0])
             hidden[place] = torch.from_numpy(covered[1])
-        return task.to_input(batch | {"image": images}), hidden, possible
-    batch = task.to_input(batch)
-    noise = torch.zeros_like(batch["image"])
-    if condition.kind == "noise":
-        for place, row in enumerate(rows.tolist()):
-            rng = np.random.default_rng([seed, row, KINDS.index("noise")])
-            drawn = rng.standard_normal(noise.shape[1:], dtype=np.float32)
-            noise[place] = torch.from_numpy(drawn)
-    worse = corrupt(condition.kind, condition.severity, batch["image"], noise)
-    return batch | {"image": worse}, hidden, possible
+    return task.to_input(batch | {"image": images})["image"], hidden, possible
+
+
+def _random(seed: int, row: int, kind: str) -> np.random.Generator:
+    """The random numbers of one face, whatever else is tested and in whatever batches."""
+    return np.random.default_rng([seed, row, KINDS.index(kind)])
 
 
 def _sheet(
@@ -162,8 +167,9 @@ def stress_lines(stress: dict[str, Any], normalizer: str) -> list[str]:
     lines = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     ]
-    told = (
+    return [
+        *lines,
         f"NME in percent of {normalizer}; AUROC tells covered from uncovered landmarks by the "
-        "signal over the static prior; error and signal as multiples of the same faces' as they are"
-    )
-    return [*lines, told]
+        "signal over the static prior;",
+        "error and signal are multiples of the same faces' as they are",
+    ]
