@@ -42,7 +42,7 @@ def run(config: Evaluate) -> None:
             "dataset that has"
         )
     conditions = conditions_of(config.cover, config.blur, config.noise, config.dark)
-    check_conditions(conditions, task.scheme)
+    check_conditions(conditions, faces.scheme)
     print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
     _warn_of_others(faces, config.dataset, task, config.allow_targets)
     if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it

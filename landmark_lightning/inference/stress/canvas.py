@@ -108,7 +108,8 @@ def finger(
         from -1 at one edge over 0 on the axis to 1 at the other.
     """
     axis, way = (end - start).astype(np.float32), way_from(grid, start)
-    length = max(float(np.hypot(*axis)), 1e-3)
+    if (length := float(np.hypot(*axis))) < 1e-3:
+        axis, length = np.array([1e-3, 0]), 1e-3
     along, aside = turned(np.array([axis, [-axis[1], axis[0]]]) / length, way)
     beyond = along - along.clip(0, length)
     along /= length

@@ -1,6 +1,7 @@
 """The stress test of a task on the test faces of a FaceFile."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from landmark_lightning.inference.stress.conditions import CLEAN, Condition
 from landmark_lightning.inference.stress.corruptions import corrupt
 from landmark_lightning.inference.stress.covers import cover
 from landmark_lightning.inference.stress.figures import DISCARDED, condition_figures
+from landmark_lightning.landmark_parts import Parts
 from landmark_lightning.loading.faces import Faces
 from landmark_lightning.metrics.nme import normalized_mean_error
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.plots.faces import nme_caption, predicted_faces, stacked
 from landmark_lightning.runs.predictions import Records
+from landmark_lightning.schemes import scheme_from
 
 SHOWN = 8
 """Faces in a row of the sheet."""
@@ -51,67 +54,72 @@ def stress_test(
     """
     found = {CLEAN: condition_figures(records, records.prediction, records.signal)}
     sheets = {}
+    test = _Test(task, faces, scheme_from(records.info.scheme).parts, seed)
     task.eval()
     with torch.inference_mode():
         for condition in tqdm(conditions, "stress", unit="condition", leave=False):
-            points, signal, hidden, possible = _predict(task, faces, condition, seed, batch_size)
+            points, signal, hidden, possible = test.predict(condition, batch_size)
             covered = hidden if condition.covers else None
             found[condition.name] = condition_figures(records, points, signal, possible, covered)
             rows = possible.nonzero()[:, 0]
             if len(rows):
                 spread = np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round()
                 rows = rows[torch.from_numpy(spread).long()]
-                images = _changed(task, faces, rows, condition, seed)[0]
+                images = test.images(condition, rows)[0]
                 sheets[condition.name] = _sheet(records, rows, images, points, signal)
     return {"seed": seed, "conditions": found}, stacked(sheets) if sheets else None
 
 
-def _predict(
-    task: LandmarkTask, faces: Faces, condition: Condition, seed: int, batch_size: int
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-    """(N, L, 2) points and (N, L) signals of faces under a condition, and as of ``_changed``."""
-    predictions, hidden, possible = [], [], []
-    for rows in torch.arange(len(faces)).split(batch_size):
-        images, covered, could = _changed(task, faces, rows, condition, seed)
-        predictions.append(task(images).cpu())
-        hidden.append(covered)
-        possible.append(could)
-    points, signal = task.split_output(torch.cat(predictions))
-    return points, signal, torch.cat(hidden), torch.cat(possible)
+@dataclass(frozen=True)
+class _Test:
+    """Faces to put under a condition, and the task that predicts them."""
 
+    task: LandmarkTask
+    faces: Faces
+    parts: Parts
+    seed: int
 
-def _changed(
-    task: LandmarkTask, faces: Faces, rows: Tensor, condition: Condition, seed: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees of (B,) rows of the faces under a condition: (B, 1, S, S).
+    def predict(
+        self, condition: Condition, batch_size: int
+    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        """(N, L, 2) points and (N, L) signals under a condition, and as of ``images``."""
+        predictions, hidden, possible = [], [], []
+        for rows in torch.arange(len(self.faces)).split(batch_size):
+            images, covered, could = self.images(condition, rows)
+            predictions.append(self.task(images).cpu())
+            hidden.append(covered)
+            possible.append(could)
+        points, signal = self.task.split_output(torch.cat(predictions))
+        return points, signal, torch.cat(hidden), torch.cat(possible)
 
-    Beside it are (B, L) which landmarks are covered, and (B,) on which faces the condition could
-    be put.
-    """
-    batch = faces[rows]
-    hidden = torch.zeros(batch["landmarks"].shape[:2], dtype=torch.bool)
-    possible = torch.ones(len(rows), dtype=torch.bool)
-    if not condition.covers:
-        seen = task.to_input(batch)["image"]
-        shape = tuple(seen.shape[1:])
-        noise = [_random(seed, row, "noise").standard_normal(shape) for row in rows.tolist()]
-        drawn = torch.from_numpy(np.stack(noise)).to(seen)
-        return corrupt(condition.kind, condition.severity, seen, drawn), hidden, possible
-    images = batch["image"].clone()
-    for place, row in enumerate(rows.tolist()):
-        image, points = images[place, 0].numpy(), batch["landmarks"][place].numpy()
-        rng = _random(seed, row, condition.kind)
-        covered = cover(condition.kind, image, points, task.scheme.parts, rng)
-        possible[place] = covered is not None
-        if covered is not None:
-            images[place, 0] = torch.from_numpy(covered[0])
-            hidden[place] = torch.from_numpy(covered[1])
-    return task.to_input(batch | {"image": images})["image"], hidden, possible
+    def images(self, condition: Condition, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network sees of (B,) rows of the faces: (B, 1, S, S).
 
+        Beside it are (B, L) which landmarks are covered, and (B,) on which faces the condition
+        could be put.
+        """
+        batch, kind = self.faces[rows], condition.kind
+        hidden = torch.zeros(batch["landmarks"].shape[:2], dtype=torch.bool)
+        possible = torch.ones(len(rows), dtype=torch.bool)
+        if not condition.covers:
+            seen = self.task.to_input(batch)["image"]
+            shape = tuple(seen.shape[1:])
+            noise = [self._random(row, "noise").standard_normal(shape) for row in rows.tolist()]
+            drawn = torch.from_numpy(np.stack(noise)).to(seen)
+            return corrupt(kind, condition.severity, seen, drawn), hidden, possible
+        images = batch["image"].clone()
+        for place, row in enumerate(rows.tolist()):
+            image, points = images[place, 0].numpy(), batch["landmarks"][place].numpy()
+            covered = cover(kind, image, points, self.parts, self._random(row, kind))
+            possible[place] = covered is not None
+            if covered is not None:
+                images[place, 0] = torch.from_numpy(covered[0])
+                hidden[place] = torch.from_numpy(covered[1])
+        return self.task.to_input(batch | {"image": images})["image"], hidden, possible
 
-def _random(seed: int, row: int, kind: str) -> np.random.Generator:
-    """The random numbers of one face, whatever else is tested and in whatever batches."""
-    return np.random.default_rng([seed, row, KINDS.index(kind)])
+    def _random(self, row: int, kind: str) -> np.random.Generator:
+        """The random numbers of one face, whatever else is tested and in whatever batches."""
+        return np.random.default_rng([self.seed, row, KINDS.index(kind)])
 
 
 def _sheet(

@@ -43,8 +43,9 @@ def test_a_stress_test_is_the_same_whatever_else_is_tested(
 def test_faces_that_no_cover_fits_are_counted(make_task: MakeTask, gappy: FaceFile) -> None:
     task, _ = make_task()
     task.static_prior = torch.ones(5)
-    task.scheme = replace(task.scheme, parts={"eyes": (0, 1), "mouth": (3, 4)})
     records, faces = predict_test(task, gappy, **NAMES), faces_from(gappy, "test")  # type: ignore[arg-type]
+    scheme = records.info.scheme | {"parts": {"eyes": [0, 1], "mouth": [3, 4]}}
+    records = replace(records, info=replace(records.info, scheme=scheme))
     found, _ = stress_test(task, faces, records, [Condition("sunglasses")])
     labelled = records.visible > 0
     fit = labelled[:, 0] & labelled[:, 1] & (labelled[:, 3] | labelled[:, 4])
