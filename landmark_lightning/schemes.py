@@ -7,12 +7,13 @@ A scheme of your own needs no code. Write it in a YAML file and give that as ``d
     mirror: [] # pairs that change places in a mirrored picture, such as [[0, 3], [1, 2]]
     normalizers: {box: box, palm: [[0], [3]]} # the first leads the tables
     names: [wrist, thumb, index, middle] # may be left out
+    parts: {eyes: [0, 3], mouth: [1, 2]} # of a face, for covers; may be left out
 
 or in one line where its name would stand in a config.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.landmark_names import check_names, mirror_pairs
+from landmark_lightning.landmark_parts import BUILT_IN, Parts, check_parts
 
 BOX_NORMALIZERS = ("box", "diag")
 """Normalizers that are measured on the face box: sqrt(w h) and sqrt(w^2 + h^2)."""
@@ -42,6 +44,8 @@ class Scheme:
             indices (the distance of their means) or ``box`` or ``diag`` (of the face box). The
             first one leads the tables where a dataset names none.
         names: L names of the landmarks, or none.
+        parts: Landmarks by the part of the face, or none: those of a jaw from one ear to the
+            other, those of brows and eyes first of one side, then as many of the other.
 
     Raises:
         UserError: A count, a permutation or an index that makes no sense; it names the value.
@@ -52,10 +56,12 @@ class Scheme:
     mirror: tuple[int, ...]
     normalizers: Mapping[str, EyeGroups | str]
     names: tuple[str, ...] = ()
+    parts: Parts = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_count(self.name, self.landmarks)
         check_names(self.names, self.landmarks, f"scheme {self.name}")
+        check_parts(self.parts, self.landmarks, f"scheme {self.name}")
         if sorted(self.mirror) != list(range(self.landmarks)):
             raise UserError(
                 f"scheme {self.name}: mirror must be a permutation of 0..{self.landmarks - 1}"
@@ -113,17 +119,19 @@ class Scheme:
         return np.stack(lengths, axis=-1).astype(np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """The scheme as plain lists, numbers and text, for files; ``scheme_from`` reads it."""
+        """What ``scheme_from`` reads, for files; the parts of a built-in scheme are left out."""
         normalizers = {
             name: rule if isinstance(rule, str) else [list(group) for group in rule]
             for name, rule in self.normalizers.items()
         }
+        parts = {name: list(members) for name, members in self.parts.items()}
         return {
             "name": self.name,
             "landmarks": self.landmarks,
             "mirror": [list(pair) for pair in self.pairs],
             "normalizers": normalizers,
             **({"names": list(self.names)} if self.names else {}),
+            **({"parts": parts} if self.parts != _known_parts(self.name, self.mirror) else {}),
         }
 
 
@@ -144,6 +152,12 @@ def _permutation(name: str, landmarks: int, pairs: Sequence[Sequence[int]]) -> t
             )
         mirror[pair[0]], mirror[pair[1]] = pair[1], pair[0]
     return tuple(mirror)
+
+
+def _known_parts(name: str, mirror: Sequence[int]) -> Parts:
+    """The parts of the built-in scheme of this name and mirror; none where there is none."""
+    known = SCHEMES.get(name)
+    return known.parts if known is not None and known.mirror == tuple(mirror) else {}
 
 
 def _rule(rule: Any) -> EyeGroups | str:  # noqa: ANN401
@@ -182,14 +196,18 @@ SCHEMES: dict[str, Scheme] = {
             "inter_pupil": (tuple(range(36, 42)), tuple(range(42, 48))),
             **_OF_BOX,
         },
+        parts=BUILT_IN["ibug68"],
     ),
     "wflw98": Scheme(
         "wflw98",
         98,
         _permutation("wflw98", 98, _WFLW98),
         {"inter_ocular": ((60,), (72,)), "inter_pupil": ((96,), (97,)), **_OF_BOX},
+        parts=BUILT_IN["wflw98"],
     ),
-    "aflw19": Scheme("aflw19", 19, _permutation("aflw19", 19, _AFLW19), _OF_BOX),
+    "aflw19": Scheme(
+        "aflw19", 19, _permutation("aflw19", 19, _AFLW19), _OF_BOX, parts=BUILT_IN["aflw19"]
+    ),
 }
 """The schemes of 300W (68), WFLW (98) and AFLW's 19-point protocol."""
 
@@ -222,9 +240,9 @@ def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
     if not isinstance(value, Mapping):
         raise UserError(f"scheme={value!r} must be a name, a .yaml file or a mapping")
     needed = {"name", "landmarks", "mirror", "normalizers"}
-    if not needed <= set(value) <= needed | {"names"}:
+    if not needed <= set(value) <= needed | {"names", "parts"}:
         raise UserError(
-            f"a scheme has {', '.join(sorted(needed))} and maybe names; got "
+            f"a scheme has {', '.join(sorted(needed))} and maybe names and parts; got "
             f"{', '.join(sorted(map(str, value)))}"
         )
     name, count = str(value["name"]), value["landmarks"]
@@ -238,7 +256,9 @@ def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
             "names to two lists of landmarks, box or diag"
         ) from error
     names = check_names(value.get("names"), count, f"scheme {name}")
-    return Scheme(name, count, mirror, normalizers, names)
+    parts = value.get("parts", _known_parts(name, mirror))
+    parts = check_parts(parts, count, f"scheme {name}")
+    return Scheme(name, count, mirror, normalizers, names, parts)
 
 
 def scheme_from_names(name: str, names: Sequence[str]) -> Scheme:

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from landmark_lightning.landmark_parts import PAIRED, PARTS
 from landmark_lightning.schemes import (
     SCHEMES,
     Scheme,
@@ -89,10 +90,16 @@ def test_a_scheme_of_ones_own() -> None:
         ({"normalizers": {"eyes": [[0], [1], [2]]}}, "to two lists of landmarks, box or diag"),
         (
             {"extra": 1},
-            "a scheme has landmarks, mirror, name, normalizers and maybe names",
+            "a scheme has landmarks, mirror, name, normalizers and maybe names and parts",
         ),
         ({"names": ["a", "b"]}, "scheme eyes4: names has 2 names for 4 landmarks"),
         ({"names": ["a", "b", "c", "a"]}, "scheme eyes4: names has 'a' twice"),
+        ({"parts": [0]}, r"parts=\[0\] must be a mapping"),
+        ({"parts": {"eye": [0, 1]}}, "part 'eye' must be one of jaw, .*; did you mean eyes"),
+        ({"parts": {"nose": 3}}, "part nose=3 must be a list of landmarks"),
+        ({"parts": {"nose": [4]}}, "part nose names landmark 4, but it must name some of 0..3"),
+        ({"parts": {"jaw": [1, 1]}}, "part jaw names landmark 1, but .* each once"),
+        ({"parts": {"eyes": [0, 1, 3]}}, "part eyes has 3 landmarks, but first come those"),
     ],
 )
 def test_a_wrong_scheme_is_named(change: dict[str, Any], said: str) -> None:
@@ -169,6 +176,36 @@ def test_a_scheme_as_a_setting_needs_no_file() -> None:
     assert scheme_setting(own) == own.to_dict()
     other = scheme_from(OWN | {"name": "ibug68"})
     assert scheme_setting(other) == other.to_dict()
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_parts_of_a_built_in_scheme_make_the_face(name: str) -> None:
+    """A mirrored face has the same parts, and what comes in two changes sides."""
+    scheme = SCHEMES[name]
+    assert tuple(scheme.parts) == PARTS
+    members = sorted(i for part in scheme.parts.values() for i in part)
+    assert members == list(range(scheme.landmarks))
+    for part, ours in scheme.parts.items():
+        mirrored = {scheme.mirror[i] for i in ours}
+        assert mirrored == set(ours)
+        if part in PAIRED:
+            half = len(ours) // 2
+            assert {scheme.mirror[i] for i in ours[:half]} == set(ours[half:])
+    jaw = scheme.parts["jaw"]
+    assert tuple(scheme.mirror[i] for i in jaw) == jaw[::-1]
+
+
+def test_parts_are_kept_where_they_are_one_s_own() -> None:
+    """A file of before, or of a built-in scheme, need not say them."""
+    own = scheme_from(OWN | {"parts": {"eyes": [0, 3]}})
+    assert own.to_dict()["parts"] == {"eyes": [0, 3]}
+    assert scheme_from(own.to_dict()) == own
+    assert "parts" not in scheme_from(OWN).to_dict()
+    other = SCHEMES["aflw19"].to_dict()
+    assert "parts" not in other
+    assert scheme_from(other).parts == SCHEMES["aflw19"].parts
+    assert scheme_from(other | {"parts": {}}).parts == {}
+    assert scheme_from(scheme_from(other | {"parts": {}}).to_dict()).parts == {}
 
 
 def test_a_mirror_that_is_no_involution() -> None:

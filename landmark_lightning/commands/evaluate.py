@@ -15,6 +15,8 @@ from landmark_lightning.datasets.preparation.prepared import (
 from landmark_lightning.errors import UserError
 from landmark_lightning.inference.evaluate import evaluate, figures_line, written
 from landmark_lightning.inference.predict import static_prior
+from landmark_lightning.inference.stress.conditions import check_conditions, conditions_of
+from landmark_lightning.inference.stress.running import stress_lines
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
@@ -39,6 +41,8 @@ def run(config: Evaluate) -> None:
             f"{faces.path} has no faces in split 'test', so there is nothing to test on; name a "
             "dataset that has"
         )
+    conditions = conditions_of(config.cover, config.blur, config.noise, config.dark)
+    check_conditions(conditions, faces.scheme)
     print(f"Evaluating {checkpoint} on {faces.path} ({faces.faces['test']} faces)")
     _warn_of_others(faces, config.dataset, task, config.allow_targets)
     if bool(task.static_prior.isnan().any()):  # of a run that was cut: only best.ckpt keeps it
@@ -49,8 +53,10 @@ def run(config: Evaluate) -> None:
         trained = FaceDataModule(known, **task.run["data"])
         task.static_prior = static_prior(task, trained.train_faces, trained.eval_batch_size)
     output = config.output or run_of(config.run).evaluations / dataset.name
-    content = evaluate(task, faces, output)
+    content = evaluate(task, faces, output, conditions=conditions, seed=config.seed)
     print(figures_line(content))
+    if conditions:
+        print("\n".join(stress_lines(content["stress"], content["normalizer"])))
     print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
 
 

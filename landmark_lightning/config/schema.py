@@ -287,6 +287,27 @@ class Inspect:
     allow_targets: list[str] = setting(TARGETS)
 
 
+COVER_NAMES = ("mask", "sunglasses", "hand", "patch")
+_SEVERITY = whole(1, 5)
+
+
+def _several(value: Any) -> list[Any]:  # noqa: ANN401
+    """A list as it is, a range such as 1..5 written out, else the one value."""
+    if isinstance(value, str) and (ends := re.fullmatch(r"([1-5])\.\.([1-5])", value)):
+        return list(range(int(ends[1]), int(ends[2]) + 1))
+    return value if isinstance(value, list) else [value]
+
+
+def _one_or_more(words: str, each: Limit) -> Limit:
+    return Limit(
+        words, lambda value: all(map(each.holds, _several(value))), each.choices, _several
+    )
+
+
+COVER = _one_or_more(f"some of {', '.join(COVER_NAMES)}", one_of(*COVER_NAMES))
+SEVERITIES = _one_or_more("severities from 1 to 5, such as 3, 1..5 or [1,5]", _SEVERITY)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
     """landmark-evaluate."""
@@ -295,6 +316,11 @@ class Evaluate:
     dataset: Dataset | None = room(lambda value: None if value is None else Dataset)
     data_dir: Path | None = setting(or_null(PATH))
     output: Path | None = setting(or_null(PATH))
+    cover: list[str] = setting(COVER)
+    blur: list[int] = setting(SEVERITIES)
+    noise: list[int] = setting(SEVERITIES)
+    dark: list[int] = setting(SEVERITIES)
+    seed: int = setting(whole(0, 2**32 - 1))
     allow_targets: list[str] = setting(TARGETS)
 
 

@@ -1,12 +1,13 @@
 """Testing a trained task: its figures, predictions and pictures of test faces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from landmark_lightning.datasets.facefile import FaceFile
@@ -16,6 +17,8 @@ from landmark_lightning.inference.calibration import Calibration
 from landmark_lightning.inference.predict import input_images, predict_around, predict_test
 from landmark_lightning.inference.rejection import rejection_figures
 from landmark_lightning.inference.speed import frames_per_second
+from landmark_lightning.inference.stress.conditions import Condition
+from landmark_lightning.inference.stress.running import stress_test
 from landmark_lightning.loading.faces import faces_from
 from landmark_lightning.metrics.nme import landmark_error, normalized_mean_error
 from landmark_lightning.metrics.signal import surprise
@@ -40,6 +43,8 @@ def evaluate(
     faces: FaceFile,
     output: Path,
     training: Mapping[str, Any] | None = None,
+    conditions: Sequence[Condition] = (),
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and pictures of faces.
 
@@ -50,6 +55,8 @@ def evaluate(
         faces: The FaceFile; without test faces every test figure is null.
         output: Folder to write to.
         training: The figures of ``OF_TRAINING``; None: unknown here.
+        conditions: What the test faces are put through besides (``inference.stress``).
+        seed: Seed of covers and noise among them.
 
     Returns:
         The content of metrics.json.
@@ -57,11 +64,11 @@ def evaluate(
     Raises:
         UserError: The FaceFile's landmarks or crops are not those that the task was trained on.
     """
-    dataset, model, seed = faces.name, task.run["model"], task.run["seed"]
+    dataset, model = faces.name, task.run["model"]
     folder = RunFolder(output)
     batch_size = task.run["data"]["eval_batch_size"]
     records = predict_test(
-        task, faces, dataset=dataset, model=model, seed=seed, batch_size=batch_size
+        task, faces, dataset=dataset, model=model, seed=task.run["seed"], batch_size=batch_size
     )
     write_records(folder.predictions, records)
     tested = len(records.photo)  # none where the dataset has no test split
@@ -70,10 +77,17 @@ def evaluate(
         _plot(task, faces, records, spread.round().astype(np.int64), folder.faces)
     if tested and records.signal is not None:
         _plot(task, faces, records, _surprising(records, records.signal), folder.surprises)
+    stress = None
+    folder.stress.unlink(missing_ok=True)
+    if tested and conditions:
+        test = faces_from(faces, "test")
+        stress, sheet = stress_test(task, test, records, conditions, seed, batch_size)
+        if sheet is not None:
+            _save(sheet, folder.stress)
     content = {
         "dataset": dataset,
         "model": model,
-        "seed": seed,
+        "seed": task.run["seed"],
         "scheme": faces.scheme.name,
         "normalizer": faces.normalizers[0],
         "data": faces.content,
@@ -87,6 +101,7 @@ def evaluate(
         "fps": frames_per_second(task),
         "torch": torch.__version__,
         "subsets": summarize(records),
+        **({"stress": stress} if stress else {}),
     }
     write_json(folder.metrics, content)
     return content
@@ -176,6 +191,10 @@ def _plot(
         None if records.signal is None else records.signal[rows],
         _captions(records, rows),
     )
+    _save(sheet, path)
+
+
+def _save(sheet: Image.Image, path: Path) -> None:
     with replacing(path) as temporary:
         sheet.save(temporary, format="png")
 
@@ -194,7 +213,7 @@ def _captions(records: Records, rows: NDArray[np.int64]) -> list[str]:
 
 def written(folder: RunFolder) -> list[str]:
     """Names of the files that ``evaluate`` left in a folder."""
-    paths = (folder.metrics, folder.predictions, folder.faces, folder.surprises)
+    paths = (folder.metrics, folder.predictions, folder.faces, folder.surprises, folder.stress)
     return [path.name for path in paths if path.is_file()]
 
 

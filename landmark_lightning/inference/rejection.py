@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from landmark_lightning.inference.calibration import Calibration
 from landmark_lightning.loading.faces import Faces
-from landmark_lightning.metrics.signal import average_ranks
+from landmark_lightning.metrics.signal import auroc
 from landmark_lightning.model.image_ops import warp
 from landmark_lightning.model.task import LandmarkTask
 
@@ -110,7 +110,5 @@ def _point(
 
 def _auroc(true: Tensor, other: Tensor) -> float:
     """Probability that a non-face has a higher score than a face."""
-    ranks = average_ranks(torch.cat([true, other]))[len(true) :]
-    others = len(other)
-    excess = float(ranks.sum()) - others * (others + 1) / 2
-    return excess / (len(true) * others)
+    positive = torch.arange(len(true) + len(other)) >= len(true)
+    return float(auroc(positive, torch.cat([true, other])))

@@ -117,11 +117,30 @@ def surprise(
     return torch.where(usable, excess, -torch.inf)
 
 
-def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHOLD) -> Tensor:
-    r"""Probability that a failed face has a higher score than one that did not fail.
+def auroc(positive: Tensor, score: Tensor) -> Tensor:
+    r"""Probability that a positive entry has a higher score than another one.
 
-    With the ranks R of the scores and F failed faces of N (Mann and Whitney):
-    :math:`\frac{\sum_{failed} R - F (F + 1) / 2}{F (N - F)}`; equal scores count one half.
+    With the ranks R of the scores and P positive entries of n (Mann and Whitney):
+    :math:`\frac{\sum_{positive} R - P (P + 1) / 2}{P (n - P)}`; equal scores count one half.
+
+    Args:
+        positive: (n,) bool.
+        score: (n,).
+
+    Returns:
+        Scalar in 0..1; NaN where all or none are positive.
+
+    Example:
+        >>> auroc(torch.tensor([False, True, True]), torch.tensor([0.2, 0.1, 0.5]))
+        tensor(0.5000, dtype=torch.float64)
+    """
+    positives, others = positive.sum().double(), (~positive).sum().double()
+    excess = average_ranks(score)[positive].sum() - positives * (positives + 1) / 2
+    return excess / (positives * others)  # 0 / 0 is NaN where a class is missing
+
+
+def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHOLD) -> Tensor:
+    """Probability that a failed face has a higher score than one that did not fail (``auroc``).
 
     Args:
         nme: (N,) in percent; faces of NaN are left out.
@@ -136,11 +155,7 @@ def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHO
         tensor(1., dtype=torch.float64)
     """
     measured = ~nme.isnan()
-    nme, score = nme[measured], score[measured]
-    failed = nme > 100 * threshold
-    failures, successes = failed.sum().double(), (~failed).sum().double()
-    excess = average_ranks(score)[failed].sum() - failures * (failures + 1) / 2
-    return excess / (failures * successes)  # 0 / 0 is NaN where a class is missing
+    return auroc(nme[measured] > 100 * threshold, score[measured])
 
 
 def sparsification_error(error: Tensor, score: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The report's figures: small panels, and discard.png, which has all discard curves."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from textwrap import wrap
 from typing import Any
@@ -171,6 +171,31 @@ def plot_shares(
     axes.set_axisbelow(True)
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="share (%)")
+
+
+def plot_severities(
+    axes: Axes,
+    lines: Mapping[str, Sequence[tuple[int, float]]],
+    colors: Mapping[str, str],
+    kind: str,
+    normalizer: str,
+) -> None:
+    """NME over the severity of a corruption, 0 being none: a line for each model."""
+    for name, points in lines.items():
+        axes.plot(*zip(*points, strict=True), ".-", color=colors[name], label=name)
+    axes.set(xlabel=f"severity of {kind}", ylabel=f"NME {normalizer} (%)")
+    axes.set_ylim(bottom=0)
+
+
+def plot_rise(
+    axes: Axes, points: Mapping[str, Sequence[tuple[float, float]]], colors: Mapping[str, str]
+) -> None:
+    """Mean signal against mean error of conditions, as multiples of clean faces'."""
+    axes.axline((1, 1), slope=1, color="#7f7f7f", linestyle=":")
+    for name, each in points.items():
+        axes.plot(*zip(*each, strict=True), ".", color=colors[name], label=name, markersize=7)
+    axes.set(xlabel="mean error, times clean", ylabel="mean signal, times clean")
+    axes.set_ylim(bottom=0)
 
 
 def plot_discard_curves(curves: Sequence[CellCurves]) -> Figure:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from landmark_lightning.report.balancing import BalancingEffect, effect_table
 from landmark_lightning.report.formats import render
 from landmark_lightning.report.panels import plot_figures
+from landmark_lightning.report.stress import stress_panels
 from landmark_lightning.report.table import Table
 from landmark_lightning.runs.curves import CellCurves
 from landmark_lightning.runs.results import Cell
@@ -26,6 +27,7 @@ class Contents:
         effects: What LPBB drew in each cell that it balanced.
         surprises: Cell, seed and JPEG of each picture of the faces of largest surprise.
         most_drawn: The same of the training faces that LPBB drew most often.
+        cells: All cells, with the stress tests of their runs.
     """
 
     summary: str
@@ -38,6 +40,7 @@ class Contents:
     effects: Sequence[BalancingEffect] = ()
     surprises: Sequence[tuple[Cell, int, bytes]] = ()
     most_drawn: Sequence[tuple[Cell, int, bytes]] = ()
+    cells: Sequence[Cell] = ()
 
     @property
     def balancing(self) -> Table | None:
@@ -54,4 +57,5 @@ class Contents:
 def render_page(contents: Contents) -> str:
     """The whole page; a section that has nothing to show is left out."""
     figures = plot_figures(contents.curves, contents.effects)
+    figures["stress"] = stress_panels(contents.cells)
     return render("page.html", contents=contents, figures=figures)

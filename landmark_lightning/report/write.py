@@ -20,6 +20,7 @@ from landmark_lightning.report.formats import csv_tables, render
 from landmark_lightning.report.page import Contents, render_page
 from landmark_lightning.report.paper import paper_tables
 from landmark_lightning.report.state import failures, state_line, state_table
+from landmark_lightning.report.stress import stress_tables, with_stress
 from landmark_lightning.report.trust import trust_tables
 from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.folder import RunFolder
@@ -71,7 +72,8 @@ def read_contents(runs: Path) -> Contents:
     if not found and not states:
         reason = f" ({left_out[0]})" if left_out else ""
         raise UserError(f"{runs} holds no finished run{reason}; landmark-train makes one")
-    cells = gather(found)
+    cells, unread_stress = with_stress(gather(found))
+    left_out += unread_stress
     curves: list[CellCurves] = []
     for cell in tqdm(cells, desc="reading", unit="cell", leave=False):
         of_cell, unread = read_curves(cell)
@@ -87,11 +89,15 @@ def read_contents(runs: Path) -> Contents:
         state=state_table(states) if states else None,
         paper=paper,
         paper_left_out=paper_left_out,
-        general=[[*general_tables(g), *trust_tables(g)] for g in by_dataset(cells).values()],
+        general=[
+            [*general_tables(group), *trust_tables(group), *stress_tables(group)]
+            for group in by_dataset(cells).values()
+        ],
         curves=curves,
         effects=effects,
         surprises=surprises,
         most_drawn=most_drawn,
+        cells=cells,
     )
 
 

@@ -99,6 +99,8 @@ class RunFolder:
     """The traceback of a run that failed."""
     surprises = Place("surprises.png")
     """Test faces whose error the signal underrates most, PNG; models with a signal only."""
+    stress = Place("stress.png")
+    """Test faces under each condition of a stress test, PNG; where one was made."""
     balancing = Place("balancing.json")
     """How often LPBB drew whom, JSON; models with balancing only."""
     most_drawn = Place("most_drawn.png")

@@ -122,3 +122,53 @@ def test_data_dir_is_where_the_faces_have_moved_to(command: Command, tmp_path: P
     done = command("evaluate", last, "data_dir=moved")
     assert done.code == 0, done.err
     assert "data/synthetic.h5 does not exist" in command("evaluate", last).err
+
+
+def test_a_stress_test_stands_beside_the_test(command: Command, tmp_path: Path) -> None:
+    assert command("train", "model=nobb", *QUIET).code == 0
+    run = tmp_path / "runs/synthetic/nobb/seed0"
+    done = command("evaluate", f"run={run}", "cover=[hand,patch]", "dark=4..5", "blur=1")
+    assert done.code == 0, done.err
+    folder = run / "evaluations/synthetic"
+    content = json.loads((folder / "metrics.json").read_text())
+    assert content["subsets"] == json.loads((run / "metrics.json").read_text())["subsets"]
+    names = ["clean", "hand", "patch", "blur 1", "dark 4", "dark 5"]
+    assert list(content["stress"]["conditions"]) == names
+    assert content["stress"]["conditions"]["clean"]["nme"] == content["subsets"]["full"]["nme"]
+    shown = [line.split("  ")[0] for line in done.out.splitlines()]
+    assert [line for line in shown if line in names] == names
+    with Image.open(folder / "stress.png") as sheet:
+        assert sheet.height > 5 * 192
+    report = command("report", "runs=runs")
+    assert report.code == 0, report.err
+    assert "synthetic: stress test" in (tmp_path / "report/tables.md").read_text()
+    assert command("evaluate", f"run={run}").code == 0
+    assert "stress" not in json.loads((folder / "metrics.json").read_text())
+    assert not (folder / "stress.png").exists()
+
+
+def test_a_stress_test_that_can_t_be_is_one_sentence(command: Command, table: Path) -> None:
+    wrong = command("evaluate", "run=x", "cover=maks")
+    assert "cover='maks' must be some of mask, sunglasses, hand, patch" in wrong.err
+    for value in ("0", "6", "2..6", "[1,true]", "1.5"):
+        assert (
+            "must be severities from 1 to 5" in command("evaluate", "run=x", f"noise={value}").err
+        )
+    own = table / "own.yaml"
+    own.write_text(
+        "{name: own, landmarks: 68, mirror: [], normalizers: {box: box}, parts: {mouth: [0]}}"
+    )
+    data = (
+        "dataset=custom",
+        "dataset.name=mine",
+        f"dataset.root={table}",
+        f"dataset.scheme={own}",
+    )
+    assert command("prepare", *data).code == 0
+    tiny = ("network.width=4", "network.hidden=16", "network.side=32", "phases.scale=0.05")
+    done = command("train", *data[:2], "model=nobb", "logger.wandb=false", "batch_size=4", *tiny)
+    assert done.code == 0, done.err
+    done = command("evaluate", "run=runs/mine/nobb/seed0", "cover=mask")
+    assert "cover=mask is placed by eyes and mouth, but scheme own names no part eyes" in done.err
+    done = command("evaluate", "run=runs/mine/nobb/seed0", "cover=patch")
+    assert done.code == 0, done.err
