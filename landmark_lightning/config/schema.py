@@ -192,6 +192,12 @@ BOX_JITTER = Limit(
 )
 
 
+MIRROR_OFFSET = Limit(
+    "auto, or a number between -0.5 and 0.5",
+    lambda value: value == "auto" or between(-0.5, 0.5).holds(value),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """``augmentation``: how the network's input is changed at random."""
@@ -216,6 +222,7 @@ class Augmentation:
     contrast: float = setting(between(0, 250))
     extra: Any = setting(list_of(""))
     box_jitter: Any = setting(BOX_JITTER, default=0)
+    mirror_offset: Any = setting(MIRROR_OFFSET, default=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,12 @@ from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.files import replacing, write_json
 from landmark_lightning.inference.calibrating import PASSES, crop_squares
 from landmark_lightning.inference.calibration import Calibration
-from landmark_lightning.inference.predict import input_images, predict_around, predict_test
+from landmark_lightning.inference.predict import (
+    input_images,
+    predict_around,
+    predict_mirrored,
+    predict_test,
+)
 from landmark_lightning.inference.rejection import rejection_figures
 from landmark_lightning.inference.speed import frames_per_second
 from landmark_lightning.inference.stress.conditions import Condition
@@ -25,7 +30,12 @@ from landmark_lightning.metrics.signal import surprise
 from landmark_lightning.metrics.validation import with_full
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.plots.faces import nme_caption, predicted_faces
-from landmark_lightning.runs.figures import bound_figures, summarize
+from landmark_lightning.runs.figures import (
+    bound_figures,
+    offset_figures,
+    offset_sentence,
+    summarize,
+)
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, write_records
 from landmark_lightning.terminal import shown
@@ -35,7 +45,7 @@ OF_TRAINING = (
     "rescore_seconds", "validation_nme",
 )  # fmt: skip
 """What metrics.json says of the training; null where a run is tested again."""
-PLOTTED_FACES, SURPRISING_FACES = 20, 8
+PLOTTED_FACES, SURPRISING_FACES, MIRRORED_FACES = 20, 8, 2000
 
 
 def evaluate(
@@ -73,8 +83,7 @@ def evaluate(
     write_records(folder.predictions, records)
     tested = len(records.photo)  # none where the dataset has no test split
     if tested:
-        spread = np.linspace(0, tested - 1, min(PLOTTED_FACES, tested))
-        _plot(task, faces, records, spread.round().astype(np.int64), folder.faces)
+        _plot(task, faces, records, _spread(PLOTTED_FACES, tested), folder.faces)
     if tested and records.signal is not None:
         _plot(task, faces, records, _surprising(records, records.signal), folder.surprises)
     stress = None
@@ -95,6 +104,7 @@ def evaluate(
         "boxes": task.crop["boxes"],
         "detector": by_detector(task, faces, records) if tested else None,
         "bound": bounds_of(task, records) if tested else None,
+        "offset": mirror_check(task, faces, records, batch_size) if tested else None,
         "rejection": None
         if not tested or records.signal is None
         else rejection_figures(task, faces_from(faces, "test"), records.signal, batch_size),
@@ -105,6 +115,22 @@ def evaluate(
     }
     write_json(folder.metrics, content)
     return content
+
+
+def mirror_check(
+    task: LandmarkTask, faces: FaceFile, records: Records, batch_size: int = 64
+) -> dict[str, Any] | None:
+    """How far the test labels lie beside the point along x, as mirrored faces show it.
+
+    Returns:
+        What ``offset_figures`` says of at most ``MIRRORED_FACES`` test faces, spread evenly; None
+        for a scheme without mirror pairs.
+    """
+    if not task.scheme.pairs:
+        return None
+    rows = _spread(MIRRORED_FACES, len(records.photo))
+    mirrored = predict_mirrored(task, faces_from(faces, "test", rows), batch_size)
+    return offset_figures(records, rows.tolist(), mirrored)
 
 
 def bounds_of(task: LandmarkTask, records: Records) -> dict[str, Any] | None:
@@ -162,6 +188,11 @@ def by_detector(task: LandmarkTask, faces: FaceFile, records: Records) -> dict[s
         "passes": PASSES,
         "subsets": by_subset,
     }
+
+
+def _spread(count: int, faces: int) -> NDArray[np.int64]:
+    """At most ``count`` of the faces, spread evenly."""
+    return np.linspace(0, faces - 1, min(count, faces)).round().astype(np.int64)
 
 
 def _mean(values: Tensor) -> float | None:
@@ -235,4 +266,6 @@ def figures_line(content: Mapping[str, Any]) -> str:
     keys = {chosen_by: "discard", "by prior": "discard_prior", "oracle": "discard_oracle"}
     shown = [f"{word} {full[key]['30']:.2f}" for word, key in keys.items()]
     line += f"; 30% discarded {', '.join(shown)}"
-    return line + ("" if full["spearman"] is None else f"; Spearman {full['spearman']:.2f}")
+    line += "" if full["spearman"] is None else f"; Spearman {full['spearman']:.2f}"
+    told = offset_sentence(content["offset"] or {}, content["normalizer"])
+    return f"{line}; {told}" if told else line

@@ -10,6 +10,7 @@ from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.errors import UserError
 from landmark_lightning.loading.faces import Faces, faces_from
 from landmark_lightning.metrics.nme import landmark_error
+from landmark_lightning.metrics.offset import label_offset, mean_and_error
 from landmark_lightning.model.image_ops import warp
 from landmark_lightning.model.task import DIVERGED, LandmarkTask
 from landmark_lightning.runs.predictions import Records, RunInfo
@@ -32,6 +33,37 @@ def predict(
             predictions.append(task(batch["image"]).cpu())
             targets.append(batch["landmarks"].cpu())
     return torch.cat(predictions), torch.cat(targets)
+
+
+def predict_mirrored(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tensor:
+    """Predicts faces in a mirror, in order, on the task's device, without augmentation.
+
+    Returns:
+        (N, L, 2) landmarks, taken back to the faces as they are, in input pixels, on the CPU.
+    """
+    task.eval()
+    found = []
+    with torch.inference_mode():
+        for batch in tqdm(faces.in_order(batch_size), desc="mirrored", unit="batch", leave=False):
+            found.append(task.in_mirror(task.to_input(batch)["image"]).cpu())
+    return torch.cat(found)
+
+
+def offset_of_labels(
+    task: LandmarkTask, faces: Faces, batch_size: int = 64
+) -> tuple[float, float]:
+    """How far the labels of faces lie to the right of where pictures and mirrored ones say.
+
+    Returns:
+        The mean and its standard error, in percent of the primary normalizer; NaN where too few
+        faces have it.
+    """
+    prediction, target = predict(task, faces, batch_size, "labels")
+    points, length = task.split_output(prediction)[0], faces.normalizer[:, 0].cpu()
+    mirrored = predict_mirrored(task, faces, batch_size)
+    offsets = label_offset(points, mirrored, target, length * task.input_per_crop)
+    mean, error = mean_and_error(offsets)
+    return float(mean), float(error)
 
 
 def static_prior(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tensor:

@@ -72,6 +72,10 @@ class Augmentation(nn.Module):
         shift: Largest shift along x and along y, as a share of the input's extent.
         rotation: Largest turn either way, radians.
         mirror: Probability of a mirrored face.
+        mirror_offset: How far all labels lie to the right of the points, as a share of the
+            normalizer. On a mirrored face they are put as far to the right again, where those who
+            made them would have put them; one without a normalizer is not mirrored then. ``auto``:
+            what the buffer ``label_offset`` says, which a task measures; before, none is mirrored.
         noise: Largest amplitude a, as a share of the gray range; pixels get U(-a, a).
         blur: Range of the Gaussian's sigma, input pixels.
         blur_probability: Probability that a face is blurred.
@@ -95,6 +99,7 @@ class Augmentation(nn.Module):
     lowest: Tensor
     span: Tensor
     jitter: Tensor
+    label_offset: Tensor
 
     def __init__(
         self,
@@ -114,13 +119,14 @@ class Augmentation(nn.Module):
         box_jitter: float | str | Sequence[float] = 0,
         detector_boxes: float = 0,
         scale: float = 1.2,
+        mirror_offset: float | str = 0,
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
         check(
             schema.Augmentation, shift=shift, rotation=rotation, mirror=mirror, noise=noise,
             blur=blur, blur_probability=blur_probability, occlusion=occlusion, contrast=contrast,
-            box_jitter=box_jitter,
+            box_jitter=box_jitter, mirror_offset=mirror_offset,
         )  # fmt: skip
         if mirror and scheme.landmarks > 1 and scheme.mirror == tuple(range(scheme.landmarks)):
             raise UserError(
@@ -136,6 +142,10 @@ class Augmentation(nn.Module):
         jitter = jitter_of(box_jitter)
         self.jittered, self.detector_boxes, self.scale = any(jitter), detector_boxes, scale
         self.mirror, self.noise, self.occlusion = mirror, noise, occlusion
+        self.moves_labels = bool(mirror and mirror_offset)
+        self.measures_labels = self.moves_labels and mirror_offset == "auto"
+        known = torch.tensor(torch.nan if mirror_offset == "auto" else float(mirror_offset))
+        self.register_buffer("label_offset", known, persistent=self.measures_labels)
         self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
         self.extra = extras(extra, allow_targets, side)
         half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
@@ -164,6 +174,7 @@ class Augmentation(nn.Module):
         landmarks: Tensor,
         part: Part | None = None,
         offset: Tensor | None = None,
+        length: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Makes the network's input.
 
@@ -175,6 +186,8 @@ class Augmentation(nn.Module):
                 those of ``extra``). None: they are the whole.
             offset: (B, 3) how far a detector's box lies from the true one, as ``BoxMap.offsets``
                 tells; NaN: there is none.
+            length: (B,) the normalizer of each face in crop pixels, which ``mirror_offset`` is a
+                share of; None: no label is moved.
 
         Returns:
             (B, 1, S, S) float32 in [-1, 1], and (B, L, 2) in input pixels.
@@ -182,7 +195,8 @@ class Augmentation(nn.Module):
         # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
         with torch.autocast(images.device.type, enabled=False):
             if self.training:
-                return self._change(images, landmarks, part, offset)
+                length = length if self.moves_labels else None
+                return self._change(images, landmarks, part, offset, length)
             return self.cut(images, landmarks)
 
     @property
@@ -200,11 +214,20 @@ class Augmentation(nn.Module):
         return image * (2 / 255) - 1, points
 
     def _change(
-        self, images: Tensor, landmarks: Tensor, part: Part | None, offset: Tensor | None
+        self,
+        images: Tensor,
+        landmarks: Tensor,
+        part: Part | None,
+        offset: Tensor | None,
+        length: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """A random change of each face, as ``forward`` returns it."""
         drawn = self._draw(len(images), images.device, part)
-        center, turn, mirrored = self._map(drawn)
+        beside = None if length is None else (self.label_offset * length)[:, None, None]
+        center, turn, mirrored = self._map(drawn, beside)
+        if beside is not None:  # to the right; in a mirror it would be to the left
+            moved = 2 * beside.where(mirrored, 0)
+            landmarks = landmarks - torch.cat([moved, torch.zeros_like(moved)], dim=-1)
         box, linear = self._box(len(images), images.device, part, offset), turn
         if box is not None:
             middle = (self.crop_side - 1) / 2
@@ -257,13 +280,15 @@ class Augmentation(nn.Module):
             stretch = stretch * (mine[..., 2:3] + torch.cat([half, -half], dim=-1)).exp()
         return Box(shift, stretch.expand(faces, 1, 2))
 
-    def _map(self, drawn: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    def _map(self, drawn: Draw, beside: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Center (B, 1, 2) and linear map (B, 2, 2) for ``warp``, (B, 1, 1) who is mirrored."""
         shift = torch.cat([drawn.shift_x, drawn.shift_y], dim=-1)[:, 0]
         center = shift * (self.crop_side / self.margin) + (self.crop_side - 1) / 2
         cos, sin = drawn.angle.cos(), drawn.angle.sin()
         linear = torch.cat([cos, -sin, sin, cos], dim=1).view(-1, 2, 2) * self._scale
         mirrored = (drawn.mirror < self.mirror)[:, 0]
+        if beside is not None:
+            mirrored = mirrored & beside.isfinite()
         if self.mirror:
             linear[:, :, :1] *= 1 - 2 * mirrored.to(linear.dtype)
         return center, linear, mirrored

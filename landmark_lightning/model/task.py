@@ -10,6 +10,7 @@ import torch
 from lightning_fabric.utilities.seed import reset_seed
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from landmark_lightning import geometry
 from landmark_lightning.config import schema
@@ -21,6 +22,7 @@ from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch
+from landmark_lightning.metrics.offset import label_offset
 from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanError, SignalQuality
 from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.model.losses import Objective, drawing_losses, loss_name
@@ -36,6 +38,13 @@ DIVERGED = (
     "the network's predictions are not finite: the training diverged; start it again with a lower "
     "phases.lr and rerun=true"
 )
+
+
+UNMIRRORED = 0.1
+"""Share of a training that ``mirror_offset=auto`` leaves without mirror, until it has measured.
+
+A network that had learned mirrored labels as they are could not be asked any more: they lie to
+both sides of the point, and to an absolute error all between them is as good."""
 
 
 class LandmarkTask(pl.LightningModule):
@@ -133,6 +142,7 @@ class LandmarkTask(pl.LightningModule):
         self.metrics = nn.ModuleList(
             [NormalizedMeanError(normalizers, subsets), DiscardError(normalizers, subsets)]
         )
+        self.label_offset = MeanMetric(nan_strategy="ignore")
         self.crop = dict(crop)
         self.run = dict(run or {})
         self.distance = loss_name(validation)
@@ -203,7 +213,11 @@ class LandmarkTask(pl.LightningModule):
             image, points = self.augmentation.cut(image, points)
         else:
             offset = batch["offset"].to(self.device) if "offset" in batch else None
-            image, points = self.augmentation(image, points, Part.of_batch(batch), offset)
+            length = None
+            if self.augmentation.moves_labels:
+                length = batch["normalizer"][:, 0].to(self.device)
+            part = Part.of_batch(batch)
+            image, points = self.augmentation(image, points, part, offset, length)
         taken = batch | {"image": image, "landmarks": points}
         if "normalizer" in batch:
             taken["normalizer"] = batch["normalizer"].to(self.device) * self.input_per_crop
@@ -262,6 +276,9 @@ class LandmarkTask(pl.LightningModule):
         (points, signal), target = self.split_output(self(batch["image"])), batch["landmarks"]
         for metric in self.metrics:
             metric.update(points, target, signal, batch["normalizer"], batch["subsets"])
+        if self.augmentation.measures_labels:
+            mirrored, length = self.in_mirror(batch["image"]), batch["normalizer"][:, 0]
+            self.label_offset.update(label_offset(points, mirrored, target, length))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the metrics."""
@@ -275,12 +292,19 @@ class LandmarkTask(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Logs the validation metrics; ``val/nme`` is what the best checkpoint is chosen by.
 
+        With ``mirror_offset=auto`` the augmentation is told where the labels lie.
+
         Raises:
             UserError: The training diverged.
         """
         figures = self.figures("val")
         if not bool(figures["val/nme"].isfinite()) and not self.trainer.sanity_checking:
             raise UserError(DIVERGED)
+        first = UNMIRRORED * self.schedule.total_steps
+        measured = self.augmentation.measures_labels and not self.trainer.sanity_checking
+        if measured and self.global_step >= first:
+            # In place, where a graph reads it.
+            self.augmentation.label_offset.copy_(figures["val/label_offset"] / 100)
         self.log_dict(figures)
 
     def on_test_epoch_end(self) -> None:
@@ -293,6 +317,9 @@ class LandmarkTask(pl.LightningModule):
         for metric in self.metrics:
             figures |= {f"{split}/{name}": value for name, value in metric.compute().items()}
             metric.reset()
+        if self.augmentation.measures_labels:
+            figures[f"{split}/label_offset"] = self.label_offset.compute()
+            self.label_offset.reset()
         return figures | {f"{split}/nme": figures[f"{split}/nme/full/{self.normalizer}"]}
 
     @property
@@ -304,6 +331,19 @@ class LandmarkTask(pl.LightningModule):
         """(B, L, 2) landmarks and (B, L) validation signal (None without) of a prediction."""
         has_signal = prediction.shape[-1] == 3
         return prediction[..., :2], prediction[..., 2] if has_signal else None
+
+    def in_mirror(self, images: Tensor) -> Tensor:
+        """Predicts mirrored images.
+
+        Args:
+            images: (B, 1, S, S) in [-1, 1], as ``to_input`` makes them.
+
+        Returns:
+            (B, L, 2) landmarks, taken back to the images as they are, in input pixels.
+        """
+        points, _ = self.split_output(self(images.flip(-1)))
+        points = points[:, self.augmentation.permutation]
+        return torch.cat([self.network.side - 1 - points[..., :1], points[..., 1:]], dim=-1)
 
     def start_at_mean_shape(self, landmarks: Tensor) -> None:
         """Sets the network's last bias to the mean of (N, L, 2) landmarks in crop pixels.

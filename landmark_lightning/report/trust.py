@@ -1,10 +1,14 @@
-"""The tables of what a run promises: its bound, a detector's boxes, faces told from non-faces."""
+"""The tables of how far a run's figures can be trusted.
+
+Its bound, a detector's boxes, faces told from non-faces, and labels that lie beside the point.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from landmark_lightning.report.columns import NME, Columns, Show, table_of
 from landmark_lightning.report.table import Entry, Table
+from landmark_lightning.runs.figures import offset_sentence
 from landmark_lightning.runs.results import Cell
 
 BROKEN = 0.02
@@ -23,6 +27,8 @@ def trust_tables(cells: Sequence[Cell]) -> list[Table]:
         made.append(_boxes_table(cells))
     if _any(cells, "rejection", "faces"):
         made.append(_rejection_table(cells))
+    if _any(cells, "offset", "labels"):
+        made.append(_offset_table(cells))
     return made
 
 
@@ -129,3 +135,22 @@ def _rejection_table(cells: Sequence[Cell]) -> Table:
     )
     title = f"non-faces that pass where {100 * float(SHARE):.0f}% of the faces are kept (%)"
     return table_of(cells, "rejection", title, columns)
+
+
+def _offset_table(cells: Sequence[Cell]) -> Table:
+    """Where the labels lie by the mirror check, and NME less the mean error vector."""
+    columns: Columns = (
+        (f"{NME} (%)", _figure("subsets", "full", "nme")),
+        (f"{NME}, less the mean vector (%)", _figure("subsets", "full", "nme_less_mean")),
+        ("labels to the right (% of {normalizer})", _figure("offset", "labels", digits=1)),
+        ("the same (px of the photo)", _figure("offset", "pixels", digits=1)),
+        ("network to the right (% of {normalizer})", _figure("offset", "training", digits=1)),
+    )
+    notes = []
+    for cell in cells:
+        keys = ("labels", "training", "error", "pixels")
+        means = {key: Entry(cell.figures("offset", key)).mean for key in keys}
+        if told := offset_sentence(means, cell.normalizer):
+            notes.append(f"By {cell.name}, {told}" + "." * (not told.endswith("?")))
+    table = table_of(cells, "offset", "where the labels lie, by mirrored faces", columns)
+    return replace(table, notes=notes)

@@ -26,6 +26,12 @@ from landmark_lightning.metrics.nme import (
     normalized_mean_error,
     visible_mean_error,
 )
+from landmark_lightning.metrics.offset import (
+    error_less_mean,
+    error_vectors,
+    label_offset,
+    mean_and_error,
+)
 from landmark_lightning.metrics.signal import SIGNAL_FIGURES, signal_distance, signal_figures
 from landmark_lightning.metrics.validation import with_full
 from landmark_lightning.runs.predictions import Records
@@ -65,7 +71,8 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
     Errors are NME in percent on the primary normalizer where no other is named, failure rates
     percent, areas and shares fractions, ``signal_mae`` input pixels. ``faces`` are all faces of
     the subset, ``faces_by`` those that count in the figures of a normalizer: they have it, and a
-    labelled landmark. Landmarks that are not labelled count in nothing. ``nme_visible_by`` is the
+    labelled landmark. ``nme_less_mean`` is ``nme`` less the mean error vector of all faces.
+    Landmarks that are not labelled count in nothing. ``nme_visible_by`` is the
     NME over each face's visible landmarks, of the faces that have one. A figure that can't be
     computed is None: those of a subset without such faces, those of the signal for a model without
     one, and ``nme_visible_by`` where no landmark of any face is covered, since it would say the
@@ -87,6 +94,7 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
         name: visible_mean_error(prediction, target, length, records.visible)
         for name, length in lengths.items()
     }
+    less_mean = error_less_mean(prediction, target, lengths[info.normalizers[0]])
     seen = (records.visible == VISIBLE).any(dim=1) & (records.visible == COVERED).any()
     measured = measurable(target, records.normalizer)
     discarded = _discard_by_face(records, DISCARD_PERCENTS)
@@ -101,6 +109,7 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
             "faces": len(nme),
             "faces_by": dict(zip(info.normalizers, counted, strict=True)),
             "nme": _number(nme.nanmean()),
+            "nme_less_mean": _number(less_mean[member].nanmean()),
             "nme_by": {name: _number(values[member].nanmean()) for name, values in nme_by.items()},
             "nme_visible_by": {
                 name: _number(values[member & seen].nanmean())
@@ -169,6 +178,74 @@ def bound_figures(records: Records, bounds: Mapping[str, Tensor]) -> dict[str, d
                 "width": _number(width.nanmean(dim=1).nanmean()),
             }
     return figures
+
+
+def offset_figures(records: Records, rows: Sequence[int], mirrored: Tensor) -> dict[str, Any]:
+    """The mirror check: by how much the labels lie to the right of the points.
+
+    Args:
+        records: Predictions on N faces.
+        rows: (M) of these faces.
+        mirrored: (M, L, 2) their predictions in a mirror, taken back to the faces as they are, in
+            input pixels.
+
+    Returns:
+        ``faces`` M; in percent of the primary normalizer ``prediction`` [x, y], the mean error
+        vector on the faces as they are, ``mirrored`` the same on mirrored ones, ``labels``, how
+        far the labels lie to the right, and ``training``, how far the network answers to the
+        right, as the labels lie that it was trained on; ``error``, the standard error of
+        ``labels``; ``pixels``, ``labels`` in photo pixels. None where there is nothing to measure.
+    """
+    points, target, lengths, to_photo = (
+        tensor[rows].double()
+        for tensor in (records.prediction, records.target, records.normalizer, records.to_photo)
+    )
+    length, other = lengths[:, 0], mirrored.double()
+    as_is = error_vectors(points, target, length).nanmean(dim=0)
+    in_mirror = error_vectors(other, target, length).nanmean(dim=0) * as_is.new_tensor([-1, 1])
+    labels = label_offset(points, other, target, length)
+    mean, error = mean_and_error(labels)
+    steps = to_photo[:, :, 0].norm(dim=1)
+    return {
+        "faces": len(points),
+        "prediction": [_number(value) for value in as_is],
+        "mirrored": [_number(value) for value in in_mirror],
+        "labels": _number(mean),
+        "training": _number((as_is + in_mirror)[0] / 2),
+        "error": _number(error),
+        "pixels": _number((labels / 100 * length * steps).nanmean()),
+    }
+
+
+LEAST_OFFSET, LEAST_ERRORS = 1.0, 3
+"""From how many percent of the normalizer, and standard errors, on an offset is spoken of."""
+
+
+def offset_sentence(offset: Mapping[str, Any], normalizer: str) -> str | None:
+    """What ``offset_figures`` say, without a full stop; None where it is little or not known."""
+    labels, training, pixels = (offset.get(name) for name in ("labels", "training", "pixels"))
+    if labels is None or training is None or pixels is None:
+        return None
+    if max(abs(labels), abs(training)) < least_offset(offset.get("error")):
+        return None
+    told = (
+        f"the labels lie {abs(labels):.1f}% of {normalizer}, {abs(pixels):.1f} px, to the "
+        f"{to_side(labels)} of where mirrored pictures say"
+    )
+    if abs(training - labels) >= LEAST_OFFSET:
+        answers = f"the network answers {abs(training):.1f}% to the {to_side(training)}"
+        told += f", and {answers}"
+    return f"{told}: counted from 1?" if labels >= LEAST_OFFSET and 0.5 <= pixels < 1.5 else told
+
+
+def least_offset(error: float | None) -> float:
+    """From how many percent on an offset of this standard error is spoken of."""
+    return max(LEAST_OFFSET, LEAST_ERRORS * (error or 0))
+
+
+def to_side(offset: float) -> str:
+    """The side of an offset along x."""
+    return "left" if offset < 0 else "right"
 
 
 def _by_percent(errors: Tensor) -> dict[str, float | None]:

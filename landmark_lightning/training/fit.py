@@ -3,6 +3,7 @@
 import signal
 from dataclasses import replace
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
@@ -27,10 +28,12 @@ from landmark_lightning.errors import UserError
 from landmark_lightning.files import locked, replacing, write_json, write_text
 from landmark_lightning.inference.calibrating import calibrate, describe
 from landmark_lightning.inference.evaluate import evaluate, figures_line, written
+from landmark_lightning.inference.predict import offset_of_labels
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.figures import least_offset, to_side
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Run, read_run
 from landmark_lightning.runs.state import Attempt
@@ -151,6 +154,8 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
                 "removed it; pass rerun=true to train anew"
             )
         best = _with_prior(folder, datamodule, task)
+        if best.augmentation.mirror:
+            print(f"  {describe_mirror(best, datamodule)}")
         training = {
             **task.schedule.taken(trainer.global_step),
             "train_seconds": round(state.seconds, 2),
@@ -223,3 +228,25 @@ def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTas
     checkpoint["calibration"] = best.calibration
     DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)
     return best
+
+
+def describe_mirror(task: LandmarkTask, datamodule: FaceDataModule) -> str:
+    """Where the labels lie that were mirrored, in one line; a warning where that is not mended."""
+    percent, error = offset_of_labels(task, datamodule.val_faces, datamodule.eval_batch_size)
+    setting = task.hparams["augmentation"].get("mirror_offset", 0)
+    mended = 100 * float(task.augmentation.label_offset)
+    used = f"augmentation.mirror_offset={setting}"
+    if setting == "auto":
+        known = np.isfinite(mended)
+        used += f" has become {mended / 100:.4f}" if known else " was not measured in time"
+    line = (
+        f"the labels of the validation faces lie {abs(percent):.1f}% of {task.normalizer} to the "
+        f"{to_side(percent)} of where mirrored pictures say; {used}"
+    )
+    if not abs(percent - mended) >= least_offset(error):  # nor where no face was mirrored
+        return line
+    better = f"{percent / 100:.3f}" if setting == "auto" else "auto"
+    return (
+        f"Warning: {line}, so that augmentation.mirror={task.augmentation.mirror:g} has taught "
+        f"two places; pass augmentation.mirror_offset={better}"
+    )

@@ -89,7 +89,8 @@ class StaticStep:
     capturing: bool = False
 
     def __post_init__(self) -> None:
-        needed = () if self.draws is not None else ("image", "landmarks", "offset")
+        places = ("image", "landmarks", "normalizer", "offset")
+        needed = () if self.draws is not None else places
         self.faces = len(self.batch["index"])
         self.batch = {
             name: torch.empty_like(self.batch[name]) for name in needed if name in self.batch

@@ -94,6 +94,7 @@ def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     nested = {
         "test": {name: content[name] for name in costs} | speed | content["subsets"],
         "validation_nme": content["validation_nme"],
+        "offset": _under(content, "offset"),
         "bound": _under(content, "bound", "subsets", "full", "bound"),
         "detector": _under(content, "detector", "subsets", "full"),
         "rejection/passed": _under(content, "rejection", "kept", "0.99", "passed", "all"),

@@ -79,6 +79,7 @@ def test_a_wrong_value_is_named(kind: type, name: str) -> None:
         (schema.Phases, "gradient_clip", (None, 5.0), (0, "5")),
         (schema.Augmentation, "rotation", (0, math.pi), (3.2,)),
         (schema.Augmentation, "blur", ([1, 2], (1.0, 1.0)), ([2, 1], [1], 3, [0, 1])),
+        (schema.Augmentation, "mirror_offset", (0, -0.03, "auto"), (0.6, "a", None, True)),
         (schema.Augmentation, "box_jitter", (0, 2, "auto", [0.1, 0, 0, 1]), (-1, [1], "a", 11)),
         (schema.Data, "detector_boxes", (0, 0.5, 1), (-0.1, 1.5, "half", True)),
         (schema.Network, "side", (16, 96), (0, 8, 50, 64.0)),

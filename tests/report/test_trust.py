@@ -60,3 +60,28 @@ def test_what_no_run_has_is_left_out() -> None:
     assert trust_tables([cell_of("nobb", {"bound": None, "detector": None})]) == []
     older = [cell_of("nobb", {}), cell_of("bb", _content())]
     assert _row(trust_tables(older)[2])["ratio"] == "-"
+
+
+def test_labels_beside_the_point_are_said() -> None:
+    subsets = {"full": {"nme": 7.04, "nme_less_mean": 6.25}}
+    figures = {"labels": 5.2, "training": 2.2, "pixels": 2.25}
+    cells = [
+        cell_of("nobb", {"subsets": subsets, "offset": figures}),
+        cell_of("bb", {"subsets": subsets, "offset": dict.fromkeys(figures, 0.5)}),
+        cell_of("non", {"offset": None}),
+    ]
+    (table,) = trust_tables(cells)
+    assert _row(table) == {
+        "model": "nobb",
+        "NME box (%)": "7.04",
+        "NME box, less the mean vector (%)": "6.25",
+        "labels to the right (% of box)": "5.2",
+        "the same (px of the photo)": "2.2",
+        "network to the right (% of box)": "2.2",
+    }
+    assert _row(table, 2)["labels to the right (% of box)"] == "-"
+    assert table.notes == [
+        "By nobb, the labels lie 5.2% of box, 2.2 px, to the right of where mirrored pictures "
+        "say, and the network answers 2.2% to the right."
+    ]
+    assert trust_tables(cells[2:]) == []

@@ -14,7 +14,13 @@ from landmark_lightning.metrics.discarding import (
     random_discard_error,
 )
 from landmark_lightning.metrics.nme import landmark_error, normalized_error
-from landmark_lightning.runs.figures import bound_figures, discard_curve, summarize
+from landmark_lightning.runs.figures import (
+    bound_figures,
+    discard_curve,
+    offset_figures,
+    offset_sentence,
+    summarize,
+)
 from landmark_lightning.runs.predictions import Records
 
 MakeRecords = Callable[..., Records]
@@ -24,6 +30,7 @@ KEYS = {
         "faces",
         "faces_by",
         "nme",
+        "nme_less_mean",
         "nme_by",
         "nme_visible_by",
         "fr_0.08",
@@ -80,6 +87,7 @@ def test_a_subset_is_summarized_as_if_it_were_all(make_records: MakeRecords) -> 
     part, whole = summarize(records)["frontal"], summarize(alone)["full"]
     for figures in (part, whole):
         figures.pop("discard_random")
+        figures.pop("nme_less_mean")  # of the mean vector of all faces
     assert _leaves(part) == pytest.approx(_leaves(whole))
 
 
@@ -225,3 +233,67 @@ def test_bounds_are_counted_on_labelled_landmarks_of_each_subset(
     frontal = told[records.info.subset_names[0]]["half"]
     assert frontal["width"] == pytest.approx(float(torch.stack(widths).mean()), rel=1e-4)
     assert told["none"]["half"] == {"coverage": None, "width": None}
+
+
+def test_what_all_predictions_were_moved_by_is_taken_off(make_records: MakeRecords) -> None:
+    records = make_records(missing=0.2)
+    moved = dataclasses.replace(
+        records, prediction=records.prediction + 0.3 * records.normalizer[:, :1, None]
+    )
+    for subset in ("full", "frontal"):
+        before, after = (summarize(each)[subset] for each in (records, moved))
+        assert after["nme_less_mean"] == pytest.approx(before["nme_less_mean"], rel=1e-5)
+        assert after["nme"] > 1.2 * after["nme_less_mean"]
+
+
+def test_the_mirror_check_of_some_faces(make_records: MakeRecords) -> None:
+    records = make_records(missing=0.2)
+    rows = [3, 5, 8]
+    to_right = torch.tensor([0.04, 0.0]) * records.normalizer[:, :1, None]
+    target = records.target - to_right  # the labels lie 4% to the left of all answers
+    found = offset_figures(
+        dataclasses.replace(
+            records,
+            prediction=records.target.nan_to_num(),
+            target=target,
+            to_photo=2 * records.to_photo,
+        ),
+        rows,
+        records.target[rows] + to_right[rows],
+    )
+    assert found["faces"] == 3
+    assert found["prediction"] == pytest.approx([4, 0], abs=1e-4)
+    assert found["mirrored"] == pytest.approx([-8, 0], abs=1e-4)
+    assert found["labels"] == pytest.approx(-6, abs=1e-4)
+    assert found["training"] == pytest.approx(-2, abs=1e-4)
+    assert found["error"] == pytest.approx(0, abs=1e-4)
+    length = float(records.normalizer[rows, 0].mean())
+    assert found["pixels"] == pytest.approx(-0.12 * length, abs=1e-4)
+    none = dataclasses.replace(records, normalizer=records.normalizer.fill_(torch.nan))
+    empty = offset_figures(none, rows, records.prediction[rows])
+    assert empty["labels"] is empty["pixels"] is None
+    assert empty["prediction"] == empty["mirrored"] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ((0.9, -0.9, 3.0), None),
+        ((None, None, None), None),
+        ((3.0, 2.9, 1.2), "the labels lie 3.0% of box, 1.2 px, to the right of where mirrored "
+         "pictures say: counted from 1?"),
+        ((-3.0, -2.9, -1.2), "the labels lie 3.0% of box, 1.2 px, to the left of where mirrored "
+         "pictures say"),
+        ((5.2, 2.2, 2.3), "the labels lie 5.2% of box, 2.3 px, to the right of where mirrored "
+         "pictures say, and the network answers 2.2% to the right"),
+        ((0.1, -2.0, 0.1), "the labels lie 0.1% of box, 0.1 px, to the right of where mirrored "
+         "pictures say, and the network answers 2.0% to the left"),
+    ],
+)  # fmt: skip
+def test_an_offset_is_told_from_one_percent_on(
+    figures: tuple[float | None, float | None, float | None], told: str | None
+) -> None:
+    offset = dict(zip(("labels", "training", "pixels"), figures, strict=True))
+    assert offset_sentence(offset, "box") == told
+    assert offset_sentence({}, "box") is None
+    assert offset_sentence(offset | {"error": 2.0}, "box") is None

@@ -261,6 +261,33 @@ def test_crops_around_a_detector_s_boxes_come_from_the_graph(
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
+@pytest.mark.parametrize("residency", ["device", "host"])
+def test_what_is_measured_while_training_moves_the_labels_of_the_graph(
+    make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, residency: str
+) -> None:
+    """The graph is captured before a face is mirrored, and mirrors from the second epoch on."""
+    recorded_graph.use(monkeypatch)
+    knobs = {"mirror": 0.5, "mirror_offset": "auto", "shift": 0.2}
+    ends = []
+    for warm_up, offset in ((1000, "auto"), (3, "auto"), (3, 0)):
+        monkeypatch.setattr("landmark_lightning.training.graphs.WARM_UP", warm_up)
+        pl.seed_everything(0, verbose=False)
+        phases = PHASES | {"list": LONG, "optimizer": OPTIMIZERS["AdamW"]}
+        task, module = make_task(phases=phases, augmentation=knobs | {"mirror_offset": offset})
+        task.__class__ = GraphedTask
+        if residency == "host":
+            monkeypatch.setattr(module, "draw_on", lambda *_, **__: None)
+        fit(task, module)
+        ends.append(task.state_dict())
+    assert RecordedGraph.made
+    plain, replayed, unmended = ends
+    assert float(plain["augmentation.label_offset"]) != 0
+    names = [name for name in plain if name.startswith(("network", "augmentation"))]
+    assert all(torch.equal(plain[name], replayed[name]) for name in names)
+    last = [name for name in names if name.startswith("network")][-1]
+    assert not torch.equal(plain[last], unmended[last])
+
+
 def test_a_step_that_waits_for_the_host_runs_as_it_is(
     make_task: MakeTask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
