@@ -97,6 +97,26 @@ def list_of(words: str, holds: Callable[[Any], bool] = lambda _: True) -> Limit:
     return Limit(f"a list{words}", lambda v: isinstance(v, list) and all(map(holds, v)), (), list)
 
 
+def some_of(*choices: str) -> Limit:
+    """A list of some of the texts, at least one."""
+
+    def holds(value: object) -> bool:
+        return isinstance(value, list) and bool(value) and all(each in choices for each in value)
+
+    return Limit(f"a list of some of {', '.join(choices)}", holds)
+
+
+def rising(most: float = math.inf) -> Limit:
+    """Two numbers above 0, the first not above the second, which is at most ``most``."""
+    end = "" if most == math.inf else f" <= {most:g}"
+
+    def holds(value: object) -> bool:
+        pair = isinstance(value, (list, tuple)) and len(value) == 2
+        return pair and all(map(ABOVE_ZERO.holds, value)) and value[0] <= value[1] <= most  # type: ignore[index,arg-type]
+
+    return Limit(f"two numbers, 0 < low <= high{end}", holds)
+
+
 def _is_path(value: object) -> bool:
     # No message could show a line break.
     return _is(value, str, int, Path) and len(str(value).splitlines()) == 1

@@ -21,15 +21,16 @@ def setting(limit: Limit, **default: Any) -> Any:  # noqa: ANN401
     return field(metadata={"limit": limit}, **default)
 
 
-def room(kind: "type | Callable[[Any], type | None]", many: bool = False) -> Any:  # noqa: ANN401
+def room(kind: "type | Callable[[Any], type | None]", many: bool = False, **default: Any) -> Any:  # noqa: ANN401
     """A setting that holds others.
 
     Args:
         kind: The dataclass of these, or a function that chooses it by the value; where that gives
             None, the mapping stays as it is.
         many: Whether the setting is a list of them.
+        default: ``default``, what it is where a file of before does not have it.
     """
-    return field(metadata={"kind": kind, "many": many})
+    return field(metadata={"kind": kind, "many": many}, **default)
 
 
 def built(kind: "type | None" = None, by: str = "", more: bool = False) -> Any:  # noqa: ANN401
@@ -140,7 +141,9 @@ def plain(settings: Any) -> Any:  # noqa: ANN401
     """Settings as YAML and JSON have them; without what is nothing by default and is so here."""
     if is_dataclass(settings):
         values = {each.name: plain(getattr(settings, each.name)) for each in fields(settings)}
-        unsaid = {e.name for e in fields(settings) if not e.default and not values[e.name]}
+        unsaid = {
+            e.name for e in fields(settings) if not e.default and not getattr(settings, e.name)
+        }
         return {key: value for key, value in values.items() if key not in {*unsaid, "given"}}
     if isinstance(settings, Mapping):
         return {key: plain(value) for key, value in settings.items()}
