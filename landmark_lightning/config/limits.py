@@ -111,8 +111,9 @@ def rising(most: float = math.inf) -> Limit:
     end = "" if most == math.inf else f" <= {most:g}"
 
     def holds(value: object) -> bool:
-        pair = isinstance(value, (list, tuple)) and len(value) == 2
-        return pair and all(map(ABOVE_ZERO.holds, value)) and value[0] <= value[1] <= most  # type: ignore[index,arg-type]
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            return False
+        return all(map(ABOVE_ZERO.holds, value)) and bool(value[0] <= value[1] <= most)
 
     return Limit(f"two numbers, 0 < low <= high{end}", holds)
 

@@ -124,7 +124,8 @@ def _read_one(
         kind = kind(value)
         if kind is None:
             return value
-    return read(kind, value, name, added, known)
+    made = read(kind, value, name, added, known)
+    return made if made or each.default is MISSING else each.default  # off, as where it is unsaid
 
 
 @contextmanager
@@ -141,9 +142,7 @@ def plain(settings: Any) -> Any:  # noqa: ANN401
     """Settings as YAML and JSON have them; without what is nothing by default and is so here."""
     if is_dataclass(settings):
         values = {each.name: plain(getattr(settings, each.name)) for each in fields(settings)}
-        unsaid = {
-            e.name for e in fields(settings) if not e.default and not getattr(settings, e.name)
-        }
+        unsaid = {e.name for e in fields(settings) if not e.default and not values[e.name]}
         return {key: value for key, value in values.items() if key not in {*unsaid, "given"}}
     if isinstance(settings, Mapping):
         return {key: plain(value) for key, value in settings.items()}

@@ -56,8 +56,9 @@ class Box(NamedTuple):
 class Augmentation(nn.Module):
     """Cuts the network's input out of stored crops; in training mode, with random changes.
 
-    One warp shifts, turns, mirrors and crops; then come occluders, where they are wanted; then
-    noise, blur, occlusion and contrast, in the paper's order; then ``extra``. In evaluation mode only the middle of the crop is cut out.
+    One warp shifts, turns, mirrors and crops; then come occluders, where they are wanted, and
+    noise, blur, occlusion and contrast, in the paper's order; then ``extra``. In evaluation mode
+    only the middle of the crop is cut out.
 
     With ``box_jitter`` and ``detector_boxes`` all this is done to a crop around another box than
     the true one, as a face detector's is.

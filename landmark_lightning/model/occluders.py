@@ -37,7 +37,7 @@ class Draw(NamedTuple):
     """Random values of K shapes a face, (B, K, 1) each, ``at`` and ``size`` (B, K, 2), in 0..1."""
 
     covered: Tensor
-    count: Tensor
+    number: Tensor
     shape: Tensor
     place: Tensor
     landmark: Tensor
@@ -55,8 +55,8 @@ class Frame(NamedTuple):
     """From pixels of the input to the axes of shapes, (B, K, 1, 1) each.
 
     Along a shape's first axis x, y lies at ``across_x`` x + ``across_y`` y + ``across``, along its
-    second one at ``down_x`` x + ``down_y`` y + ``down``; both are between -1 and 1 inside it. Where
-    ``apart`` is above 0 the shape is there twice, so far to either side along the first axis.
+    second one at ``down_x`` x + ``down_y`` y + ``down``; both are between -1 and 1 inside it.
+    Where ``apart`` is above 0 the shape is there twice, so far to either side along the first.
     """
 
     across_x: Tensor
@@ -188,7 +188,7 @@ class Occluders(nn.Module):
         form = _chosen(self.shapes, drawn.shape)
         is_round, frame, sharp = self._frame(drawn, form, points)
         order = self.pixels[: self.most, None]
-        wanted = order < 1 + (drawn.count[:, :1] * self.most).floor()
+        wanted = order < 1 + (drawn.number[:, :1] * self.most).floor()
         there = ((drawn.covered[:, :1] < self.probability) & wanted)[..., None]
         across, down = points[:, None, None].unbind(-1)  # (B, 1, 1, L)
         distance, _ = frame.distance(across, down, is_round)
@@ -229,7 +229,7 @@ class Occluders(nn.Module):
         alone = torch.zeros_like(angle)
         anywhere = torch.cat([drawn.at * (self.side - 1), size, angle, alone], dim=-1)
         place = _chosen(self.places, drawn.place)[..., None]
-        index, small = drawn.landmark * self.landmarks, 1.0
+        index, small = drawn.landmark * self.landmarks, torch.ones_like(angle)
         if self.parts:
             on_part = place == PLACES.index("part")
             chosen = self.landmarks + drawn.landmark * self.parts
@@ -238,8 +238,8 @@ class Occluders(nn.Module):
         rows = members.flatten(1)[..., None].expand(-1, -1, 2)
         group = points.gather(1, rows).view(*members.shape, 2)
         first, last = group.amin(dim=2), group.amax(dim=2)
-        half = torch.addcmul(size * small, last - first, 0.3 + 0.4 * drawn.size)
-        middle = torch.addcmul((first + last) / 2, drawn.at - 0.5, half)
+        half = torch.addcmul(size * small, last - first, 0.4 + 0.4 * drawn.size)
+        middle = torch.addcmul((first + last) / 2, drawn.at - 0.5, half, value=0.5)
         found = torch.cat([middle, half, angle * small, alone], dim=-1)
         if self.has_eyes:
             eyes = self._eyes(drawn, points)
