@@ -147,10 +147,9 @@ def _add(
         copy.add(Frame(found.moment.frame, found.moment.time, found.grays), faces)
     elif config.draw:
         path = config.output / "overlays" / _overlay_name(found.name, counts["photos"])
-        covered = faces.covered > 0.5 if np.isfinite(faces.covered).any() else None
         picture = overlay(
             found.grays, faces.points, faces.predicted_error, faces.kept, faces.box, rejected,
-            covered,
+            covered=faces.covered,
         )  # fmt: skip
         with replacing(path) as temporary:
             picture.save(temporary, format="png")

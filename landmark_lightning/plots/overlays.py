@@ -29,7 +29,7 @@ def overlay(
     box: Numbers,
     rejected: NDArray[np.bool_],
     top: float | None = None,
-    covered: NDArray[np.bool_] | None = None,
+    covered: Numbers | None = None,
 ) -> Image.Image:
     """Plots the faces of a photo, with a bar of the colours below.
 
@@ -43,8 +43,8 @@ def overlay(
         box: (F, 4) the faces' boxes.
         rejected: (F,) whether a face is called none; it is plotted in gray.
         top: The predicted error of the last colour, photo pixels; None: ``color_top`` of these.
-        covered: (F, L) whether something covers a landmark, which is then a square instead of a
-            disc; None: it is not known.
+        covered: (F, L) probability that something covers a landmark, which from a half on is a
+            square instead of a disc; None or NaN: it is not known.
     """
     longest = max(grays.shape)
     scale = SMOOTH * min(max(1.0, SHORTEST / longest), LONGEST / longest)
@@ -59,7 +59,7 @@ def overlay(
         radius = float(np.clip(side / 70, 2.5 * SMOOTH, 7.0 * SMOOTH))
         edge = [float(v) for v in (box[f] + 0.5) * scale - 0.5]
         canvas.rectangle(edge, outline=REJECTED, width=SMOOTH)
-        square = np.zeros_like(kept[f]) if covered is None else covered[f]
+        square = np.zeros_like(kept[f]) if covered is None else covered[f] > 0.5
         for (x, y), error, keep, is_square in zip(
             places.tolist(), predicted_error[f], kept[f], square, strict=True
         ):
@@ -70,7 +70,9 @@ def overlay(
                 shape(spot, fill=color, outline=SHADE)
             else:
                 shape(spot, outline=color, width=SMOOTH)
-    return _with_bar(photo.reduce(SMOOTH), top, covered is not None)
+    return _with_bar(
+        photo.reduce(SMOOTH), top, covered is not None and bool(np.isfinite(covered).any())
+    )
 
 
 def color_top(predicted_error: Numbers) -> float:
