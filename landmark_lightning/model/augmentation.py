@@ -83,7 +83,8 @@ class Augmentation(nn.Module):
         box_jitter: How much the box that a crop is cut around is moved at random, as ``jitter_of``
             reads it; 0: not at all.
         detector_boxes: Share of the faces that are cut around the box that a detector found.
-        occluders: Arguments of ``Occluders`` but scheme and side; None: there are none.
+        occluders: Arguments of ``Occluders`` but scheme, side and parts, which are the scheme's;
+            None: there are none.
         scale: Side of the input's extent over the side of the box's square.
         extra: kornia augmentations, as modules or as mappings with a ``_target_``; a module of
             another kind must leave the picture where it is.
@@ -150,7 +151,9 @@ class Augmentation(nn.Module):
         self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
         self.extra = extras(extra, allow_targets, side)
         with speaking_of("occluders"):
-            made = Occluders(scheme, side, **(occluders or {}))
+            # The box of a jaw is the whole face.
+            parts = [members for name, members in scheme.parts.items() if name != "jaw"]
+            made = Occluders(scheme, side, parts=parts, **(occluders or {}))
         self.occluders = made if made.probability else None
         half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
         ranges = {

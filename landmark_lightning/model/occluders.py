@@ -98,8 +98,8 @@ class Occluders(nn.Module):
         size: Smallest and largest width and height of a shape, as shares of the side; those on a
             part or on the eyes go by its size instead.
         parts: Groups of landmarks that are the parts of the face.
-        eyes: The two eyes, a group each; None: the groups that the scheme's normalizer lies
-            between, and where it has none a landmark takes their place.
+        eyes: The two eyes, a group each; None: those of ``eyes_of``, and where a scheme has none
+            a landmark takes their place.
 
     Raises:
         UserError: A value out of range; it is named.
@@ -295,9 +295,13 @@ def _bilinear(cells: int, side: int) -> Tensor:
 
 
 def eyes_of(scheme: Scheme) -> EyeGroups | None:
-    """The two groups of landmarks that a scheme's normalizer lies between; None: there are none.
+    """The two eyes of a scheme, a group of landmarks each; None: it has none.
 
-    Of several normalizers it is the one of most landmarks: the eyes rather than their corners.
+    Where the scheme names no eyes they are the groups that its normalizer lies between; of several
+    normalizers the one of most landmarks: the eyes rather than their corners.
     """
+    if named := scheme.parts.get("eyes"):
+        half = len(named) // 2
+        return named[:half], named[half:]
     pairs = [rule for rule in scheme.normalizers.values() if not isinstance(rule, str)]
     return max(pairs, key=lambda rule: len(rule[0]) + len(rule[1]), default=None)

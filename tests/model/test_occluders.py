@@ -15,7 +15,7 @@ from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
 from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.model.occluders import Occluders, eyes_of
-from landmark_lightning.schemes import SCHEMES
+from landmark_lightning.schemes import SCHEMES, Scheme
 from tests.conftest import DOTS
 from tests.made_tasks import STILL
 from tests.model.test_augmentation import Count
@@ -164,10 +164,13 @@ def test_a_rank_covers_its_faces_as_a_single_process_does() -> None:
     assert nothing.shape == (0, 1, SIDE, SIDE)
 
 
-def test_the_eyes_are_the_normalizer_of_most_landmarks() -> None:
+def test_the_eyes_are_the_schemes_own_or_the_normalizer_of_most_landmarks() -> None:
     assert eyes_of(SCHEMES["ibug68"]) == (tuple(range(36, 42)), tuple(range(42, 48)))
-    assert eyes_of(SCHEMES["aflw19"]) is None
-    without = Occluders(SCHEMES["aflw19"], SIDE, probability=1.0, places=["eyes"])
+    assert eyes_of(SCHEMES["aflw19"]) == ((6, 7, 8), (9, 10, 11))
+    assert eyes_of(DOTS) == ((0,), (1,))
+    plain = Scheme("plain19", 19, tuple(range(19)), {"box": "box"})
+    assert eyes_of(plain) is None
+    without = Occluders(plain, SIDE, probability=1.0, places=["eyes"])
     _, covered = without(torch.rand(200, 1, SIDE, SIDE), torch.rand(200, 19, 2) * SIDE)
     assert float(covered.any(dim=1).float().mean()) > 0.9  # a landmark took their place
 
