@@ -135,13 +135,14 @@ def lean(
     strategy: Strategy | None = None,
     batch_size: int = 10,
     kind: type[LandmarkTask] = LandmarkTask,
+    coverage: bool = False,
     **settings: Any,  # noqa: ANN401
 ) -> Steps:
     """This library's training, as landmark-train sets it up, ``times`` steps at a call."""
     strategy = strategy or Even()
     module = FaceDataModule(file, batch_size, strategy.sampler)
     module.place(device)
-    task = make_task(file, module, network, kind)
+    task = make_task(file, module, network, kind, coverage)
     callbacks: list[Callback] = [RunState(), TrainingCurves(50), *callbacks_of(strategy)]
 
     def fit(steps: Callback) -> None:
@@ -156,6 +157,7 @@ def make_task(
     module: FaceDataModule,
     network: Mapping[str, Any] = PAPER_NETWORK,
     kind: type[LandmarkTask] = LandmarkTask,
+    coverage: bool = False,
 ) -> LandmarkTask:
     """The task of a FaceFile."""
     return kind(
@@ -169,6 +171,7 @@ def make_task(
         augmentation={},
         phases=PHASES,
         validation="manhattan",
+        coverage=coverage,
         steps_per_epoch=len(module.sampler),
         allow_targets=["benchmarks."],
     )

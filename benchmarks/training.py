@@ -39,6 +39,9 @@ def measure(device: torch.device) -> Iterator[Row]:
             seconds = _against_nobb(file, device, strategy=strategy)
             title = f"training step of {name}"
             yield Row(title, "of nobb", *medians(seconds), goal=goal, times=TENTH)
+        seconds = _against_nobb(file, device, coverage=True)
+        title = "training step with coverage"
+        yield Row(title, "without", *medians(seconds), goal=1 / 1.03, times=TENTH)
         if device.type == "cuda":
             seconds = _against_nobb(file, device, kind=GraphedTask)
             title = "training step, compile=cudagraph"

@@ -74,7 +74,7 @@ def run(config: Predict) -> int:
         table, lines = (files.enter_context(replacing(path)) for path in paths(config.output))
         rows = files.enter_context(table.open("w", encoding="utf-8", newline=""))
         objects = files.enter_context(lines.open("w", encoding="utf-8"))
-        tables = Tables(rows, objects, model.card.landmarks, name is not None)
+        tables = Tables(rows, objects, model.card.landmarks, name is not None, model.card.coverage)
         unit = "photo" if name is None else "frame"
         started = time.monotonic()
         try:
@@ -148,8 +148,9 @@ def _add(
     elif config.draw:
         path = config.output / "overlays" / _overlay_name(found.name, counts["photos"])
         picture = overlay(
-            found.grays, faces.points, faces.predicted_error, faces.kept, faces.box, rejected
-        )
+            found.grays, faces.points, faces.predicted_error, faces.kept, faces.box, rejected,
+            covered=faces.covered,
+        )  # fmt: skip
         with replacing(path) as temporary:
             picture.save(temporary, format="png")
 

@@ -97,6 +97,27 @@ def list_of(words: str, holds: Callable[[Any], bool] = lambda _: True) -> Limit:
     return Limit(f"a list{words}", lambda v: isinstance(v, list) and all(map(holds, v)), (), list)
 
 
+def some_of(*choices: str) -> Limit:
+    """A list of some of the texts, at least one."""
+
+    def holds(value: object) -> bool:
+        return isinstance(value, list) and bool(value) and all(each in choices for each in value)
+
+    return Limit(f"a list of some of {', '.join(choices)}", holds)
+
+
+def rising(most: float = math.inf) -> Limit:
+    """Two numbers above 0, the first not above the second, which is at most ``most``."""
+    end = "" if most == math.inf else f" <= {most:g}"
+
+    def holds(value: object) -> bool:
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            return False
+        return all(map(ABOVE_ZERO.holds, value)) and bool(value[0] <= value[1] <= most)
+
+    return Limit(f"two numbers, 0 < low <= high{end}", holds)
+
+
 def _is_path(value: object) -> bool:
     # No message could show a line break.
     return _is(value, str, int, Path) and len(str(value).splitlines()) == 1

@@ -21,15 +21,16 @@ def setting(limit: Limit, **default: Any) -> Any:  # noqa: ANN401
     return field(metadata={"limit": limit}, **default)
 
 
-def room(kind: "type | Callable[[Any], type | None]", many: bool = False) -> Any:  # noqa: ANN401
+def room(kind: "type | Callable[[Any], type | None]", many: bool = False, **default: Any) -> Any:  # noqa: ANN401
     """A setting that holds others.
 
     Args:
         kind: The dataclass of these, or a function that chooses it by the value; where that gives
             None, the mapping stays as it is.
         many: Whether the setting is a list of them.
+        default: ``default``, what it is where a file of before does not have it.
     """
-    return field(metadata={"kind": kind, "many": many})
+    return field(metadata={"kind": kind, "many": many}, **default)
 
 
 def built(kind: "type | None" = None, by: str = "", more: bool = False) -> Any:  # noqa: ANN401
@@ -123,7 +124,8 @@ def _read_one(
         kind = kind(value)
         if kind is None:
             return value
-    return read(kind, value, name, added, known)
+    made = read(kind, value, name, added, known)
+    return made if made or each.default is MISSING else each.default  # off, as where it is unsaid
 
 
 @contextmanager

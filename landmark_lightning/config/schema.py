@@ -27,6 +27,8 @@ from landmark_lightning.config.limits import (
     named_or_target,
     one_of,
     or_null,
+    rising,
+    some_of,
     whole,
 )  # fmt: skip
 from landmark_lightning.config.read import built, room, setting
@@ -128,12 +130,19 @@ def balancing(value: object) -> type | None:
     return {"online": Online, "rescore": Rescored}.get(str(refresh), Even)
 
 
+COVERAGE = Limit(
+    "true, false or the weight of its loss, a number above 0",
+    lambda value: isinstance(value, bool) or ABOVE_ZERO.holds(value),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """``model``: what the signal learns, and who is drawn."""
 
     name: str = setting(NAME)
     validation: Any = setting(named_or_target("manhattan", "euclidean", None))
+    coverage: Any = setting(COVERAGE, default=False)
     balancing: "Even | dict[str, Any]" = room(balancing)
 
 
@@ -181,6 +190,26 @@ class Phases:
     optimizer: dict[str, Any] = built()
 
 
+SHAPES = ("rectangle", "ellipse", "stripe")
+PLACES = ("anywhere", "landmark", "part", "eyes")
+FILLS = ("gray", "shaded", "noise", "smooth", "face")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occluders:
+    """``augmentation.occluders``: shapes that cover parts of faces; true where any face is."""
+
+    probability: float = setting(between(0, 1))
+    most: int = setting(whole(1, 8))
+    shapes: list[str] = setting(some_of(*SHAPES))
+    places: list[str] = setting(some_of(*PLACES))
+    fills: list[str] = setting(some_of(*FILLS))
+    size: Any = setting(rising(1))
+
+    def __bool__(self) -> bool:
+        return self.probability > 0
+
+
 _FEW, _SPREAD = between(0, 10), between(0, 1)
 BOX_JITTER = Limit(
     "auto, a number between 0 and 10, or a list of four numbers between 0 and 1",
@@ -206,23 +235,14 @@ class Augmentation:
     rotation: float = setting(between(0, math.pi))
     mirror: float = setting(between(0, 1))
     noise: float = setting(between(0, 1))
-    blur: Any = setting(
-        Limit(
-            "two numbers, 0 < low <= high",
-            lambda v: (
-                isinstance(v, (list, tuple))
-                and len(v) == 2
-                and all(map(ABOVE_ZERO.holds, v))
-                and v[0] <= v[1]
-            ),
-        )
-    )
+    blur: Any = setting(rising())
     blur_probability: float = setting(between(0, 1))
     occlusion: float = setting(between(0, 0.9))
     contrast: float = setting(between(0, 250))
     extra: Any = setting(list_of(""))
     box_jitter: Any = setting(BOX_JITTER, default=0)
     mirror_offset: Any = setting(MIRROR_OFFSET, default=0)
+    occluders: Occluders | None = room(Occluders, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

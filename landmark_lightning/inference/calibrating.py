@@ -45,6 +45,7 @@ def card_of(task: LandmarkTask) -> Card:
         gray=task.crop["gray"],
         distance=task.distance,
         jittered=bool(np.any(jitter)),
+        coverage=bool(task.coverage),
         calibration=None if task.calibration is None else Calibration.from_dict(task.calibration),
     )
 

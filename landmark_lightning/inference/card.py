@@ -21,6 +21,7 @@ MEANING = {
     "photo",
     "landmarks": "(B, L, 2) x, y in pixels of the input, pixel centres at whole numbers",
     "signal": "(B, L) expected error of each landmark in the named distance, pixels of the input",
+    "covered": "(B, L) probability that something covers a landmark, where coverage is true",
     "photo": "photo x = centre x + (x - (side - 1) / 2) * scale * box side / side; y likewise",
     "predicted_error": "calibration.factor * max(signal, 0.1), Euclidean, pixels of the input",
     "bound": "calibration.quantile.true * calibration.rates[landmark] * max(signal, 0.1) ** "
@@ -47,6 +48,7 @@ class Card:
         distance: The distance that the signal learned; None: the network has no signal.
         jittered: Whether training crops were moved as a detector's boxes are.
         calibration: What was measured on validation faces; None: nothing.
+        coverage: Whether the network tells which landmarks are covered.
     """
 
     library: str
@@ -61,6 +63,7 @@ class Card:
     distance: str | None
     jittered: bool
     calibration: Calibration | None
+    coverage: bool = False
 
     @property
     def landmarks(self) -> int:
@@ -99,6 +102,7 @@ class Card:
             told = json.loads(text)
             if told["format"] > FORMAT:
                 raise UserError("it is of a newer version of this library; install that")
+            told.setdefault("coverage", False)  # of a card of before
             told = {name: told[name] for name in cls.__dataclass_fields__}
             if told["calibration"] is not None:
                 told["calibration"] = Calibration.from_dict(told["calibration"])

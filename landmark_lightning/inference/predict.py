@@ -22,8 +22,8 @@ def predict(
     """Predicts faces in order, on the task's device, without augmentation.
 
     Returns:
-        (N, L, 3) predictions, or (N, L, 2) without validation, and (N, L, 2) targets, both in
-        input pixels, on the CPU.
+        (N, L, outputs) predictions as of the task, and (N, L, 2) targets, both in input pixels,
+        on the CPU.
     """
     task.eval()
     predictions, targets = [], []
@@ -217,6 +217,7 @@ def predict_test(
         photo=tuple(split.photo),
         to_photo=geometry.compose_affine(split.to_photo, to_crop.expand(len(split), 2, 3)),
         prior=task.static_prior.cpu(),
+        covered=task.covered(prediction),
         info=RunInfo(
             dataset=dataset,
             model=model,

@@ -12,16 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from landmark_lightning.config import schema
-from landmark_lightning.config.read import check
+from landmark_lightning.config.read import check, speaking_of
 from landmark_lightning.datasets.boxes import jitter_of
 from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
 from landmark_lightning.model.extras import extras
 from landmark_lightning.model.image_ops import blur, contrast, occlude, warp
+from landmark_lightning.model.occluders import GRAYS, Occluders
 from landmark_lightning.schemes import Scheme
-
-OCCLUDER_GRAYS = ((0.0, 30.0), (200.0, 255.0), (0.0, 255.0))
-"""Ranges of an occluder's gray: dark, bright, any (section 5)."""
 
 
 class Draw(NamedTuple):
@@ -58,8 +56,9 @@ class Box(NamedTuple):
 class Augmentation(nn.Module):
     """Cuts the network's input out of stored crops; in training mode, with random changes.
 
-    One warp shifts, turns, mirrors and crops; then noise, blur, occlusion and contrast, in the
-    paper's order; then ``extra``. In evaluation mode only the middle of the crop is cut out.
+    One warp shifts, turns, mirrors and crops; then come occluders, where they are wanted, and
+    noise, blur, occlusion and contrast, in the paper's order; then ``extra``. In evaluation mode
+    only the middle of the crop is cut out.
 
     With ``box_jitter`` and ``detector_boxes`` all this is done to a crop around another box than
     the true one, as a face detector's is.
@@ -84,6 +83,8 @@ class Augmentation(nn.Module):
         box_jitter: How much the box that a crop is cut around is moved at random, as ``jitter_of``
             reads it; 0: not at all.
         detector_boxes: Share of the faces that are cut around the box that a detector found.
+        occluders: Arguments of ``Occluders`` but scheme, side and parts, which are the scheme's;
+            None: there are none.
         scale: Side of the input's extent over the side of the box's square.
         extra: kornia augmentations, as modules or as mappings with a ``_target_``; a module of
             another kind must leave the picture where it is.
@@ -118,6 +119,7 @@ class Augmentation(nn.Module):
         extra: Sequence[nn.Module | Mapping[str, Any]] = (),
         box_jitter: float | str | Sequence[float] = 0,
         detector_boxes: float = 0,
+        occluders: Mapping[str, Any] | None = None,
         scale: float = 1.2,
         mirror_offset: float | str = 0,
         allow_targets: Sequence[str] = (),
@@ -148,11 +150,16 @@ class Augmentation(nn.Module):
         self.register_buffer("label_offset", known, persistent=self.measures_labels)
         self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
         self.extra = extras(extra, allow_targets, side)
+        with speaking_of("occluders"):
+            # The box of a jaw is the whole face.
+            parts = [members for name, members in scheme.parts.items() if name != "jaw"]
+            made = Occluders(scheme, side, parts=parts, **(occluders or {}))
+        self.occluders = made if made.probability else None
         half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
         ranges = {
             "shift_x": (-shift, shift), "shift_y": (-shift, shift), "angle": (-rotation, rotation),
             "noise": (0, noise), "sigma": blur, "area": (0, occlusion),
-            "stretch": (-half_octave, half_octave), "kind": (0, len(OCCLUDER_GRAYS)),
+            "stretch": (-half_octave, half_octave), "kind": (0, len(GRAYS)),
             "contrast": (-contrast, contrast),
         }  # fmt: skip
         limits = torch.tensor([ranges.get(name, (0, 1)) for name in Draw._fields])
@@ -161,7 +168,7 @@ class Augmentation(nn.Module):
         self.register_buffer("span", highest - lowest, persistent=False)
         self.register_buffer("jitter", torch.tensor(jitter), persistent=False)
         self.register_buffer("permutation", torch.tensor(scheme.mirror), persistent=False)
-        self.register_buffer("grays", torch.tensor(OCCLUDER_GRAYS).T / 255, persistent=False)
+        self.register_buffer("grays", torch.tensor(GRAYS).T / 255, persistent=False)
 
     def use_crop(self, side: int, margin: float) -> None:
         """Reads stored crops of another side and margin from now on."""
@@ -192,12 +199,40 @@ class Augmentation(nn.Module):
         Returns:
             (B, 1, S, S) float32 in [-1, 1], and (B, L, 2) in input pixels.
         """
+        image, points, _ = self.with_covered(images, landmarks, None, part, offset, length)
+        return image, points
+
+    @torch.no_grad()
+    def with_covered(
+        self,
+        images: Tensor,
+        landmarks: Tensor,
+        hidden: Tensor | None,
+        part: Part | None = None,
+        offset: Tensor | None = None,
+        length: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As ``forward``, and says which landmarks are covered.
+
+        Args:
+            images: As of ``forward``.
+            landmarks: As of ``forward``.
+            hidden: (B, L) bool landmarks that something covers in the crops already; None: it is
+                not asked what is covered.
+            part: As of ``forward``.
+            offset: As of ``forward``.
+            length: As of ``forward``.
+
+        Returns:
+            What ``forward`` returns, and (B, L) bool landmarks that something covers in the crop
+            or since; None where it is not asked.
+        """
         # Gray levels and pixels are too fine for the 8 bits of a bfloat16.
         with torch.autocast(images.device.type, enabled=False):
             if self.training:
                 length = length if self.moves_labels else None
-                return self._change(images, landmarks, part, offset, length)
-            return self.cut(images, landmarks)
+                return self._change(images, landmarks, hidden, part, offset, length)
+            return *self.cut(images, landmarks), hidden
 
     @property
     def _scale(self) -> float:
@@ -217,11 +252,12 @@ class Augmentation(nn.Module):
         self,
         images: Tensor,
         landmarks: Tensor,
+        covered: Tensor | None,
         part: Part | None,
         offset: Tensor | None,
         length: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """A random change of each face, as ``forward`` returns it."""
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """A random change of each face, as ``with_covered`` returns it."""
         drawn = self._draw(len(images), images.device, part)
         beside = None if length is None else (self.label_offset * length)[:, None, None]
         center, turn, mirrored = self._map(drawn, beside)
@@ -241,11 +277,21 @@ class Augmentation(nn.Module):
         points += (self.side - 1) / 2
         if self.mirror:
             points = torch.where(mirrored, points[:, self.permutation], points)
+            if covered is not None:
+                covered = torch.where(mirrored[..., 0], covered[:, self.permutation], covered)
+        if self.occluders is not None:
+            image, under = self.occluders(image, points, part)
+            covered = None if covered is None else covered | under
+        if covered is not None and self.occlusion:
+            start, size = (pair[..., 0] for pair in self._rectangle(drawn))  # (2, B, 1, 1)
+            place = points.permute(2, 0, 1)[:, :, None] + 0.5
+            inside = ((place > start) & (place < start + size)).all(dim=0)
+            covered = covered | inside[:, 0]
         image = self._change_grays(image, drawn, part)
         if self.extra is not None:
             image, points = self.extra((image + 1) / 2, points)
             image = image * 2 - 1
-        return image, points
+        return image, points, covered
 
     def _draw(self, faces: int, device: torch.device, part: Part | None = None) -> Draw:
         whole = faces if part is None else part.faces
@@ -307,9 +353,13 @@ class Augmentation(nn.Module):
             sigma = torch.where(drawn.blurred < self.blur_probability, drawn.sigma, 1e-3)
             image = blur(image, sigma, self.blur_radius)
         if self.occlusion:
-            root, stretch = drawn.area.sqrt(), drawn.stretch.exp()
-            size = torch.stack([root * stretch, root / stretch]).clamp_(max=1) * self.side
-            start = torch.stack([drawn.left, drawn.top]) * (self.side - size)
+            start, size = self._rectangle(drawn)
             darkest, brightest = self.grays[:, drawn.kind.long()].unbind()
             image = occlude(image, start, size, torch.lerp(darkest, brightest, drawn.gray))
         return contrast(image, drawn.contrast)
+
+    def _rectangle(self, drawn: Draw) -> tuple[Tensor, Tensor]:
+        """Start and size of the paper's occluder, as ``occlude`` takes them."""
+        root, stretch = drawn.area.sqrt(), drawn.stretch.exp()
+        size = torch.stack([root * stretch, root / stretch]).clamp_(max=1) * self.side
+        return torch.stack([drawn.left, drawn.top]) * (self.side - size), size

@@ -1,4 +1,4 @@
-"""Objective: coordinate loss of the phase, and the validation loss of Eq. 3."""
+"""Objective: coordinate loss of the phase, validation loss of Eq. 3; and the loss of coverage."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from landmark_lightning.config.instantiate import build
 from landmark_lightning.errors import UserError, did_you_mean
@@ -147,3 +148,18 @@ def drawing_losses(losses: Tensor, target: Tensor) -> Tensor:
     """
     labelled = (~target[..., 0].isnan()).sum(dim=-1)
     return losses * (target.shape[-2] / labelled.clamp(min=1))
+
+
+def coverage_losses(logit: Tensor, covered: Tensor, target: Tensor) -> Tensor:
+    """(B,) binary cross-entropy of which landmarks are covered, summed over a face's landmarks.
+
+    Args:
+        logit: (B, L) logits of a landmark being covered.
+        covered: (B, L) bool, whether it is.
+        target: (B, L, 2); NaN where a landmark is not labelled, which costs nothing.
+    """
+    with torch.autocast(target.device.type, enabled=False):
+        losses = functional.binary_cross_entropy_with_logits(
+            logit, covered.to(logit.dtype), reduction="none"
+        )
+        return losses.masked_fill(target[..., 0].isnan(), 0).sum(dim=-1)

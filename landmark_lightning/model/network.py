@@ -41,11 +41,12 @@ class LandmarkNetwork(nn.Module):
     """A 7x7 convolution, three residual blocks and two fully connected layers (Figure 3).
 
     The last layer's output is the pixel itself, without any scale: x, y and the validation signal
-    of each landmark side by side, as in Eq. 3.
+    of each landmark side by side, as in Eq. 3, and with coverage a fourth value.
 
     Args:
         landmarks: Number of landmarks L.
-        outputs: Values a landmark: 3 (x, y, validation signal), or 2 without validation.
+        outputs: Values a landmark: 4 (x, y, validation signal, logit of being covered), 3 without
+            coverage, or 2 without validation.
         side: Side S of the input, a multiple of 16.
         width: Channels of the first block; the next have two and four times as many.
         hidden: Width of the first fully connected layer.
@@ -60,8 +61,10 @@ class LandmarkNetwork(nn.Module):
         super().__init__()
         whole(1).check(landmarks, "landmarks")
         check(schema.Network, side=side, width=width, hidden=hidden)
-        if outputs not in (2, 3):
-            raise UserError(f"outputs={outputs!r} must be 3 with validation or 2 without")
+        if outputs not in (2, 3, 4):
+            raise UserError(
+                f"outputs={outputs!r} must be 2, 3 with validation, or 4 with coverage, too"
+            )
         self.landmarks = landmarks
         self.outputs = outputs
         self.side = side
@@ -87,7 +90,7 @@ class LandmarkNetwork(nn.Module):
             image: (B, 1, S, S) in [-1, 1].
 
         Returns:
-            (B, L, 3) x, y and validation signal in input pixels, or (B, L, 2) without validation.
+            (B, L, outputs): x, y and validation signal in input pixels, logit of being covered.
         """
         *layers, last = self.head
         assert isinstance(last, nn.Linear)

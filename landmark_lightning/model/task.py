@@ -22,10 +22,16 @@ from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.loading.faces import Batch
+from landmark_lightning.metrics.coverage import own_covers
 from landmark_lightning.metrics.offset import label_offset
 from landmark_lightning.metrics.validation import DiscardError, NormalizedMeanError, SignalQuality
 from landmark_lightning.model.augmentation import Augmentation
-from landmark_lightning.model.losses import Objective, drawing_losses, loss_name
+from landmark_lightning.model.losses import (
+    Objective,
+    coverage_losses,
+    drawing_losses,
+    loss_name,
+)
 from landmark_lightning.model.network import LandmarkNetwork
 from landmark_lightning.model.saved import take_weights
 from landmark_lightning.model.schedule import Schedule
@@ -63,6 +69,9 @@ class LandmarkTask(pl.LightningModule):
             ``optimizer``, ``gradient_clip``, ``mean_shape``.
         validation: Distance that the validation signal learns: a name, a ``_target_``, or None.
         steps_per_epoch: Batches in an epoch.
+        coverage: Whether a fourth output learns which landmarks are covered: by the augmentation,
+            and as the dataset says (``own_covers``). A number is the weight of its loss, which
+            true makes 1.
         run: What made the run, so that the checkpoint alone says it: the settings ``dataset``,
             ``data``, ``data_dir``, ``model`` (its name) and ``seed``.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
@@ -89,13 +98,21 @@ class LandmarkTask(pl.LightningModule):
         phases: Mapping[str, Any],
         validation: str | Mapping[str, Any] | None,
         steps_per_epoch: int,
+        coverage: bool | float = False,
         run: Mapping[str, Any] | None = None,
         allow_targets: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)  # the loggers get the whole configuration
         self.scheme = scheme_from(dataset["scheme"])
-        outputs = 2 if validation is None else 3
+        check(schema.Model, coverage=coverage)
+        if coverage and validation is None:
+            raise UserError(
+                f"coverage={coverage} is a fourth output beside the validation signal, which this "
+                "model lacks; pass a model with one, such as model=nobb"
+            )
+        self.coverage = float(coverage)
+        outputs = 2 if validation is None else 4 if coverage else 3
         with speaking_of("network"):
             self.network: LandmarkNetwork = build(
                 network, landmarks=self.scheme.landmarks, outputs=outputs, kind=nn.Module,
@@ -179,10 +196,17 @@ class LandmarkTask(pl.LightningModule):
             phases=settings["phases"],
             validation=config.model.validation,
             steps_per_epoch=len(data.sampler),
+            coverage=config.model.coverage,
             run={key: settings[key] for key in ("dataset", "data", "data_dir", "seed")}
             | {"model": config.model.name},
             allow_targets=config.allow_targets,
         )
+        if task.coverage and not task.sees_covers(data.train_faces.visible):
+            raise UserError(
+                f"model.coverage={config.model.coverage} has nothing to learn from: no training "
+                "face has a covered landmark, and nothing covers one; pass "
+                "augmentation.occluders.probability=0.5"
+            )
         task.score = data.strategy.score
         if task.mean_shape:
             task.start_at_mean_shape(data.train_faces.landmarks)
@@ -205,10 +229,14 @@ class LandmarkTask(pl.LightningModule):
                 are changed at random.
 
         Returns:
-            The batch on the task's device with ``image`` (B, 1, S, S) float32 in [-1, 1], and
-            ``landmarks`` (B, L, 2) and ``normalizer`` (B, R) in input pixels.
+            The batch on the task's device with ``image`` (B, 1, S, S) float32 in [-1, 1],
+            ``landmarks`` (B, L, 2) and ``normalizer`` (B, R) in input pixels, and with coverage
+            ``covered`` (B, L) bool.
         """
         image, points = batch["image"].to(self.device), batch["landmarks"].to(self.device)
+        covered = None
+        if self.coverage:
+            covered = own_covers(batch["visible"].to(self.device), self.scheme.name)
         if fixed:
             image, points = self.augmentation.cut(image, points)
         else:
@@ -217,8 +245,12 @@ class LandmarkTask(pl.LightningModule):
             if self.augmentation.moves_labels:
                 length = batch["normalizer"][:, 0].to(self.device)
             part = Part.of_batch(batch)
-            image, points = self.augmentation(image, points, part, offset, length)
+            image, points, covered = self.augmentation.with_covered(
+                image, points, covered, part, offset, length
+            )
         taken = batch | {"image": image, "landmarks": points}
+        if covered is not None:
+            taken["covered"] = covered
         if "normalizer" in batch:
             taken["normalizer"] = batch["normalizer"].to(self.device) * self.input_per_crop
         return taken
@@ -234,7 +266,8 @@ class LandmarkTask(pl.LightningModule):
             images: (B, 1, S, S) in [-1, 1], as ``to_input`` makes them.
 
         Returns:
-            (B, L, 3) x, y and validation signal in input pixels, or (B, L, 2) without validation.
+            (B, L, 3) x, y and validation signal in input pixels; (B, L, 2) without validation;
+            with coverage (B, L, 4), the logit of being covered behind them.
         """
         # Losses and metrics stay in float32 where the network runs in less.
         prediction: Tensor = self.network(images).float()
@@ -252,24 +285,24 @@ class LandmarkTask(pl.LightningModule):
             prediction: What was predicted for it; None: what ``forward`` predicts.
 
         Returns:
-            ``loss``, a scalar, and beside it, (B,) and detached: ``coordinates`` and
-            ``validation``, the parts of each face's loss, and ``drawing``, the loss by which LPBB
-            draws it (Eq. 1).
+            ``loss``, a scalar, and beside it, (B,) and detached: ``coordinates``, ``validation``
+            and with coverage ``coverage``, the parts of each face's loss, and ``drawing``, the
+            loss by which LPBB draws it (Eq. 1), in which coverage does not count.
         """
         part, target = Part.of_batch(batch), batch["landmarks"]
         prediction = self(batch["image"]) if prediction is None else prediction
         coordinates, validation = self.objective.parts(prediction, target)
         losses = coordinates + validation
+        scored = losses.detach() if self.score == "total" else coordinates.detach()
+        parts = {"coordinates": coordinates.detach(), "validation": validation.detach()}
+        if self.coverage:
+            coverage = coverage_losses(prediction[..., 3], batch["covered"], target)
+            losses = losses + self.coverage * coverage
+            parts["coverage"] = coverage.detach()
         # DDP averages over the ranks, whose parts of the batch may differ in size.
         loss = losses.mean() if part is None else losses.sum() * (part.ranks / part.faces)
-        coordinates = coordinates.detach()
-        scored = losses.detach() if self.score == "total" else coordinates
-        return {
-            "loss": loss * self.loss_scale,
-            "coordinates": coordinates,
-            "validation": validation.detach(),
-            "drawing": drawing_losses(scored, target),
-        }
+        drawing = drawing_losses(scored, target)
+        return {"loss": loss * self.loss_scale, **parts, "drawing": drawing}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Adds a batch to the metrics."""
@@ -329,7 +362,7 @@ class LandmarkTask(pl.LightningModule):
 
     def split_output(self, prediction: Tensor) -> tuple[Tensor, Tensor | None]:
         """(B, L, 2) landmarks and (B, L) validation signal (None without) of a prediction."""
-        has_signal = prediction.shape[-1] == 3
+        has_signal = prediction.shape[-1] > 2
         return prediction[..., :2], prediction[..., 2] if has_signal else None
 
     def in_mirror(self, images: Tensor) -> Tensor:
@@ -344,6 +377,16 @@ class LandmarkTask(pl.LightningModule):
         points, _ = self.split_output(self(images.flip(-1)))
         points = points[:, self.augmentation.permutation]
         return torch.cat([self.network.side - 1 - points[..., :1], points[..., 1:]], dim=-1)
+
+    def covered(self, prediction: Tensor) -> Tensor | None:
+        """(B, L) probability of each landmark being covered; None without coverage."""
+        return prediction[..., 3].sigmoid() if prediction.shape[-1] > 3 else None
+
+    def sees_covers(self, visible: Tensor) -> bool:
+        """Whether landmarks are covered in training, on faces of this (N, L) ``visible``."""
+        cut = self.augmentation
+        adds = cut.occluders is not None or cut.occlusion > 0
+        return adds or bool(own_covers(visible, self.scheme.name).any())
 
     def start_at_mean_shape(self, landmarks: Tensor) -> None:
         """Sets the network's last bias to the mean of (N, L, 2) landmarks in crop pixels.

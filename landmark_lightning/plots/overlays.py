@@ -29,6 +29,7 @@ def overlay(
     box: Numbers,
     rejected: NDArray[np.bool_],
     top: float | None = None,
+    covered: Numbers | None = None,
 ) -> Image.Image:
     """Plots the faces of a photo, with a bar of the colours below.
 
@@ -42,6 +43,8 @@ def overlay(
         box: (F, 4) the faces' boxes.
         rejected: (F,) whether a face is called none; it is plotted in gray.
         top: The predicted error of the last colour, photo pixels; None: ``color_top`` of these.
+        covered: (F, L) probability that something covers a landmark, which from a half on is a
+            square instead of a disc; None or NaN: it is not known.
     """
     longest = max(grays.shape)
     scale = SMOOTH * min(max(1.0, SHORTEST / longest), LONGEST / longest)
@@ -56,14 +59,20 @@ def overlay(
         radius = float(np.clip(side / 70, 2.5 * SMOOTH, 7.0 * SMOOTH))
         edge = [float(v) for v in (box[f] + 0.5) * scale - 0.5]
         canvas.rectangle(edge, outline=REJECTED, width=SMOOTH)
-        for (x, y), error, keep in zip(places.tolist(), predicted_error[f], kept[f], strict=True):
+        square = np.zeros_like(kept[f]) if covered is None else covered[f] > 0.5
+        for (x, y), error, keep, is_square in zip(
+            places.tolist(), predicted_error[f], kept[f], square, strict=True
+        ):
             color = REJECTED if rejected[f] else _color(float(error) / top)
             spot = (x - radius, y - radius, x + radius, y + radius)
+            shape = canvas.rectangle if is_square else canvas.ellipse
             if keep and not rejected[f]:
-                canvas.ellipse(spot, fill=color, outline=SHADE)
+                shape(spot, fill=color, outline=SHADE)
             else:
-                canvas.ellipse(spot, outline=color, width=SMOOTH)
-    return _with_bar(photo.reduce(SMOOTH), top)
+                shape(spot, outline=color, width=SMOOTH)
+    return _with_bar(
+        photo.reduce(SMOOTH), top, covered is not None and bool(np.isfinite(covered).any())
+    )
 
 
 def color_top(predicted_error: Numbers) -> float:
@@ -83,10 +92,10 @@ def _colors() -> list[tuple[int, int, int]]:
     return [(int(red), int(green), int(blue)) for red, green, blue, _ in table]
 
 
-def _with_bar(photo: Image.Image, top: float) -> Image.Image:
+def _with_bar(photo: Image.Image, top: float, covers: bool) -> Image.Image:
     """The photo above a bar of the colours and what they mean."""
     font = ImageFont.load_default(FONT)
-    whole = Image.new("RGB", (max(photo.width, 430), photo.height + BAR), PAPER)
+    whole = Image.new("RGB", (max(photo.width, 430 + 110 * covers), photo.height + BAR), PAPER)
     whole.paste(photo, (0, 0))
     canvas, middle = ImageDraw.Draw(whole), photo.height + BAR / 2
     canvas.text((4, middle), "predicted error 0", fill=INK, font=font, anchor="lm")
@@ -96,6 +105,6 @@ def _with_bar(photo: Image.Image, top: float) -> Image.Image:
             (start + step, photo.height + 4, start + step, photo.height + BAR - 5),
             fill=_color(step / 99),
         )
-    text = f"{top:.1f} px     hollow: discarded"
+    text = f"{top:.1f} px   hollow: discarded" + "   square: covered" * covers
     canvas.text((start + 106, middle), text, fill=INK, font=font, anchor="lm")
     return whole

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from landmark_lightning.metrics.coverage import coverage_auroc, coverage_by_landmark, own_covers
 from landmark_lightning.metrics.discarding import (
     DISCARD_PERCENTS,
     closed_face,
@@ -246,6 +247,38 @@ def least_offset(error: float | None) -> float:
 def to_side(offset: float) -> str:
     """The side of an offset along x."""
     return "left" if offset < 0 else "right"
+
+
+def coverage_figures(records: Records, rates: Tensor) -> dict[str, dict[str, Any]] | None:
+    """How well covered landmarks are told, for ``full`` and every subset.
+
+    Args:
+        records: Predictions on N faces.
+        rates: (L,) share of the training faces in which each landmark is covered.
+
+    Returns:
+        By subset ``auroc`` over all labelled landmarks, ``auroc_rate`` the same by ``rates``
+        instead, ``auroc_signal`` by the validation signal, and ``auroc_landmark`` the mean over
+        landmarks of the AUROC across faces; None where it can't be computed. None for a model that
+        does not tell, and for a dataset that does not say which landmarks are covered.
+    """
+    own = own_covers(records.visible, records.info.scheme["name"])
+    if records.covered is None or records.signal is None or not bool(own.any()):
+        return None
+    scores = {
+        "auroc": records.covered,
+        "auroc_rate": rates.expand_as(own),
+        "auroc_signal": records.signal,
+    }
+    figures = {}
+    members = with_full(records.subsets).unbind(dim=1)
+    for subset, member in zip(("full", *records.info.subset_names), members, strict=True):
+        mine = (own[member], records.visible[member] > 0)
+        figures[subset] = {
+            **{name: _number(coverage_auroc(s[member], *mine)) for name, s in scores.items()},
+            "auroc_landmark": _number(coverage_by_landmark(records.covered[member], *mine)),
+        }
+    return figures
 
 
 def _by_percent(errors: Tensor) -> dict[str, float | None]:

@@ -1,9 +1,9 @@
 """predictions.h5: what a run predicts on the test split, face by face.
 
-The file holds one dataset for each tensor of ``Records`` under the same name (``signal`` is left
-out for a model that has none), ``photo`` as UTF-8 text, and the attributes ``format``,
-``version``, ``info`` (JSON) and ``sha256``. Datasets carry fletcher32 checksums and are not
-compressed.
+The file holds one dataset for each tensor of ``Records`` under the same name (``signal`` and
+``covered`` are left out for a model that has none), ``photo`` as UTF-8 text, and the attributes
+``format``, ``version``, ``info`` (JSON) and ``sha256``. Datasets carry fletcher32 checksums and
+are not compressed.
 """
 
 import dataclasses
@@ -26,6 +26,8 @@ from landmark_lightning.metrics.nme import normalized_error
 KIND = hdf5.Kind("file of predictions", "landmark-evaluate writes it again")
 FORMAT = "landmark-lightning predictions"
 VERSION = 3
+OPTIONAL = ("signal", "covered")
+"""Tensors that a model may lack."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,8 @@ class Records:
         to_photo: (N, 2, 3) float32 affine maps from input pixels to photo pixels.
         prior: (L,) float32 mean error of each landmark on the training faces (static prior).
         info: Where the predictions come from.
+        covered: (N, L) float32 probability of each landmark being covered; None for a model that
+            does not tell.
 
     Raises:
         ValueError: A tensor of another dtype or shape, or a number that is not finite.
@@ -110,6 +114,7 @@ class Records:
     to_photo: Tensor
     prior: Tensor
     info: RunInfo
+    covered: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.prediction.dim() != 3 or self.prediction.shape[1] == 0:
@@ -120,7 +125,7 @@ class Records:
         faces, landmarks, _ = self.prediction.shape
         for name, shape in _shapes(faces, landmarks, self.info).items():
             tensor = getattr(self, name)
-            if tensor is None and name == "signal":
+            if tensor is None and name in OPTIONAL:
                 continue
             if tuple(tensor.shape) != shape:
                 raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {shape}")
@@ -133,6 +138,7 @@ class Records:
             "signal": self.signal,
             "to_photo": self.to_photo,
             "prior": self.prior,
+            "covered": self.covered,
         }
         for name, tensor in numbers.items():
             if tensor is not None and not bool(tensor.isfinite().all()):
@@ -164,6 +170,7 @@ def _shapes(faces: int, landmarks: int, info: RunInfo) -> dict[str, tuple[int, .
         "subsets": (faces, len(info.subset_names)),
         "to_photo": (faces, 2, 3),
         "prior": (landmarks,),
+        "covered": (faces, landmarks),
     }
 
 
@@ -206,7 +213,7 @@ def _read(file: h5py.File) -> Records:
     tensors: dict[str, Tensor | None] = {
         name: torch.from_numpy(_array(file, name))
         for name in _shapes(0, 0, info)
-        if name != "signal" or name in file
+        if name not in OPTIONAL or name in file
     }
     photo = tuple(np.char.decode(_array(file, "photo"), "utf-8").tolist())
     records = Records(**{"signal": None, **tensors}, photo=photo, info=info)  # type: ignore[arg-type]

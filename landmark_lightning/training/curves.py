@@ -14,6 +14,9 @@ from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.samplers.statistics import top_shares
 from landmark_lightning.training.balancing import datamodule_of, rescore_seconds
 
+PARTS = ("coordinates", "validation", "coverage")
+"""Of a step's loss; ``train/loss`` is the sum of the first two, which LPBB draws by."""
+
 
 class TrainingCurves(Callback):
     """Logs means over the last steps: loss by part, learning rate, phase and the balancer's state.
@@ -41,20 +44,20 @@ class TrainingCurves(Callback):
         outputs, batch, _ = args
         assert isinstance(pl_module, LandmarkTask)
         faces = len(batch.get("drawn", batch["index"]))
-        parts = torch.stack([outputs["coordinates"].sum(), outputs["validation"].sum()]) / faces
+        names = [name for name in PARTS if name in outputs]
+        parts = torch.stack([outputs[name].sum() for name in names]) / faces
         self.sums = parts if self.sums is None else self.sums.to(parts.device) + parts
         self.steps += 1
         if trainer.global_step % self.every and (
             trainer.global_step != pl_module.schedule.total_steps  # the last point is one, too
         ):
             return
-        coordinates, validation = (summed(self.sums) / self.steps).tolist()
+        means = dict(zip(names, (summed(self.sums) / self.steps).tolist(), strict=True))
         self.sums, self.steps = None, 0
         step = trainer.global_step - 1
         figures = {
-            "train/loss": coordinates + validation,
-            "train/loss_coordinates": coordinates,
-            "train/loss_validation": validation,
+            "train/loss": means["coordinates"] + means["validation"],
+            **{f"train/loss_{name}": mean for name, mean in means.items()},
             "train/lr": pl_module.schedule.lr(step),
             "train/phase": pl_module.schedule.index(step),
         }

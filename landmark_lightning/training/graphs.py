@@ -89,7 +89,7 @@ class StaticStep:
     capturing: bool = False
 
     def __post_init__(self) -> None:
-        places = ("image", "landmarks", "normalizer", "offset")
+        places = ("image", "landmarks", "visible", "normalizer", "offset")
         needed = () if self.draws is not None else places
         self.faces = len(self.batch["index"])
         self.batch = {

@@ -33,7 +33,7 @@ def find_blobs(images: NDArray[np.uint8]) -> Answer:
     middle = np.stack([(weights * x).sum((1, 2)), (weights * y).sum((1, 2))], 1) / area[:, None]
     points = middle[:, None] + SHAPE * np.sqrt(area)[:, None, None]
     signals = np.tile(np.arange(1.0, 4.0, dtype=np.float32), (len(images), 1))
-    return points.astype(np.float32), signals
+    return Answer(points.astype(np.float32), signals)
 
 
 def calibration(detector: BoxMap | None = None) -> Calibration:

@@ -53,8 +53,8 @@ def test_later_passes_are_cut_around_the_points_before_and_the_mean_is_given() -
 
     def drawn_to_the_middle(images: NDArray[np.uint8]) -> Answer:
         inputs.append(images)
-        points, signals = find_blobs(images)
-        return points * np.float32(0.5) + np.float32((SIDE - 1) / 4), signals
+        points, signals, _ = find_blobs(images)
+        return Answer(points * np.float32(0.5) + np.float32((SIDE - 1) / 4), signals)
 
     detector = LandmarkDetector(drawn_to_the_middle, card(calibration()))
     beside = BOX + [16, 0, 16, 0]

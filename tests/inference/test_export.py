@@ -6,6 +6,7 @@ import onnx
 import pytest
 import torch
 
+from landmark_lightning.inference.detector import LandmarkDetector
 from landmark_lightning.inference.export import export, metadata, session
 from landmark_lightning.model.task import LandmarkTask
 from tests.made_tasks import MakeTask
@@ -46,6 +47,24 @@ def test_the_model_answers_as_the_network_for_any_batch(
         np.testing.assert_allclose(answers[0], wanted[..., :2].numpy(), atol=1e-3)
         if validation:
             np.testing.assert_allclose(answers[1], wanted[..., 2].numpy(), atol=1e-3)
+
+
+def test_coverage_is_a_third_output_a_probability(make_task: MakeTask, tmp_path: Path) -> None:
+    task, _ = make_task(coverage=True)
+    images = some_images(task.eval(), 3)
+    export(task, tmp_path / "model.onnx", images)
+    running = session(tmp_path / "model.onnx", threads=1)
+    names = [output.name for output in running.get_outputs()]
+    assert names == ["landmarks", "signal", "covered"]
+    with torch.no_grad():
+        wanted = task.network(images[:, None].float() * (2 / 255) - 1)
+    answers = running.run(None, {"image": images[:, None].numpy()})
+    np.testing.assert_allclose(answers[2], wanted[..., 3].sigmoid().numpy(), atol=1e-4)
+    detector = LandmarkDetector.load(tmp_path / "model.onnx", threads=1)
+    assert detector.card.coverage
+    found = detector([image.numpy() for image in images], boxes="whole")
+    assert found.covered.shape == (3, 5)
+    assert ((found.covered > 0) & (found.covered < 1)).all()
 
 
 def test_a_fixed_batch_and_the_metadata(make_task: MakeTask, tmp_path: Path) -> None:

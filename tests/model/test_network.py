@@ -12,7 +12,7 @@ def _last(network: LandmarkNetwork) -> torch.nn.Linear:
     return last
 
 
-@pytest.mark.parametrize("outputs", [2, 3])
+@pytest.mark.parametrize("outputs", [2, 3, 4])
 @pytest.mark.parametrize("side", [32, 64])
 def test_shapes(outputs: int, side: int) -> None:
     network = LandmarkNetwork(5, outputs, side=side, width=4, hidden=8)
@@ -39,7 +39,7 @@ def test_outputs_interleave_as_in_eq_3() -> None:
     assert output.tolist() == [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
 
 
-@pytest.mark.parametrize("outputs", [2, 3])
+@pytest.mark.parametrize("outputs", [2, 3, 4])
 def test_starts_at_a_shape(outputs: int) -> None:
     network = LandmarkNetwork(2, outputs, side=16, width=4, hidden=8).eval()
     shape = torch.tensor([[3.0, 4.0], [9.0, 8.0]])
@@ -56,7 +56,7 @@ def test_starts_at_a_shape(outputs: int) -> None:
         ({"width": 0}, "width=0"),
         ({"hidden": 1.5}, r"hidden=1\.5"),
         ({"side": 60}, "side=60 must be a multiple of 16"),
-        ({"outputs": 4}, "outputs=4"),
+        ({"outputs": 5}, "outputs=5"),
     ],
 )
 def test_a_wrong_size_is_named(knobs: dict[str, Any], message: str) -> None:

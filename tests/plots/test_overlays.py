@@ -53,3 +53,11 @@ def test_a_photo_without_faces() -> None:
         kept=np.empty((0, 3), bool), box=np.empty((0, 4)), rejected=np.empty(0, bool),
     )  # fmt: skip
     assert picture[:480].max() == 0
+
+
+def test_a_covered_landmark_is_a_square() -> None:
+    discs, told = plotted(), plotted(covered=np.array([[0.9, 0.2, np.nan]]))
+    other = (discs != told[:, : discs.shape[1]]).any(axis=2)
+    near = [other[y - 12 : y + 13, x - 12 : x + 13].any() for x, y in POINTS[0].astype(int)]
+    assert near == [True, False, False]
+    assert (plotted(covered=np.full((1, 3), np.nan)) == discs).all()

@@ -16,12 +16,14 @@ from landmark_lightning.metrics.discarding import (
 from landmark_lightning.metrics.nme import landmark_error, normalized_error
 from landmark_lightning.runs.figures import (
     bound_figures,
+    coverage_figures,
     discard_curve,
     offset_figures,
     offset_sentence,
     summarize,
 )
 from landmark_lightning.runs.predictions import Records
+from tests.made_runs import made_records
 
 MakeRecords = Callable[..., Records]
 
@@ -297,3 +299,21 @@ def test_an_offset_is_told_from_one_percent_on(
     assert offset_sentence(offset, "box") == told
     assert offset_sentence({}, "box") is None
     assert offset_sentence(offset | {"error": 2.0}, "box") is None
+
+
+def test_coverage_is_judged_by_the_datasets_own_labels() -> None:
+    records = made_records(scheme="ibug68", dataset="mine", missing=0.1)
+    covered, labelled = records.visible == 1, records.visible > 0
+    assert coverage_figures(records, torch.zeros(68)) is None
+    told = dataclasses.replace(records, covered=covered.float())
+    figures = coverage_figures(told, covered.double().mean(dim=0))
+    assert figures is not None
+    assert figures["full"]["auroc"] == figures["full"]["auroc_landmark"] == 1
+    assert 0.5 < figures["full"]["auroc_rate"] < 0.9
+    assert figures["none"] == dict.fromkeys(figures["full"])
+    same = dataclasses.replace(told, covered=torch.where(labelled, 0.5, 1.0))
+    figures = coverage_figures(same, torch.zeros(68))
+    assert figures is not None
+    assert figures["full"]["auroc"] == figures["full"]["auroc_rate"] == 0.5
+    hidden = dataclasses.replace(made_records(), covered=torch.rand(40, 19))
+    assert coverage_figures(hidden, torch.zeros(19)) is None  # AFLW's are hidden by the head

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from landmark_lightning.runs.predictions import Records, read_records, write_records
+from tests.made_runs import made_records
 
 MakeRecords = Callable[..., Records]
 TENSORS = ("prediction", "target", "visible", "normalizer", "subsets", "to_photo", "prior")
@@ -233,3 +234,14 @@ def test_a_damaged_or_foreign_file_is_named_in_one_sentence(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"predictions\.h5 does not exist"):
         read_records(tmp_path / "predictions.h5")
+
+
+def test_what_is_covered_is_kept(tmp_path: Path) -> None:
+    records = made_records(faces=3)
+    covered = torch.rand(3, records.prediction.shape[1])
+    records = dataclasses.replace(records, covered=covered)
+    write_records(tmp_path / "p.h5", records)
+    kept = read_records(tmp_path / "p.h5").covered
+    assert kept is not None
+    assert torch.equal(kept, covered)
+    assert made_records().covered is None

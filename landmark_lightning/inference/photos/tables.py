@@ -22,12 +22,22 @@ class Tables:
         lines: The JSON-lines file, open for writing.
         landmarks: Number of landmarks L.
         video: Whether the faces are those of a video: then rows and lines tell frame and time.
+        coverage: Whether the network tells which landmarks are covered.
     """
 
-    def __init__(self, table: TextIO, lines: TextIO, landmarks: int, video: bool = False) -> None:
+    def __init__(
+        self,
+        table: TextIO,
+        lines: TextIO,
+        landmarks: int,
+        video: bool = False,
+        coverage: bool = False,
+    ) -> None:
+        self.coverage = coverage
         self.rows, self.lines = csv.writer(table, lineterminator="\n"), lines
         points = [f"{axis}{i}" for i in range(landmarks) for axis in "xy"]
-        names = [f"{kind}{i}" for kind in ("error", "bound", "kept") for i in range(landmarks)]
+        kinds = ("error", "bound", "kept", *["covered"] * coverage)
+        names = [f"{kind}{i}" for kind in kinds for i in range(landmarks)]
         place = ["image", "face", *(["frame", "time"] if video else [])]
         self.rows.writerow([*place, *BOX, "validity", "rejected", *points, *names])
 
@@ -48,9 +58,12 @@ class Tables:
                 "bound": [_number(value) for value in faces.bound[f]],
                 "kept": faces.kept[f].tolist(),
             }
+            if self.coverage:
+                row["covered"] = [_number(value, 3) for value in faces.covered[f]]
             told.append(row)
             cells = [*row["box"], row["validity"], int(rejected), *(v for p in points for v in p)]
             cells += [*row["predicted_error"], *row["bound"], *(int(k) for k in row["kept"])]
+            cells += row.get("covered", [])
             written = name.encode(errors="backslashreplace").decode()
             place = [written, row["face"], *when.values()]
             self.rows.writerow([*place, *("" if cell is None else cell for cell in cells)])

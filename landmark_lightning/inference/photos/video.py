@@ -266,7 +266,7 @@ class Annotated:
     def _write(self, frame: Frame, faces: Landmarks) -> None:
         picture = overlay(
             frame.grays, faces.points, faces.predicted_error, faces.kept, faces.box,
-            faces.validity < REJECTED, self._top,
+            faces.validity < REJECTED, self._top, faces.covered,
         )  # fmt: skip
         if self._container is None:
             self._open(*picture.size)

@@ -18,6 +18,7 @@ def faces(bound: float = 2.0) -> Landmarks:
         kept=np.array([[True] * 4 + [False]] * 2),
         box=np.array([[0.0, 0, 50, 50], [0, 0, 100, 100]]),
         validity=np.ones(2),
+        covered=np.zeros((2, 5)),
     )
 
 

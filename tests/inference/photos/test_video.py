@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from landmark_lightning.datasets.boxes import BoxMap
 from landmark_lightning.errors import UserError
 from landmark_lightning.inference.detector import LandmarkDetector, Landmarks
+from landmark_lightning.inference.networks import Answer
 from landmark_lightning.inference.photos.names import video_name
 from landmark_lightning.inference.photos.stream import Found
 from landmark_lightning.inference.photos.tracking import SEARCH_SECONDS, Tracker, find_in_video
@@ -125,11 +126,11 @@ def test_irregular_times_are_kept(tmp_path: Path) -> None:
 class Falling:
     """The blobs' network, with signals that are large where there is no blob."""
 
-    def __call__(self, images: NDArray[np.uint8]) -> Any:  # noqa: ANN401
-        points, signals = find_blobs(images)
+    def __call__(self, images: NDArray[np.uint8]) -> Answer:
+        points, signals, _ = find_blobs(images)
         assert signals is not None
         empty = images.max(axis=(1, 2)) < 128
-        return points, np.where(empty[:, None], np.float32(100), signals)
+        return Answer(points, np.where(empty[:, None], np.float32(100), signals))
 
 
 def falling(detect: Boxes) -> LandmarkDetector:
@@ -287,6 +288,7 @@ def faces(error: float) -> Landmarks:
     return Landmarks(
         np.zeros(1, np.int64), points, np.full((1, 3), error), np.full((1, 3), error),
         np.ones((1, 3), np.bool_), np.array([[80.0, 80, 320, 320]]), np.ones(1),
+        np.full((1, 3), np.nan),
     )  # fmt: skip
 
 
