@@ -58,9 +58,11 @@ def stress_test(
     task.eval()
     with torch.inference_mode():
         for condition in tqdm(conditions, "stress", unit="condition", leave=False):
-            points, signal, hidden, possible = test.predict(condition, batch_size)
+            points, signal, logits, hidden, possible = test.predict(condition, batch_size)
             covered = hidden if condition.covers else None
-            found[condition.name] = condition_figures(records, points, signal, possible, covered)
+            found[condition.name] = condition_figures(
+                records, points, signal, possible, covered, logits
+            )
             rows = possible.nonzero()[:, 0]
             if len(rows):
                 spread = np.linspace(0, len(rows) - 1, min(SHOWN, len(rows))).round()
@@ -81,16 +83,21 @@ class _Test:
 
     def predict(
         self, condition: Condition, batch_size: int
-    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-        """(N, L, 2) points and (N, L) signals under a condition, and as of ``images``."""
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor, Tensor]:
+        """(N, L, 2) points, (N, L) signals and logits of being covered under a condition.
+
+        Behind them as of ``images``; None for what the network has not.
+        """
         predictions, hidden, possible = [], [], []
         for rows in torch.arange(len(self.faces)).split(batch_size):
             images, covered, could = self.images(condition, rows)
             predictions.append(self.task(images).cpu())
             hidden.append(covered)
             possible.append(could)
-        points, signal = self.task.split_output(torch.cat(predictions))
-        return points, signal, torch.cat(hidden), torch.cat(possible)
+        answers = torch.cat(predictions)
+        points, signal = self.task.split_output(answers)
+        logits = answers[..., 3] if answers.shape[-1] > 3 else None
+        return points, signal, logits, torch.cat(hidden), torch.cat(possible)
 
     def images(self, condition: Condition, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the network sees of (B,) rows of the faces: (B, 1, S, S).
