@@ -112,7 +112,9 @@ class LandmarkTask(pl.LightningModule):
                 "model lacks; pass a model with one, such as model=nobb"
             )
         self.coverage = float(coverage)
-        outputs = 2 if validation is None else 4 if coverage else 3
+        told = ("x", "y", "the signal", "how covered it is")
+        self.outputs = told[: 2 if validation is None else 4 if coverage else 3]
+        outputs = len(self.outputs)
         with speaking_of("network"):
             self.network: LandmarkNetwork = build(
                 network, landmarks=self.scheme.landmarks, outputs=outputs, kind=nn.Module,

@@ -168,12 +168,10 @@ def check_network(task: LandmarkTask, sampler: BatchSampler) -> None:
     network, image = copy.deepcopy(task.network), torch.zeros(1, 1, side, side)
     with torch.no_grad():
         found = tuple(getattr(network.eval()(image), "shape", ()))
-    outputs = 2 if task.distance is None else 3
-    if found != (expected := (1, task.scheme.landmarks, outputs)):
-        signal = ", y and the signal" if outputs == 3 else " and y"
+    if found != (expected := (1, task.scheme.landmarks, len(task.outputs))):
         raise UserError(
             f"network._target_={task.hparams['network']['_target_']!r} answers an image with "
-            f"{found}, not with {expected}: x{signal} of each landmark"
+            f"{found}, not with {expected}: {', '.join(task.outputs)} of each landmark"
         )
     if (size % batch or batch) > 1:
         return

@@ -157,6 +157,31 @@ def test_a_run_without_signal_predicts_the_mean_error_of_each_landmark(
     assert len(ratios) == 1
 
 
+def test_a_network_that_learned_what_is_covered_says_so(
+    command: Command, tmp_path: Path, photos: list[Path]
+) -> None:
+    occluded = ("model.coverage=true", "augmentation.occluders.probability=0.8")
+    trained = command("train", "model=nobb", *occluded, *QUIET)
+    assert trained.code == 0, trained.err
+    tested = command("evaluate", RUN, "cover=patch")
+    assert tested.code == 0, tested.err
+    content = json.loads((tmp_path / "runs/synthetic/nobb/seed0/metrics.json").read_text())
+    assert content["coverage"] is None  # the rendered faces say nothing of covers
+    again = tmp_path / "runs/synthetic/nobb/seed0/evaluations/synthetic/metrics.json"
+    patch = json.loads(again.read_text())["stress"]["conditions"]["patch"]
+    assert 0 <= patch["auroc"]["coverage"] <= 1
+    for run, output in ((RUN, "torch"), ("run=model.onnx", "onnx")):
+        if output == "onnx":
+            pytest.importorskip("onnx")
+            assert command("export", RUN, "output=model.onnx").code == 0
+        done = command("predict", run, "images=photos", "boxes=whole", f"output={output}")
+        assert done.code == 0, done.err
+        for row in rows(tmp_path / output):
+            assert all(0 <= float(row[f"covered{i}"]) <= 1 for i in range(68))
+        line = (tmp_path / output / "predictions.jsonl").read_text().splitlines()[0]
+        assert len(json.loads(line)["faces"][0]["covered"]) == 68
+
+
 def test_calibrate_measures_again(command: Command, tmp_path: Path) -> None:
     assert command("train", "model=nobb", *QUIET).code == 0
     done = command("calibrate", RUN, "coverage=0.6")

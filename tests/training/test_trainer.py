@@ -103,7 +103,7 @@ def _metrics(runs: Path, model: str = "nobb") -> dict[str, Any]:
         (
             [f"network={{_target_:{__name__}.Flat}}"],
             f"network._target_='{__name__}.Flat' answers an image with (1, 204), not with "
-            "(1, 68, 3): x, y and the signal of each landmark",
+            "(1, 68, 3): x, y, the signal of each landmark",
         ),
         (
             [f"model.balancing={{_target_:{__name__}.Nobody}}", "model.name=mine"],
