@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -22,6 +22,8 @@ CORNER = st.tuples(st.floats(-5, 36), st.floats(-5, 36))
 def test_inside_a_polygon_its_distance_is_negative(corners: list[tuple[float, float]]) -> None:
     """As Pillow fills it, but for pixels near its edge; no corner is nearer."""
     outline = np.array(corners, np.float32)
+    x, y = outline.T.astype(np.float64)
+    assume(abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) > 10)  # Pillow fills slivers otherwise
     distance = polygon(GRID, outline)
     filled = Image.new("1", (32, 32))
     ImageDraw.Draw(filled).polygon([tuple(corner) for corner in outline.tolist()], fill=1)
