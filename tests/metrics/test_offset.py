@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landmark_lightning.metrics.nme import normalized_mean_error
@@ -21,6 +21,7 @@ def _faces(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return points, length, missing
 
 
+@settings(deadline=None)
 @given(percents, percents, st.integers(0, 99))
 def test_the_mean_vector_is_what_all_predictions_were_moved_by(
     x: float, y: float, seed: int
@@ -35,6 +36,7 @@ def test_the_mean_vector_is_what_all_predictions_were_moved_by(
     assert torch.allclose(before, after)
 
 
+@settings(deadline=None)
 @given(percents, percents, st.integers(0, 99))
 def test_labels_are_found_beside_the_point_whatever_the_network_learned(
     labels: float, network: float, seed: int

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ def _changed(points: Tensor, length: Tensor | None, seed: int, **knobs: Any) -> 
     return changed(IMAGES, points, length=length)[1]
 
 
+@settings(deadline=None)
 @given(st.floats(-0.2, 0.2), st.floats(0, 1), st.integers(0, 99))
 def test_labels_lie_to_the_same_side_of_a_mirrored_face(
     offset: float, mirror: float, seed: int

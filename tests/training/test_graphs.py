@@ -283,9 +283,9 @@ def test_what_is_measured_while_training_moves_the_labels_of_the_graph(
     plain, replayed, unmended = ends
     assert float(plain["augmentation.label_offset"]) != 0
     names = [name for name in plain if name.startswith(("network", "augmentation"))]
-    assert all(torch.equal(plain[name], replayed[name]) for name in names)
+    assert all(torch.allclose(plain[name], replayed[name], atol=1e-5) for name in names)
     last = [name for name in names if name.startswith("network")][-1]
-    assert not torch.equal(plain[last], unmended[last])
+    assert not torch.allclose(plain[last], unmended[last], atol=1e-3)
 
 
 def test_a_step_that_waits_for_the_host_runs_as_it_is(
