@@ -41,7 +41,7 @@ def run(config: Calibrate) -> None:
     made = calibrate(
         task, FaceDataModule(faces, **task.run["data"]), config.coverage, config.detector
     )
-    print(f"  {describe(made, task.network.side)}")
+    print(f"  {describe(made)}")
     checkpoint = read_checkpoint(path)
     checkpoint["state_dict"]["static_prior"] = task.static_prior
     checkpoint["calibration"] = task.calibration

@@ -17,7 +17,7 @@ from landmark_lightning.datasets.detectors import detector
 from landmark_lightning.datasets.facefile import FaceSplit
 from landmark_lightning.inference.calibration import Answers, Calibration, measured
 from landmark_lightning.inference.card import Card
-from landmark_lightning.inference.predict import predict, predict_around, prior_of
+from landmark_lightning.inference.predict import predict, predict_around, prior_of, spread
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.metrics.nme import landmark_error
 from landmark_lightning.model.task import LandmarkTask
@@ -118,7 +118,7 @@ def _searched(
     detect = detector(name)
     boxes = np.full((len(split), 4), np.nan, np.float32)
     for faces, places in ((data.train_faces, rows["train"]), (data.val_faces, rows["validation"])):
-        chosen = np.linspace(0, len(faces) - 1, min(SEARCHED, len(faces))).round().astype(np.int64)
+        chosen = spread(SEARCHED, len(faces)).tolist()
         for place in tqdm(chosen, "searching crops", unit="face", leave=False):
             crop = faces[torch.tensor([place])]["image"][0, 0].cpu().numpy()
             to_photo = split.to_photo[places[place]].astype(np.float64)
@@ -165,13 +165,8 @@ def _answers(
     return Answers(error, None if signal is None else signal.double().numpy(), group)
 
 
-def describe(calibration: Calibration, side: int) -> str:
-    """A calibration in one line.
-
-    Args:
-        calibration: The calibration.
-        side: Pixels of the network's input.
-    """
+def describe(calibration: Calibration) -> str:
+    """A calibration in one line."""
     quantile: Mapping[str, float] = calibration.quantile
     share = f"{100 * calibration.coverage:g}%"
     if not np.isfinite(quantile["true"]):
@@ -183,7 +178,7 @@ def describe(calibration: Calibration, side: int) -> str:
     )
     line = (
         f"the bound holds {share} of the landmarks of faces like the {calibration.faces} "
-        f"validation faces; it {follows} (input of {side} px)"
+        f"validation faces; it {follows}"
     )
     if calibration.detector is not None:
         line += f"; a detector's box is mapped as on {calibration.detector.faces} faces"

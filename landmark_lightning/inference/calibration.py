@@ -103,8 +103,8 @@ class Calibration:
             faces: N where there is no signal.
         """
         quantile = self.quantile.get(kind, self.quantile["true"])
-        shape = np.ones((faces, 1)) if signal is None else followed(signal, self.power)
-        return quantile * np.asarray(self.rates) * shape
+        bound = quantile * np.asarray(self.rates) * followed(signal, self.power)
+        return np.repeat(bound, faces, axis=0) if signal is None else bound
 
     def validity(self, predicted: Numbers) -> Numbers:
         """(N,) share of validation faces whose mean predicted error is at least that of a face.
@@ -142,9 +142,9 @@ class Calibration:
         return cls(**content)
 
 
-def followed(signal: Numbers, power: float) -> Numbers:
-    """What a bound follows: the signal to a power."""
-    return np.maximum(signal, LEAST_SIGNAL) ** power
+def followed(signal: Numbers | None, power: float) -> Numbers:
+    """What a bound follows: the signal (N, L) to a power; (1, 1) a one without signal."""
+    return np.ones((1, 1)) if signal is None else np.maximum(signal, LEAST_SIGNAL) ** power
 
 
 def conformal_quantile(scores: Numbers, group: Sequence[str], coverage: float) -> float:
@@ -184,7 +184,7 @@ def bound_rates(answers: Answers, coverage: float) -> tuple[float, Numbers]:
     """
     best: tuple[float, float, Numbers] | None = None
     for power in POWERS if answers.signal is not None else POWERS[:1]:
-        shape = np.ones((1, 1)) if answers.signal is None else followed(answers.signal, power)
+        shape = followed(answers.signal, power)
         with np.errstate(invalid="ignore"):
             rates = np.nanquantile(_filled(answers.error) / shape, coverage, axis=0)
         width = float((rates * shape).mean())
@@ -232,8 +232,7 @@ def measured(
         predicted = factor * floored
     quantile = {}
     for kind, answers in validation.items():
-        shape = np.ones((1, 1)) if answers.signal is None else followed(answers.signal, power)
-        scores = answers.error / (rates * shape)
+        scores = answers.error / (rates * followed(answers.signal, power))
         quantile[kind] = conformal_quantile(scores, answers.group, coverage)
     group = validation["true"].group
     plain = bound_rates(replace(training, signal=None), coverage)[1]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -19,12 +18,13 @@ from landmark_lightning.inference.predict import (
     predict_around,
     predict_mirrored,
     predict_test,
+    spread,
 )
 from landmark_lightning.inference.rejection import rejection_figures
 from landmark_lightning.inference.speed import frames_per_second
 from landmark_lightning.inference.stress.conditions import Condition
 from landmark_lightning.inference.stress.running import stress_test
-from landmark_lightning.loading.faces import faces_from
+from landmark_lightning.loading.faces import Faces, faces_from
 from landmark_lightning.metrics.nme import COVERED, landmark_error, normalized_mean_error
 from landmark_lightning.metrics.signal import surprise
 from landmark_lightning.metrics.validation import with_full
@@ -78,19 +78,20 @@ def evaluate(
     dataset, model = faces.name, task.run["model"]
     folder = RunFolder(output)
     batch_size = task.run["data"]["eval_batch_size"]
+    test = faces_from(faces, "test")  # read once for all that follows
     records = predict_test(
-        task, faces, dataset=dataset, model=model, seed=task.run["seed"], batch_size=batch_size
-    )
+        task, faces, dataset=dataset, model=model, seed=task.run["seed"], batch_size=batch_size,
+        split=test,
+    )  # fmt: skip
     write_records(folder.predictions, records)
-    tested = len(records.photo)  # none where the dataset has no test split
+    tested = len(test)  # none where the dataset has no test split
     if tested:
-        _plot(task, faces, records, _spread(PLOTTED_FACES, tested), folder.faces)
+        _plot(task, test, records, spread(PLOTTED_FACES, tested), folder.faces)
     if tested and records.signal is not None:
-        _plot(task, faces, records, _surprising(records, records.signal), folder.surprises)
+        _plot(task, test, records, _surprising(records, records.signal), folder.surprises)
     stress = None
     folder.stress.unlink(missing_ok=True)
     if tested and conditions:
-        test = faces_from(faces, "test")
         stress, sheet = stress_test(task, test, records, conditions, seed, batch_size)
         if sheet is not None:
             _save(sheet, folder.stress)
@@ -103,13 +104,13 @@ def evaluate(
         "data": faces.content,
         **{name: (training or {}).get(name) for name in OF_TRAINING},
         "boxes": task.crop["boxes"],
-        "detector": by_detector(task, faces, records) if tested else None,
+        "detector": by_detector(task, faces, test, records) if tested else None,
         "bound": bounds_of(task, records) if tested else None,
-        "offset": mirror_check(task, faces, records, batch_size) if tested else None,
+        "offset": mirror_check(task, test, records, batch_size) if tested else None,
         "coverage": coverage_figures(records, covered_rates(faces)),
         "rejection": None
         if not tested or records.signal is None
-        else rejection_figures(task, faces_from(faces, "test"), records.signal, batch_size),
+        else rejection_figures(task, test, records.signal, batch_size),
         "fps": frames_per_second(task),
         "torch": torch.__version__,
         "subsets": summarize(records),
@@ -120,7 +121,7 @@ def evaluate(
 
 
 def mirror_check(
-    task: LandmarkTask, faces: FaceFile, records: Records, batch_size: int = 64
+    task: LandmarkTask, test: Faces, records: Records, batch_size: int = 64
 ) -> dict[str, Any] | None:
     """How far the test labels lie beside the point along x, as mirrored faces show it.
 
@@ -130,8 +131,8 @@ def mirror_check(
     """
     if not task.scheme.pairs:
         return None
-    rows = _spread(MIRRORED_FACES, len(records.photo))
-    mirrored = predict_mirrored(task, faces_from(faces, "test", rows), batch_size)
+    rows = spread(MIRRORED_FACES, len(test))
+    mirrored = predict_mirrored(task, test, batch_size, rows)
     return offset_figures(records, rows.tolist(), mirrored)
 
 
@@ -158,7 +159,9 @@ def bounds_of(task: LandmarkTask, records: Records) -> dict[str, Any] | None:
     return {"promised": calibration.coverage, "subsets": bound_figures(records, as_tensors)}
 
 
-def by_detector(task: LandmarkTask, faces: FaceFile, records: Records) -> dict[str, Any] | None:
+def by_detector(
+    task: LandmarkTask, faces: FaceFile, test: Faces, records: Records
+) -> dict[str, Any] | None:
     """The test with faces cut around a detector's box instead of the true one.
 
     Returns:
@@ -173,7 +176,7 @@ def by_detector(task: LandmarkTask, faces: FaceFile, records: Records) -> dict[s
     if calibration.detector is None:
         return None
     squares = torch.from_numpy(crop_squares(split, np.arange(len(split)), calibration.detector))
-    points, _ = predict_around(task, faces_from(faces, "test"), squares, PASSES, calibration.again)
+    points, _ = predict_around(task, test, squares, PASSES, calibration.again)
     found = points.isfinite().all(dim=2).all(dim=1)
     nme = {
         name: normalized_mean_error(prediction, records.target, records.normalizer[:, 0])
@@ -192,11 +195,6 @@ def by_detector(task: LandmarkTask, faces: FaceFile, records: Records) -> dict[s
     }
 
 
-def _spread(count: int, faces: int) -> NDArray[np.int64]:
-    """At most ``count`` of the faces, spread evenly."""
-    return np.linspace(0, faces - 1, min(count, faces)).round().astype(np.int64)
-
-
 def covered_rates(faces: FaceFile) -> Tensor:
     """(L,) share of the training faces in which each landmark is covered, of those that label it.
 
@@ -211,23 +209,23 @@ def _mean(values: Tensor) -> float | None:
     return mean if np.isfinite(mean) else None
 
 
-def _surprising(records: Records, signal: Tensor) -> NDArray[np.int64]:
+def _surprising(records: Records, signal: Tensor) -> Tensor:
     """The test faces whose distance lies furthest above their signal, the worst first."""
     points = (records.prediction, records.target, signal)
     above = surprise(*points, records.normalizer[:, 0], records.info.distance)
-    return above.argsort(descending=True, stable=True)[:SURPRISING_FACES].numpy()
+    return above.argsort(descending=True, stable=True)[:SURPRISING_FACES]
 
 
 def _plot(
     task: LandmarkTask,
-    faces: FaceFile,
+    test: Faces,
     records: Records,
-    rows: NDArray[np.int64],
+    rows: Tensor,
     path: Path,
 ) -> None:
     """Plots test faces with their predictions in the colour of the signal."""
     sheet = predicted_faces(
-        input_images(task, faces_from(faces, "test", rows)),
+        input_images(task, test, rows),
         records.target[rows],
         records.prediction[rows],
         None if records.signal is None else records.signal[rows],
@@ -241,7 +239,7 @@ def _save(sheet: Image.Image, path: Path) -> None:
         sheet.save(temporary, format="png")
 
 
-def _captions(records: Records, rows: NDArray[np.int64]) -> list[str]:
+def _captions(records: Records, rows: Tensor) -> list[str]:
     """Photo and NME of test faces, and by its name the landmark that is furthest off."""
     primary, names = records.normalizer[:, 0], records.info.names
     nme = normalized_mean_error(records.prediction, records.target, primary)
@@ -249,7 +247,7 @@ def _captions(records: Records, rows: NDArray[np.int64]) -> list[str]:
     return [
         f"{shown(Path(records.photo[i]).name)}  {nme_caption(float(nme[i]))}"
         + (f", worst {names[worst[i]]}" if names else "")
-        for i in rows
+        for i in rows.tolist()
     ]
 
 

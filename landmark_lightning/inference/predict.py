@@ -1,5 +1,6 @@
 """Predictions of whole splits: for the test, the static prior and pictures."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -35,17 +36,31 @@ def predict(
     return torch.cat(predictions), torch.cat(targets)
 
 
-def predict_mirrored(task: LandmarkTask, faces: Faces, batch_size: int = 64) -> Tensor:
-    """Predicts faces in a mirror, in order, on the task's device, without augmentation.
+def spread(most: int, faces: int) -> Tensor:
+    """Places (n,) int64 of at most so many of the faces, spread evenly."""
+    return torch.from_numpy(np.linspace(0, faces - 1, min(most, faces)).round().astype(np.int64))
+
+
+def predict_mirrored(
+    task: LandmarkTask, faces: Faces, batch_size: int = 64, rows: Tensor | None = None
+) -> Tensor:
+    """Predicts faces in a mirror, on the task's device, without augmentation.
+
+    Args:
+        task: The task.
+        faces: The faces.
+        batch_size: Faces in a batch.
+        rows: (N,) places of those to predict; None: all, in order.
 
     Returns:
         (N, L, 2) landmarks, taken back to the faces as they are, in input pixels, on the CPU.
     """
     task.eval()
     found = []
+    batches = (torch.arange(len(faces)) if rows is None else rows).split(batch_size)
     with torch.inference_mode():
-        for batch in tqdm(faces.in_order(batch_size), desc="mirrored", unit="batch", leave=False):
-            found.append(task.in_mirror(task.to_input(batch)["image"]).cpu())
+        for some in tqdm(batches, desc="mirrored", unit="batch", leave=False):
+            found.append(task.in_mirror(task.to_input(faces[some])["image"]).cpu())
     return torch.cat(found)
 
 
@@ -180,6 +195,7 @@ def predict_test(
     model: str,
     seed: int,
     batch_size: int = 64,
+    split: Faces | None = None,
 ) -> Records:
     """A run's predictions on a FaceFile's test split.
 
@@ -190,13 +206,14 @@ def predict_test(
         model: Name of the model.
         seed: Seed of the run.
         batch_size: Faces in a batch.
+        split: The test faces, where they are read already.
 
     Raises:
         UserError: The FaceFile's landmarks or crops are not those of the task, or its
             predictions are not finite.
     """
     check_same_faces(task, faces)
-    split = faces_from(faces, "test")
+    split = faces_from(faces, "test") if split is None else split
     side = task.network.side
     task.augmentation.use_crop(faces.crop.side, faces.crop.margin)
     prediction, target = predict(task, split, batch_size, "testing")

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from landmark_lightning.inference.calibration import Calibration
+from landmark_lightning.inference.predict import spread
 from landmark_lightning.loading.faces import Faces
 from landmark_lightning.metrics.signal import auroc
 from landmark_lightning.model.image_ops import warp
@@ -49,8 +50,7 @@ def rejection_figures(
     if task.calibration is None or task.distance is None:
         return None
     calibration = Calibration.from_dict(task.calibration)
-    chosen = np.linspace(0, len(faces) - 1, min(MOST_FACES, len(faces))).round().astype(np.int64)
-    rows = torch.from_numpy(chosen)
+    rows = spread(MOST_FACES, len(faces))
     true = _score(calibration, signal[rows])
     others: dict[str, list[Tensor]] = {}
     generator = torch.Generator().manual_seed(0)

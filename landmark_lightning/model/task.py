@@ -45,7 +45,6 @@ DIVERGED = (
     "phases.lr and rerun=true"
 )
 
-
 UNMIRRORED = 0.1
 """Share of a training that ``mirror_offset=auto`` leaves without mirror, until it has measured.
 

@@ -223,7 +223,7 @@ def _with_prior(folder: RunFolder, datamodule: FaceDataModule, task: LandmarkTas
     checkpoint = read_checkpoint(folder.best)
     best = load_task(folder.best, task.allow_targets).to(task.device)
     made = calibrate(best, datamodule)
-    print(f"  {describe(made, best.network.side)}")
+    print(f"  {describe(made)}")
     checkpoint["state_dict"]["static_prior"] = best.static_prior
     checkpoint["calibration"] = best.calibration
     DurableCheckpointIO().save_checkpoint(checkpoint, folder.best)

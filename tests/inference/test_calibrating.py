@@ -28,7 +28,7 @@ def test_it_is_measured_on_the_validation_faces(make_task: MakeTask) -> None:
     held = (error <= made.bound(prediction[..., 2].double().numpy()))[known].mean()
     assert held == pytest.approx(0.8, abs=0.1) or not np.isfinite(made.quantile["true"])
     assert card_of(task).calibration is not None
-    assert "%" in describe(made, task.network.side)
+    assert "%" in describe(made)
 
 
 def test_a_crop_by_the_true_box_is_the_usual_one(make_task: MakeTask) -> None:

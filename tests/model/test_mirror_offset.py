@@ -18,7 +18,7 @@ from landmark_lightning.datasets.preparation.prepare import prepare
 from landmark_lightning.inference.evaluate import mirror_check
 from landmark_lightning.inference.predict import offset_of_labels, predict_test
 from landmark_lightning.loading.datamodule import FaceDataModule
-from landmark_lightning.loading.faces import Batch
+from landmark_lightning.loading.faces import Batch, faces_from
 from landmark_lightning.model.augmentation import Augmentation
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
@@ -141,7 +141,7 @@ def test_the_mirror_finds_by_how_much_all_labels_were_moved(
     faces = eyes(tmp_path / "eyes.h5", labels / 100)
     task = seeing_task(faces, Seeing(network / 100))
     records = predict_test(task, faces, dataset="eyes", model="non", seed=0)
-    found = mirror_check(task, faces, records)
+    found = mirror_check(task, faces_from(faces, "test"), records)
     assert found is not None
     assert found["faces"] == 20
     assert found["labels"] == pytest.approx(labels, abs=0.2)
