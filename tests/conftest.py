@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,6 +25,11 @@ DOTS = Scheme("dots5", 5, (1, 0, 2, 4, 3), {"inter_ocular": ((0,), (1,)), "box":
 """A scheme of five landmarks, for tests that need no real face."""
 
 Splits = dict[str, FaceSplit]
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile(
+    "same"
+)  # the same examples everywhere; --hypothesis-profile=default draws others
 
 
 def dotted_faces(faces: int, split: str, seed: int = 0, unlabelled: float = 0.0) -> Iterator[Face]:
@@ -63,6 +69,12 @@ def photographed(faces: list[Face], root: Path) -> list[Face]:
         (root / face.photo).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(face.image).save(root / face.photo)
     return [dataclasses.replace(face, image=None) for face in faces]
+
+
+@pytest.fixture(autouse=True)
+def hasty_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faces a second are measured for a moment alone."""
+    monkeypatch.setattr("landmark_lightning.inference.speed._SECONDS", 0.01)
 
 
 @pytest.fixture(scope="session")

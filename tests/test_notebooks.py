@@ -28,7 +28,7 @@ def test_it_runs(path: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("named", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_runs_become_a_table_and_a_plot(tmp_path: Path, named: bool) -> None:
     """From the folder ``runs`` where the notebook is started, or from one that is named."""
     runs = tmp_path / ("elsewhere" if named else "runs")

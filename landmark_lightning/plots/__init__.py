@@ -1,1 +1,4 @@
-"""Pictures: ``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs."""
+"""Pictures: ``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs.
+
+``colors`` has the colours of an error.
+"""

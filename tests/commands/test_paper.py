@@ -54,7 +54,7 @@ def test_the_rest_of_section_5() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("model", ["non", "bb"])
+@pytest.mark.parametrize("model", [pytest.param("non", marks=pytest.mark.slow), "bb"])
 def test_a_shortened_run_goes_through_all_phases(
     command: Command, tmp_path: Path, model: str
 ) -> None:

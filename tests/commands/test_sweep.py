@@ -125,6 +125,7 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_the_paper_s_grid_needs_no_m(command: Command, tmp_path: Path) -> None:
     given = [t for t in QUIET if not t.startswith("phases")]
     short = ("phases.scale=0.0003", "phases.lr_scale=10", "dataset=synthetic")

@@ -301,12 +301,10 @@ def test_more_callbacks_by_their_target(command: Command, tmp_path: Path) -> Non
     assert "_target_='os.system' is not of a trusted package" in refused.err
 
 
-def test_bf16_trains_every_variant(command: Command, tmp_path: Path) -> None:
-    done = command(
-        "train", "-m", "model=non,nobb,bbo,bb,bbs", "trainer.precision=bf16-mixed", *QUIET
-    )
+def test_bf16_trains_and_rescores(command: Command, tmp_path: Path) -> None:
+    done = command("train", "-m", "model=non,bb", "trainer.precision=bf16-mixed", *QUIET)
     assert done.code == 0, done.err
-    for model in ("non", "nobb", "bbo", "bb", "bbs"):
+    for model in ("non", "bb"):
         content = json.loads((tmp_path / f"runs/synthetic/{model}/seed0/metrics.json").read_text())
         assert content["subsets"]["full"]["nme"] > 0
 

@@ -85,6 +85,7 @@ def test_three_runs_in_one_process_stay_three_with_their_figures(
     assert len(ids) == 3
 
 
+@pytest.mark.slow
 def test_a_run_can_do_without_pictures(command: Command, tmp_path: Path) -> None:
     assert command("train", "model=bbo", "logger.pictures=0", *TINY).code == 0
     (offline,) = _offline_runs(tmp_path / "runs/synthetic/bbo/seed0")

@@ -25,7 +25,9 @@ def test_the_example_runs(tmp_path: Path, table: Path) -> None:
     assert "4 test faces: x, y and expected error of each landmark" in done.stdout
 
 
-@pytest.mark.parametrize("model", ["nobb", "bbo", "bb"])
+@pytest.mark.parametrize(
+    "model", ["bb", *(pytest.param(model, marks=pytest.mark.slow) for model in ("nobb", "bbo"))]
+)
 def test_by_hand_and_by_landmark_train_the_weights_are_the_same(
     command: Command, model: str
 ) -> None:

@@ -23,9 +23,10 @@ from landmark_lightning.runs.state import (
 )
 
 ATTEMPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from landmark_lightning.runs.state import Attempt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
 with Attempt(Path(sys.argv[1])) as attempt:
     attempt.begin()
     print("begun", flush=True)

@@ -123,7 +123,7 @@ def test_static_steps_in_bf16_end_in_the_weights_of_ordinary_ones(make_task: Mak
     _same(static, plain)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", ["AdamW", pytest.param("SGD", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model", MODELS)
 def test_replayed_steps_end_in_the_weights_of_ordinary_ones(
     make_task: MakeTask, model: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
@@ -364,6 +364,7 @@ def test_a_step_that_moved_on_frees_the_graphs_of_the_phase_before(make_task: Ma
     assert not task.static
 
 
+@pytest.mark.slow
 def test_compiling_keeps_the_names_of_the_weights(make_task: MakeTask) -> None:
     task, _ = make_task()
     names = list(task.state_dict())
