@@ -2,6 +2,6 @@
 
 ``nme`` errors of landmarks and faces, ``discarding`` what is left without the least trusted ones,
 ``offset`` labels that all lie beside the point, ``signal`` what the validation signal knows,
-``coverage`` what a network knows of covers,
+``coverage`` what a network knows of covers, ``intervals`` how sure a figure is,
 ``validation`` the metrics of a training.
 """

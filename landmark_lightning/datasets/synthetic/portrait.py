@@ -74,11 +74,14 @@ class _Texture:
         self.pen = ImageDraw.Draw(self.image)
 
     def place(self, points: FloatArray) -> Layout:
-        """Grid coordinates of points (P, 2) as seen from the front."""
+        """The whole grid coordinates next to points (P, 2) as seen from the front.
+
+        Pillow cuts what is not whole towards 0, which moves a face to the left and up.
+        """
         position, angle = self.head.locate(points)
         column = np.interp(angle, ANGLE, np.arange(len(ANGLE)))
         row = (1 - position / CROWN) * (ROWS - 1)
-        return list(zip(column.tolist(), row.tolist(), strict=True))
+        return list(zip(column.round().tolist(), row.round().tolist(), strict=True))
 
     def area(self, points: FloatArray, tone: float) -> None:
         self.pen.polygon(self.place(points), fill=_gray(tone))
