@@ -37,9 +37,10 @@ FACES_COLOR, DRAWS_COLOR = "#7f7f7f", "#0072b2"
 
 MODEL_COLORS = {
     "non": "#7f7f7f", "nobb": "#e69f00", "bbo": "#56b4e9", "bb": "#009e73", "bbs": "#cc79a7",
+    "validated": "#d55e00",
 }  # fmt: skip
 _OTHER_COLORS = (
-    "#d55e00", "#0072b2", "#a08a00", "#8a63d2", "#7a4a1f", "#17becf", "#c2185b", "#4b6b20",
+    "#0072b2", "#a08a00", "#8a63d2", "#7a4a1f", "#17becf", "#c2185b", "#4b6b20",
 )  # fmt: skip
 
 PANEL = (3.4, 2.5)

@@ -17,7 +17,7 @@ from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settin
 from landmark_lightning.runs.search import Below, folders_below
 from landmark_lightning.runs.variants import data_name, variants
 
-MODELS = ("non", "nobb", "bbo", "bb", "bbs")
+MODELS = ("non", "nobb", "bbo", "bb", "bbs", "validated")
 """The order of the paper's models in tables and figures; others follow by name."""
 
 SHOWN_SETTINGS = 12

@@ -30,7 +30,7 @@ LIMITS = {
 }
 
 
-@pytest.mark.parametrize("model", ["non", "nobb", "bbo", "bb", "bbs"])
+@pytest.mark.parametrize("model", ["non", "nobb", "bbo", "bb", "bbs", "validated"])
 @pytest.mark.parametrize(
     "others",
     [
