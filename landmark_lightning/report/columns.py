@@ -2,25 +2,36 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from landmark_lightning.metrics.discarding import DISCARD_PERCENTS
 from landmark_lightning.report.table import NO_FIGURE, Entry, Table
 from landmark_lightning.runs.results import Cell, differences
 
 Show = Callable[[Cell], str | Entry]
-Columns = tuple[tuple[str, Show], ...]
+Columns = Sequence[tuple[str, Show]]
+Of = TypeVar("Of")
 
 
-def _of_subset(subset: str, *keys: str) -> Show:
-    return lambda cell: Entry(cell.figures("subsets", subset, *keys))
+def figure(*keys: str, digits: int = 2) -> Show:
+    """Shows the figure under ``keys``."""
+    return lambda cell: Entry(cell.figures(*keys), digits=digits)
+
+
+def in_percent(*keys: str, of: Sequence[str] = (), digits: int = 1) -> Show:
+    """Shows a share in percent, or a figure in percent of the one under ``of``."""
+
+    def show(cell: Cell) -> Entry:
+        parts = cell.figures(*keys)
+        pairs = zip(parts, cell.figures(*of) if of else [1] * len(parts), strict=True)
+        shares = [None if p is None or not w else 100 * p / w for p, w in pairs]
+        return Entry(shares, digits=digits)
+
+    return show
 
 
 def _of_full(*keys: str) -> Show:
-    return _of_subset("full", *keys)
-
-
-def _of_run(*keys: str) -> Show:
-    return lambda cell: Entry(cell.figures(*keys), digits=0)
+    return figure("subsets", "full", *keys)
 
 
 def _all_of(*keys: str) -> Show:
@@ -45,16 +56,6 @@ def _epochs(cell: Cell) -> str:
     return ", ".join(text for _, text in sorted(texts)) or NO_FIGURE
 
 
-def percent(cell: Cell, part: str, whole: str) -> list[float | None]:
-    """One figure of each run in percent of another; None where it has not both."""
-    pairs = zip(cell.figures(part), cell.figures(whole), strict=True)
-    return [None if p is None or not w else 100 * p / w for p, w in pairs]
-
-
-def _rescoring_share(cell: Cell) -> Entry:
-    return Entry(percent(cell, "rescore_seconds", "train_seconds"), digits=0)
-
-
 BOXES = {
     "landmarks": "the boxes of their true landmarks",
     "provided": "the boxes that their annotation provides",
@@ -63,10 +64,8 @@ BOXES = {
 """What a face was cut around, by ``dataset.boxes``."""
 
 NME = "NME {normalizer}"
-MODEL: Columns = (("model", lambda cell: cell.name),)
 
 MAIN: Columns = (
-    *MODEL,
     ("seeds", lambda cell: str(len(cell.runs))),
     (f"{NME} (%)", _of_full("nme")),
     (f"{NME}, discard 30%", _of_full("discard", "30")),
@@ -75,11 +74,11 @@ MAIN: Columns = (
     ("Spearman", _of_full("spearman")),
     ("failure AUROC", _of_full("failure_auroc")),
     ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
-    (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
+    (f"{NME}, validation (%)", figure("validation_nme")),
     ("epochs", _epochs),
-    ("seconds", _of_run("train_seconds")),
+    ("seconds", figure("train_seconds", digits=0)),
 )
-"""Columns of the main table: the heading, and the function that makes a cell's entry."""
+"""Columns beside the model: the heading, and the function that makes a cell's entry."""
 
 ERRORS: Columns = tuple(
     (f"{name} {{normalizer}} at {threshold}{unit}", _of_full(f"{key}_{threshold}"))
@@ -112,21 +111,22 @@ SIGNAL: Columns = (
 
 COST: Columns = (
     ("epochs", _epochs),
-    ("training (s)", _of_run("train_seconds")),
-    ("of which rescoring (s)", _of_run("rescore_seconds")),
-    ("rescoring (%)", _rescoring_share),
-    ("faces a second, batch 1", _of_run("fps", "batch_1")),
-    ("faces a second, batch 64", _of_run("fps", "batch_64")),
+    ("training (s)", figure("train_seconds", digits=0)),
+    ("of which rescoring (s)", figure("rescore_seconds", digits=0)),
+    ("rescoring (%)", in_percent("rescore_seconds", of=("train_seconds",), digits=0)),
+    ("faces a second, batch 1", figure("fps", "batch_1", digits=0)),
+    ("faces a second, batch 64", figure("fps", "batch_64", digits=0)),
     ("measured on", _all_of("fps", "device")),
     ("precision", _all_of("fps", "precision")),
 )
 
 
-def by_dataset(cells: Iterable[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    """Cells by dataset and normalizer."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault((cell.dataset, cell.normalizer), []).append(cell)
+def by_dataset(items: Iterable[Of]) -> dict[tuple[str, str], list[Of]]:
+    """Cells, or what has a ``cell`` each, by dataset and normalizer."""
+    groups: dict[tuple[str, str], list[Of]] = {}
+    for item in items:
+        cell: Any = getattr(item, "cell", item)
+        groups.setdefault((cell.dataset, cell.normalizer), []).append(item)
     return groups
 
 
@@ -152,7 +152,7 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
 
 def main_table(cells: Sequence[Cell]) -> Table:
     """The main table of one dataset's cells, with notes on boxes and on what they differ in."""
-    table = table_of(cells, "main", "all models", MAIN[1:])
+    table = table_of(cells, "main", "all models", MAIN)
     kinds = dict.fromkeys(b for c in cells for r in c.runs if (b := r.word("boxes")))
     named = " or ".join(BOXES.get(kind, kind) for kind in kinds)
     cut = [f"Faces are cut around {named}."] if kinds else []
@@ -164,7 +164,7 @@ def table_of(
 ) -> Table:
     """A table with a row for each cell of a dataset, named by its model."""
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
-    columns = (*MODEL, *columns)
+    columns = (("model", lambda cell: cell.name), *columns)
     return Table(
         f"{kind}-{dataset}-{normalizer}",
         f"{dataset}: {title}",
@@ -193,7 +193,7 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
             columns: Columns = tuple(
                 (
                     f"{subset} ({_count(counted.get(subset, count), count)})",
-                    _of_subset(subset, key, name),
+                    figure("subsets", subset, key, name),
                 )
                 for subset, count in faces.items()
             )
