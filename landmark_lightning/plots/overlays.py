@@ -63,7 +63,7 @@ def overlay(
         for (x, y), error, keep, is_square in zip(
             places.tolist(), predicted_error[f], kept[f], square, strict=True
         ):
-            color = REJECTED if rejected[f] else _color(float(error) / top)
+            color = REJECTED if rejected[f] else color_of(float(error) / top)
             spot = (x - radius, y - radius, x + radius, y + radius)
             shape = canvas.rectangle if is_square else canvas.ellipse
             if keep and not rejected[f]:
@@ -80,7 +80,8 @@ def color_top(predicted_error: Numbers) -> float:
     return max(float(np.quantile(predicted_error, 0.98)), 1.0) if predicted_error.size else 1.0
 
 
-def _color(share: float) -> tuple[int, int, int]:
+def color_of(share: float) -> tuple[int, int, int]:
+    """The colour of a share, 0 to 1, of the largest predicted error."""
     colors = _colors()
     return colors[min(max(int(share * len(colors)), 0), len(colors) - 1)]
 
@@ -103,7 +104,7 @@ def _with_bar(photo: Image.Image, top: float, covers: bool) -> Image.Image:
     for step in range(100):
         canvas.line(
             (start + step, photo.height + 4, start + step, photo.height + BAR - 5),
-            fill=_color(step / 99),
+            fill=color_of(step / 99),
         )
     text = f"{top:.1f} px   hollow: discarded" + "   square: covered" * covers
     canvas.text((start + 106, middle), text, fill=INK, font=font, anchor="lm")
