@@ -1,7 +1,6 @@
 """The general tables of any dataset. One more column is one more line here."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from landmark_lightning.metrics.discarding import DISCARD_PERCENTS
@@ -152,25 +151,33 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
 
 def main_table(cells: Sequence[Cell]) -> Table:
     """The main table of one dataset's cells, with notes on boxes and on what they differ in."""
-    table = table_of(cells, "main", "all models", MAIN)
     kinds = dict.fromkeys(b for c in cells for r in c.runs if (b := r.word("boxes")))
     named = " or ".join(BOXES.get(kind, kind) for kind in kinds)
     cut = [f"Faces are cut around {named}."] if kinds else []
-    return replace(table, notes=[*cut, *differences(cells)])
+    return table_of(cells, "main", "all models", MAIN, notes=[*cut, *differences(cells)])
 
 
 def table_of(
-    cells: Sequence[Cell], kind: str, title: str, columns: Columns, metric: str = ""
+    cells: Sequence[Cell],
+    kind: str,
+    title: str,
+    columns: Columns,
+    metric: str = "",
+    notes: Sequence[str] = (),
 ) -> Table:
-    """A table with a row for each cell of a dataset, named by its model."""
+    """A table with a row for each cell of a dataset, named by its model.
+
+    Title, headings and metric name the normalizer where they have ``{normalizer}``.
+    """
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
     columns = (("model", lambda cell: cell.name), *columns)
     return Table(
         f"{kind}-{dataset}-{normalizer}",
-        f"{dataset}: {title}",
+        f"{dataset}: {title.format(normalizer=normalizer)}",
         [heading.format(normalizer=normalizer) for heading, _ in columns],
         [[show(cell) for _, show in columns] for cell in cells],
         metric.format(normalizer=normalizer),
+        notes,
     )
 
 
@@ -197,8 +204,8 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
                 )
                 for subset, count in faces.items()
             )
-            table = table_of(cells, f"{key}-{name}", "by subset (faces)", columns)
-            tables.append(replace(table, metric=f"NME {name}{words} (%)"))
+            metric = f"NME {name}{words} (%)"
+            tables.append(table_of(cells, f"{key}-{name}", "by subset (faces)", columns, metric))
     return tables
 
 

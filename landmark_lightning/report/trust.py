@@ -4,7 +4,6 @@ Its bound, a detector's boxes, faces told from non-faces, and labels that lie be
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from landmark_lightning.report.columns import NME, Columns, figure, in_percent, table_of
 from landmark_lightning.report.table import Entry, Table
@@ -50,8 +49,7 @@ def _bound_table(cells: Sequence[Cell]) -> Table:
             (f"{words}: width (%)", figure(*full, name, "width")),
         ]
     title = "bound on the error, its width in percent of {normalizer}"
-    table = table_of(cells, "bound", title.format(normalizer=cells[0].normalizer), columns)
-    return replace(table, notes=_broken(cells))
+    return table_of(cells, "bound", title, columns, notes=_broken(cells))
 
 
 def _broken(cells: Sequence[Cell]) -> list[str]:
@@ -74,8 +72,8 @@ def _coverage_table(cells: Sequence[Cell]) -> Table:
     columns: Columns = tuple(
         (name, in_percent("bound", "subsets", name, "bound", "coverage")) for name in names
     )
-    table = table_of(cells, "bound-subsets", "what the bound holds, by subset", columns)
-    return replace(table, metric="landmarks within the bound (%)")
+    title, metric = "what the bound holds, by subset", "landmarks within the bound (%)"
+    return table_of(cells, "bound-subsets", title, columns, metric)
 
 
 def _boxes_table(cells: Sequence[Cell]) -> Table:
@@ -130,5 +128,5 @@ def _offset_table(cells: Sequence[Cell]) -> Table:
         means = {key: Entry(cell.figures("offset", key)).mean for key in keys}
         if told := offset_sentence(means, cell.normalizer):
             notes.append(f"By {cell.name}, {told}" + "." * (not told.endswith("?")))
-    table = table_of(cells, "offset", "where the labels lie, by mirrored faces", columns)
-    return replace(table, notes=notes)
+    title = "where the labels lie, by mirrored faces"
+    return table_of(cells, "offset", title, columns, notes=notes)
