@@ -112,8 +112,7 @@ def read_run(path: Path) -> Run:
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
         if not isinstance(content.get(key), kind):
             raise UserError(f"{file} holds no figures of a run: {key} is missing or wrong")
-    subsets = content.get("subsets")
-    if not isinstance(subsets, dict) or not isinstance(subsets.get("full"), dict):
+    if not isinstance(under(content, ("subsets", "full")), dict):
         raise UserError(f"{file} holds no figures of a run: subsets.full is missing")
     identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
     try:
