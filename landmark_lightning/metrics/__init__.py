@@ -2,6 +2,5 @@
 
 ``nme`` errors of landmarks and faces, ``discarding`` what is left without the least trusted ones,
 ``offset`` labels that all lie beside the point, ``signal`` what the validation signal knows,
-``coverage`` what a network knows of covers,
-``validation`` the metrics of a training.
+``coverage`` what a network knows of covers, ``validation`` the metrics of a training.
 """

@@ -65,7 +65,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
             )
             written.append(face)
             listed.append((f"{stem}.{suffix}", face))
-        _leave_mirrored(album, listed[0][1], split, before)
+        _leave_mirrored(album, listed[0][1])
         listed = [listed[i] for i in album.rng(folder).permutation(count)]
         if folder == "afw":
             afw = listed
@@ -128,7 +128,7 @@ def _entry(name: str, face: Face, off: float) -> dict[str, object]:
     }
 
 
-def _leave_mirrored(album: Album, face: Face, split: str, number: int) -> None:
+def _leave_mirrored(album: Album, face: Face) -> None:
     """Writes what others' scripts leave behind; a reader skips it."""
     stem, suffix = face.photo.rsplit(".", 1)
     source = (album.root / face.photo).read_bytes()
