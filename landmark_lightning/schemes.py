@@ -186,28 +186,18 @@ _WFLW98 += [(93, 95), (96, 97)]
 _AFLW19 = [(0, 5), (1, 4), (2, 3), (6, 11), (7, 10), (8, 9), (12, 14), (15, 17)]
 _OF_BOX: dict[str, EyeGroups | str] = {name: name for name in BOX_NORMALIZERS}
 
+_EYES68: dict[str, EyeGroups] = {
+    "inter_ocular": ((36,), (45,)), "inter_pupil": (tuple(range(36, 42)), tuple(range(42, 48))),
+}  # fmt: skip
+_EYES98: dict[str, EyeGroups] = {"inter_ocular": ((60,), (72,)), "inter_pupil": ((96,), (97,))}
+
 SCHEMES: dict[str, Scheme] = {
-    "ibug68": Scheme(
-        "ibug68",
-        68,
-        _permutation("ibug68", 68, _IBUG68),
-        {
-            "inter_ocular": ((36,), (45,)),
-            "inter_pupil": (tuple(range(36, 42)), tuple(range(42, 48))),
-            **_OF_BOX,
-        },
-        parts=BUILT_IN["ibug68"],
-    ),
-    "wflw98": Scheme(
-        "wflw98",
-        98,
-        _permutation("wflw98", 98, _WFLW98),
-        {"inter_ocular": ((60,), (72,)), "inter_pupil": ((96,), (97,)), **_OF_BOX},
-        parts=BUILT_IN["wflw98"],
-    ),
-    "aflw19": Scheme(
-        "aflw19", 19, _permutation("aflw19", 19, _AFLW19), _OF_BOX, parts=BUILT_IN["aflw19"]
-    ),
+    name: Scheme(name, L, _permutation(name, L, pairs), {**eyes, **_OF_BOX}, parts=BUILT_IN[name])
+    for name, L, pairs, eyes in (
+        ("ibug68", 68, _IBUG68, _EYES68),
+        ("wflw98", 98, _WFLW98, _EYES98),
+        ("aflw19", 19, _AFLW19, {}),
+    )
 }
 """The schemes of 300W (68), WFLW (98) and AFLW's 19-point protocol."""
 

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from landmark_lightning.config.difference import leaves
+from landmark_lightning.config.difference import leaves, under
 from landmark_lightning.config.read import names, read
 from landmark_lightning.config.schema import COMMANDS, Dataset, Train
 from landmark_lightning.config.typed_paths import as_typed
@@ -94,9 +94,7 @@ def _keep_own_arguments(
     for room, kept in rooms.items():
         group, _, below = f"{room}._target_".partition(".")
         before = dict(leaves(group_defaults(group, choices.get(group)))).get(below)
-        found: Any = plain
-        for key in room.split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
+        found = under(plain, room.split("."))
         if isinstance(found, dict) and found.get("_target_") != before:
             named = (change.key_or_group for change in changes)
             kept |= {

@@ -1,6 +1,6 @@
 """What a file was made with against what is requested now: the first setting that differs."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 LEFT_TO_THE_FILE = ("scheme", "normalizer", "exif", "detector")
@@ -23,6 +23,13 @@ def first_difference(
         if not passed and old.get(key) != new.get(key):
             return key, old.get(key), new.get(key)
     return None
+
+
+def under(content: Any, keys: Iterable[str]) -> Any:  # noqa: ANN401
+    """What stands under nested keys; None where one of them is missing or null."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content
 
 
 def leaves(settings: Any, prefix: str = "", joint: str = ".") -> Iterator[tuple[str, Any]]:  # noqa: ANN401

@@ -2,9 +2,8 @@
 
 All take the same batch, in which the target of a landmark that is not labelled is NaN, and leave a
 face out of the figures of a normalizer that it does not have. They answer with a flat dict of
-scalars named
-``<figure>/<subset>/<normalizer>``, or ``<figure>/<subset>/pixels`` for a figure in input pixels.
-The formulas stand with the pure functions that they call.
+scalars named ``<figure>/<subset>/<normalizer>``, or ``<figure>/<subset>/pixels`` for a figure in
+input pixels. The formulas stand with the pure functions that they call.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,1 @@
-"""Pictures: ``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs.
-
-``colors`` has the colours of an error.
-"""
+"""Pictures: ``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs."""

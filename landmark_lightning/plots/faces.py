@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from landmark_lightning.plots.colors import error_color
+from landmark_lightning.plots.overlays import INK, PAPER, SHADE, color_of
 
 SHEET_SIDE = 192
 """Side in pixels that a face of a contact sheet has at least, where no scale is given."""
@@ -22,14 +22,11 @@ PREDICTED_SIDE = 288
 GAP = 6
 FONT_SIZE = 13
 LINE = 20
-PAPER, INK = (255, 255, 255), (20, 20, 20)
 DOT = (255, 200, 0)
 TRUE = (0, 140, 255)
-SHADE = (0, 0, 0)
 
 # Marks are plotted twice as large and scaled down, since Pillow does not smooth edges.
 _SMOOTH = 2
-_COLORS = 256
 
 
 def contact_sheet(
@@ -131,7 +128,7 @@ def predicted_faces(
         predicted = _places(prediction[n], face, scale)
         colors = [DOT] * len(true)
         if signal is not None:
-            colors = [error_color(value / top) for value in signal[n].tolist()]
+            colors = [color_of(value / top) for value in signal[n].tolist()]
         canvas = ImageDraw.Draw(face)
         for (x, y), (u, v) in zip(true, predicted, strict=True):
             if math.isnan(x):
@@ -227,7 +224,7 @@ def _legend(top: float | None) -> Image.Image:
     canvas = ImageDraw.Draw(legend)
     middle, marks = LINE / 2, legend.resize((legend.width * _SMOOTH, LINE * _SMOOTH))
     ring, dot = ((x * _SMOOTH, middle * _SMOOTH) for x in (8, 98))
-    color = DOT if top is None else error_color(0.5)
+    color = DOT if top is None else color_of(0.5)
     ImageDraw.Draw(marks).circle(ring, 5 * _SMOOTH, outline=TRUE, width=_SMOOTH)
     ImageDraw.Draw(marks).circle(dot, 5 * _SMOOTH, fill=color, outline=SHADE)
     legend.paste(marks.reduce(_SMOOTH))
@@ -237,6 +234,6 @@ def _legend(top: float | None) -> Image.Image:
         canvas.text((190, middle), "signal 0", fill=INK, font=font, anchor="lm")
         for step in range(bar):
             x = 248 + step
-            canvas.line((x, 4, x, LINE - 5), fill=error_color(step / (bar - 1)))
+            canvas.line((x, 4, x, LINE - 5), fill=color_of(step / (bar - 1)))
         canvas.text((248 + bar + 6, middle), f"{top:.1f} px", fill=INK, font=font, anchor="lm")
     return legend

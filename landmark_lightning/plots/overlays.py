@@ -1,10 +1,11 @@
 """A photo with its landmarks in the colour of their predicted error, discarded ones hollow."""
 
+from functools import cache
+
+import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-
-from landmark_lightning.plots.colors import error_color
 
 Numbers = NDArray[np.float64]
 
@@ -17,6 +18,7 @@ SHORTEST = 480
 PAPER, INK, SHADE, REJECTED = (255, 255, 255), (20, 20, 20), (0, 0, 0), (150, 150, 150)
 BAR, FONT = 22, 14
 SMOOTH = 2
+COLORS = "YlOrRd"
 
 
 def overlay(
@@ -61,7 +63,7 @@ def overlay(
         for (x, y), error, keep, is_square in zip(
             places.tolist(), predicted_error[f], kept[f], square, strict=True
         ):
-            color = REJECTED if rejected[f] else error_color(float(error) / top)
+            color = REJECTED if rejected[f] else color_of(float(error) / top)
             spot = (x - radius, y - radius, x + radius, y + radius)
             shape = canvas.rectangle if is_square else canvas.ellipse
             if keep and not rejected[f]:
@@ -78,6 +80,19 @@ def color_top(predicted_error: Numbers) -> float:
     return max(float(np.quantile(predicted_error, 0.98)), 1.0) if predicted_error.size else 1.0
 
 
+def color_of(share: float) -> tuple[int, int, int]:
+    """The colour of a share, 0 to 1, of the largest predicted error."""
+    colors = _colors()
+    return colors[min(max(int(share * len(colors)), 0), len(colors) - 1)]
+
+
+@cache
+def _colors() -> list[tuple[int, int, int]]:
+    """The colours in their order; matplotlib makes them anew whenever it is asked for one."""
+    table = matplotlib.colormaps[COLORS](np.arange(256), bytes=True)
+    return [(int(red), int(green), int(blue)) for red, green, blue, _ in table]
+
+
 def _with_bar(photo: Image.Image, top: float, covers: bool) -> Image.Image:
     """The photo above a bar of the colours and what they mean."""
     font = ImageFont.load_default(FONT)
@@ -89,7 +104,7 @@ def _with_bar(photo: Image.Image, top: float, covers: bool) -> Image.Image:
     for step in range(100):
         canvas.line(
             (start + step, photo.height + 4, start + step, photo.height + BAR - 5),
-            fill=error_color(step / 99),
+            fill=color_of(step / 99),
         )
     text = f"{top:.1f} px   hollow: discarded" + "   square: covered" * covers
     canvas.text((start + 106, middle), text, fill=INK, font=font, anchor="lm")

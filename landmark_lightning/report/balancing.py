@@ -5,12 +5,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from landmark_lightning.report.columns import percent
+from landmark_lightning.report.columns import Columns, figure, in_percent
 from landmark_lightning.report.table import Entry, Table
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Cell, Run
 
-QUANTILES = ("0.05", "0.5", "0.95", "0.99", "1")
+QUANTILES = {
+    "0.05": "5% quantile", "0.5": "median", "0.95": "95% quantile", "0.99": "99% quantile",
+    "1": "largest",
+}  # fmt: skip
+
+COLUMNS: Columns = (
+    ("model", lambda cell: cell.name),
+    ("dataset", lambda cell: cell.dataset),
+    ("effective sample size (% of faces)", in_percent("effective_sample_size", of=("faces",))),
+    *((f"draws of the {n}% most drawn (%)", in_percent(f"top_{n}_percent")) for n in (1, 10)),
+    *((f"draws, {name}", figure("draws_per_face", q, digits=0)) for q, name in QUANTILES.items()),
+    *((f"loss, {name}", figure("losses", q)) for q, name in QUANTILES.items()),
+)
 
 
 @dataclass(frozen=True)
@@ -77,25 +89,6 @@ def _most_drawn(run: Run) -> list[tuple[str, int, float]]:
 
 def effect_table(effects: Sequence[BalancingEffect]) -> Table:
     """How unevenly LPBB drew the faces and what their final losses were, a row for each cell."""
-    headings = ["model", "dataset", "effective sample size (% of faces)"]
-    headings += [f"draws of the {n}% most drawn (%)" for n in (1, 10)]
-    headings += [f"{what}, {_quantile(q)}" for what in ("draws", "loss") for q in QUANTILES]
-    rows: list[list[str | Entry]] = []
-    for effect in effects:
-        cell = effect.cell
-        shares = [percent(cell, "effective_sample_size", "faces")]
-        for n in (1, 10):
-            top = cell.figures(f"top_{n}_percent")
-            shares.append([None if share is None else 100 * share for share in top])
-        quantiles = [
-            Entry(cell.figures(key, q), digits=digits)
-            for key, digits in (("draws_per_face", 0), ("losses", 2))
-            for q in QUANTILES
-        ]
-        entries = [*(Entry(share, digits=1) for share in shares), *quantiles]
-        rows.append([cell.name, cell.dataset, *entries])
+    headings = [heading for heading, _ in COLUMNS]
+    rows = [[show(effect.cell) for _, show in COLUMNS] for effect in effects]
     return Table("lpbb", "LPBB: draws and final losses by face", headings, rows, labels=2)
-
-
-def _quantile(q: str) -> str:
-    return {"0.5": "median", "1": "largest"}.get(q, f"{100 * float(q):.0f}% quantile")

@@ -1,26 +1,36 @@
 """The general tables of any dataset. One more column is one more line here."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from typing import Any, TypeVar
 
 from landmark_lightning.metrics.discarding import DISCARD_PERCENTS
 from landmark_lightning.report.table import NO_FIGURE, Entry, Table
 from landmark_lightning.runs.results import Cell, differences
 
 Show = Callable[[Cell], str | Entry]
-Columns = tuple[tuple[str, Show], ...]
+Columns = Sequence[tuple[str, Show]]
+Of = TypeVar("Of")
 
 
-def _of_subset(subset: str, *keys: str) -> Show:
-    return lambda cell: Entry(cell.figures("subsets", subset, *keys))
+def figure(*keys: str, digits: int = 2) -> Show:
+    """Shows the figure under ``keys``."""
+    return lambda cell: Entry(cell.figures(*keys), digits=digits)
+
+
+def in_percent(*keys: str, of: Sequence[str] = (), digits: int = 1) -> Show:
+    """Shows a share in percent, or a figure in percent of the one under ``of``."""
+
+    def show(cell: Cell) -> Entry:
+        parts = cell.figures(*keys)
+        pairs = zip(parts, cell.figures(*of) if of else [1] * len(parts), strict=True)
+        shares = [None if p is None or not w else 100 * p / w for p, w in pairs]
+        return Entry(shares, digits=digits)
+
+    return show
 
 
 def _of_full(*keys: str) -> Show:
-    return _of_subset("full", *keys)
-
-
-def _of_run(*keys: str) -> Show:
-    return lambda cell: Entry(cell.figures(*keys), digits=0)
+    return figure("subsets", "full", *keys)
 
 
 def _all_of(*keys: str) -> Show:
@@ -45,16 +55,6 @@ def _epochs(cell: Cell) -> str:
     return ", ".join(text for _, text in sorted(texts)) or NO_FIGURE
 
 
-def percent(cell: Cell, part: str, whole: str) -> list[float | None]:
-    """One figure of each run in percent of another; None where it has not both."""
-    pairs = zip(cell.figures(part), cell.figures(whole), strict=True)
-    return [None if p is None or not w else 100 * p / w for p, w in pairs]
-
-
-def _rescoring_share(cell: Cell) -> Entry:
-    return Entry(percent(cell, "rescore_seconds", "train_seconds"), digits=0)
-
-
 BOXES = {
     "landmarks": "the boxes of their true landmarks",
     "provided": "the boxes that their annotation provides",
@@ -63,10 +63,8 @@ BOXES = {
 """What a face was cut around, by ``dataset.boxes``."""
 
 NME = "NME {normalizer}"
-MODEL: Columns = (("model", lambda cell: cell.name),)
 
 MAIN: Columns = (
-    *MODEL,
     ("seeds", lambda cell: str(len(cell.runs))),
     (f"{NME} (%)", _of_full("nme")),
     (f"{NME}, discard 30%", _of_full("discard", "30")),
@@ -75,11 +73,11 @@ MAIN: Columns = (
     ("Spearman", _of_full("spearman")),
     ("failure AUROC", _of_full("failure_auroc")),
     ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
-    (f"{NME}, validation (%)", lambda cell: Entry(cell.figures("validation_nme"))),
+    (f"{NME}, validation (%)", figure("validation_nme")),
     ("epochs", _epochs),
-    ("seconds", _of_run("train_seconds")),
+    ("seconds", figure("train_seconds", digits=0)),
 )
-"""Columns of the main table: the heading, and the function that makes a cell's entry."""
+"""Columns beside the model: the heading, and the function that makes a cell's entry."""
 
 ERRORS: Columns = tuple(
     (f"{name} {{normalizer}} at {threshold}{unit}", _of_full(f"{key}_{threshold}"))
@@ -112,21 +110,22 @@ SIGNAL: Columns = (
 
 COST: Columns = (
     ("epochs", _epochs),
-    ("training (s)", _of_run("train_seconds")),
-    ("of which rescoring (s)", _of_run("rescore_seconds")),
-    ("rescoring (%)", _rescoring_share),
-    ("faces a second, batch 1", _of_run("fps", "batch_1")),
-    ("faces a second, batch 64", _of_run("fps", "batch_64")),
+    ("training (s)", figure("train_seconds", digits=0)),
+    ("of which rescoring (s)", figure("rescore_seconds", digits=0)),
+    ("rescoring (%)", in_percent("rescore_seconds", of=("train_seconds",), digits=0)),
+    ("faces a second, batch 1", figure("fps", "batch_1", digits=0)),
+    ("faces a second, batch 64", figure("fps", "batch_64", digits=0)),
     ("measured on", _all_of("fps", "device")),
     ("precision", _all_of("fps", "precision")),
 )
 
 
-def by_dataset(cells: Iterable[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    """Cells by dataset and normalizer."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault((cell.dataset, cell.normalizer), []).append(cell)
+def by_dataset(items: Iterable[Of]) -> dict[tuple[str, str], list[Of]]:
+    """Cells, or what has a ``cell`` each, by dataset and normalizer."""
+    groups: dict[tuple[str, str], list[Of]] = {}
+    for item in items:
+        cell: Any = getattr(item, "cell", item)
+        groups.setdefault((cell.dataset, cell.normalizer), []).append(item)
     return groups
 
 
@@ -152,25 +151,33 @@ def general_tables(cells: Sequence[Cell]) -> list[Table]:
 
 def main_table(cells: Sequence[Cell]) -> Table:
     """The main table of one dataset's cells, with notes on boxes and on what they differ in."""
-    table = table_of(cells, "main", "all models", MAIN[1:])
     kinds = dict.fromkeys(b for c in cells for r in c.runs if (b := r.word("boxes")))
     named = " or ".join(BOXES.get(kind, kind) for kind in kinds)
     cut = [f"Faces are cut around {named}."] if kinds else []
-    return replace(table, notes=[*cut, *differences(cells)])
+    return table_of(cells, "main", "all models", MAIN, notes=[*cut, *differences(cells)])
 
 
 def table_of(
-    cells: Sequence[Cell], kind: str, title: str, columns: Columns, metric: str = ""
+    cells: Sequence[Cell],
+    kind: str,
+    title: str,
+    columns: Columns,
+    metric: str = "",
+    notes: Sequence[str] = (),
 ) -> Table:
-    """A table with a row for each cell of a dataset, named by its model."""
+    """A table with a row for each cell of a dataset, named by its model.
+
+    Title, headings and metric name the normalizer where they have ``{normalizer}``.
+    """
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
-    columns = (*MODEL, *columns)
+    columns = (("model", lambda cell: cell.name), *columns)
     return Table(
         f"{kind}-{dataset}-{normalizer}",
-        f"{dataset}: {title}",
+        f"{dataset}: {title.format(normalizer=normalizer)}",
         [heading.format(normalizer=normalizer) for heading, _ in columns],
         [[show(cell) for _, show in columns] for cell in cells],
         metric.format(normalizer=normalizer),
+        notes,
     )
 
 
@@ -193,12 +200,12 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
             columns: Columns = tuple(
                 (
                     f"{subset} ({_count(counted.get(subset, count), count)})",
-                    _of_subset(subset, key, name),
+                    figure("subsets", subset, key, name),
                 )
                 for subset, count in faces.items()
             )
-            table = table_of(cells, f"{key}-{name}", "by subset (faces)", columns)
-            tables.append(replace(table, metric=f"NME {name}{words} (%)"))
+            metric = f"NME {name}{words} (%)"
+            tables.append(table_of(cells, f"{key}-{name}", "by subset (faces)", columns, metric))
     return tables
 
 

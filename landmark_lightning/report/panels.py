@@ -15,6 +15,7 @@ from tqdm import tqdm
 from landmark_lightning.plots import curves as plots
 from landmark_lightning.plots.curves import SCORES, model_color, panel
 from landmark_lightning.report.balancing import BalancingEffect
+from landmark_lightning.report.columns import by_dataset
 from landmark_lightning.report.formats import identifier
 from landmark_lightning.runs.curves import COVERAGES, CellCurves, Curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
@@ -85,13 +86,6 @@ def _with_seeds(curves: CellCurves) -> str:
     return _called(curves.cell) + (f", mean of {curves.seeds} seeds" if curves.seeds > 1 else "")
 
 
-def _by_dataset(curves: Iterable[CellCurves]) -> dict[tuple[str, str], list[CellCurves]]:
-    groups: dict[tuple[str, str], list[CellCurves]] = {}
-    for each in curves:
-        groups.setdefault((each.cell.dataset, each.cell.normalizer), []).append(each)
-    return groups
-
-
 def _cell_panels(
     curves: Iterable[CellCurves],
     kind: str,
@@ -112,7 +106,7 @@ def _cell_panels(
             axes.set_ylim(0, 1.05 * highest)
 
     rows = []
-    for group in _by_dataset(curves).values():
+    for group in by_dataset(curves).values():
         tops = [float(c.max()) for each in group if values for c in values(each).values()]
         highest, row = max((0.0, *tops)), []
         for each in group:
@@ -163,7 +157,7 @@ def _dataset_panels(
     plot: Callable[[Axes, Sequence[CellCurves], Sequence[str]], None],
 ) -> Panels:
     """A panel for each dataset, a line in it for each model."""
-    groups = _by_dataset(curves)
+    groups = by_dataset(curves)
     models = names_in_order(each.cell for group in groups.values() for each in group)
     row = [
         Panel(

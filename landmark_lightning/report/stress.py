@@ -78,19 +78,10 @@ def stress_tables(cells: Sequence[Cell]) -> list[Table]:
         for cell in cells
         for condition in conditions(cell)
     ]
-    if not rows:
-        return []
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
-    headings = [heading.format(normalizer=normalizer) for heading, _, _ in COLUMNS]
-    return [
-        Table(
-            f"stress-{dataset}-{normalizer}",
-            f"{dataset}: stress test",
-            ["model", "condition", *headings],
-            rows,
-            labels=2,
-        )
-    ]
+    headings = ["model", "condition", *(h.format(normalizer=normalizer) for h, _, _ in COLUMNS)]
+    name, title = f"stress-{dataset}-{normalizer}", f"{dataset}: stress test"
+    return [Table(name, title, headings, rows, labels=2)] if rows else []
 
 
 def stress_panels(cells: Sequence[Cell]) -> Panels:

@@ -4,9 +4,8 @@ Its bound, a detector's boxes, faces told from non-faces, and labels that lie be
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from landmark_lightning.report.columns import NME, Columns, Show, table_of
+from landmark_lightning.report.columns import NME, Columns, figure, in_percent, table_of
 from landmark_lightning.report.table import Entry, Table
 from landmark_lightning.runs.figures import offset_sentence
 from landmark_lightning.runs.results import Cell
@@ -36,41 +35,21 @@ def _any(cells: Sequence[Cell], *keys: str) -> bool:
     return any(figure is not None for cell in cells for figure in cell.figures(*keys))
 
 
-def _percent(*keys: str, digits: int = 1) -> Show:
-    """A share as percent."""
-
-    def show(cell: Cell) -> Entry:
-        shares = cell.figures(*keys)
-        return Entry([None if s is None else 100 * s for s in shares], digits=digits)
-
-    return show
-
-
-def _figure(*keys: str, digits: int = 2) -> Show:
-    return lambda cell: Entry(cell.figures(*keys), digits=digits)
-
-
 def _bound_table(cells: Sequence[Cell]) -> Table:
     """Coverage and mean width of the bound, beside its two rivals."""
     full = ("bound", "subsets", "full")
-    columns: Columns = (
-        ("promised (%)", _percent("bound", "promised")),
-        *(
-            column
-            for name, words in (
-                ("bound", "bound"),
-                ("constant", "one constant a landmark"),
-                ("predicted_error", "predicted error as it is"),
-            )
-            for column in (
-                (f"{words}: holds (%)", _percent(*full, name, "coverage")),
-                (f"{words}: width (%)", _figure(*full, name, "width")),
-            )
-        ),
-    )
+    columns = [("promised (%)", in_percent("bound", "promised"))]
+    for name, words in (
+        ("bound", "bound"),
+        ("constant", "one constant a landmark"),
+        ("predicted_error", "predicted error as it is"),
+    ):
+        columns += [
+            (f"{words}: holds (%)", in_percent(*full, name, "coverage")),
+            (f"{words}: width (%)", figure(*full, name, "width")),
+        ]
     title = "bound on the error, its width in percent of {normalizer}"
-    table = table_of(cells, "bound", title.format(normalizer=cells[0].normalizer), columns)
-    return replace(table, notes=_broken(cells))
+    return table_of(cells, "bound", title, columns, notes=_broken(cells))
 
 
 def _broken(cells: Sequence[Cell]) -> list[str]:
@@ -91,10 +70,10 @@ def _coverage_table(cells: Sequence[Cell]) -> Table:
     """What the bound holds, by subset."""
     names = dict.fromkeys(n for c in cells for r in c.runs for n in r.names("bound", "subsets"))
     columns: Columns = tuple(
-        (name, _percent("bound", "subsets", name, "bound", "coverage")) for name in names
+        (name, in_percent("bound", "subsets", name, "bound", "coverage")) for name in names
     )
-    table = table_of(cells, "bound-subsets", "what the bound holds, by subset", columns)
-    return replace(table, metric="landmarks within the bound (%)")
+    title, metric = "what the bound holds, by subset", "landmarks within the bound (%)"
+    return table_of(cells, "bound-subsets", title, columns, metric)
 
 
 def _boxes_table(cells: Sequence[Cell]) -> Table:
@@ -102,7 +81,8 @@ def _boxes_table(cells: Sequence[Cell]) -> Table:
 
     def missed(cell: Cell) -> Entry:
         found, faces = (cell.figures("detector", key) for key in ("found", "faces"))
-        return Entry([_missed(f, n) for f, n in zip(found, faces, strict=True)])
+        pairs = zip(found, faces, strict=True)
+        return Entry([None if f is None or not n else 100 * (1 - f / n) for f, n in pairs])
 
     def ratio(cell: Cell) -> Entry:
         keys = ("detector", "subsets", "full")
@@ -111,15 +91,11 @@ def _boxes_table(cells: Sequence[Cell]) -> Table:
 
     columns: Columns = (
         ("faces missed (%)", missed),
-        (f"{NME}, true boxes (%)", _figure("detector", "subsets", "full", "nme_true")),
-        (f"{NME}, detector's boxes (%)", _figure("detector", "subsets", "full", "nme")),
+        (f"{NME}, true boxes (%)", figure("detector", "subsets", "full", "nme_true")),
+        (f"{NME}, detector's boxes (%)", figure("detector", "subsets", "full", "nme")),
         ("ratio", ratio),
     )
     return table_of(cells, "boxes", "true and a detector's boxes, faces that it found", columns)
-
-
-def _missed(found: float | None, faces: float | None) -> float | None:
-    return None if found is None or not faces else 100 * (1 - found / faces)
 
 
 def _rejection_table(cells: Sequence[Cell]) -> Table:
@@ -127,11 +103,11 @@ def _rejection_table(cells: Sequence[Cell]) -> Table:
     kinds = dict.fromkeys(n for c in cells for r in c.runs for n in r.names("rejection", "auroc"))
     columns: Columns = (
         *(
-            (kind.replace("_", " "), _percent("rejection", "kept", SHARE, "passed", kind))
+            (kind.replace("_", " "), in_percent("rejection", "kept", SHARE, "passed", kind))
             for kind in kinds
         ),
-        ("AUROC, all", _figure("rejection", "auroc", "all", digits=4)),
-        ("validity at least", _figure("rejection", "kept", SHARE, "validity", digits=3)),
+        ("AUROC, all", figure("rejection", "auroc", "all", digits=4)),
+        ("validity at least", figure("rejection", "kept", SHARE, "validity", digits=3)),
     )
     title = f"non-faces that pass where {100 * float(SHARE):.0f}% of the faces are kept (%)"
     return table_of(cells, "rejection", title, columns)
@@ -140,11 +116,11 @@ def _rejection_table(cells: Sequence[Cell]) -> Table:
 def _offset_table(cells: Sequence[Cell]) -> Table:
     """Where the labels lie by the mirror check, and NME less the mean error vector."""
     columns: Columns = (
-        (f"{NME} (%)", _figure("subsets", "full", "nme")),
-        (f"{NME}, less the mean vector (%)", _figure("subsets", "full", "nme_less_mean")),
-        ("labels to the right (% of {normalizer})", _figure("offset", "labels", digits=1)),
-        ("the same (px of the photo)", _figure("offset", "pixels", digits=1)),
-        ("network to the right (% of {normalizer})", _figure("offset", "training", digits=1)),
+        (f"{NME} (%)", figure("subsets", "full", "nme")),
+        (f"{NME}, less the mean vector (%)", figure("subsets", "full", "nme_less_mean")),
+        ("labels to the right (% of {normalizer})", figure("offset", "labels", digits=1)),
+        ("the same (px of the photo)", figure("offset", "pixels", digits=1)),
+        ("network to the right (% of {normalizer})", figure("offset", "training", digits=1)),
     )
     notes = []
     for cell in cells:
@@ -152,5 +128,5 @@ def _offset_table(cells: Sequence[Cell]) -> Table:
         means = {key: Entry(cell.figures("offset", key)).mean for key in keys}
         if told := offset_sentence(means, cell.normalizer):
             notes.append(f"By {cell.name}, {told}" + "." * (not told.endswith("?")))
-    table = table_of(cells, "offset", "where the labels lie, by mirrored faces", columns)
-    return replace(table, notes=notes)
+    title = "where the labels lie, by mirrored faces"
+    return table_of(cells, "offset", title, columns, notes=notes)

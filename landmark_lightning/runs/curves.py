@@ -105,15 +105,18 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
             continue
         first = first or sort_errors(records)
         scheme, names = records.info.scheme, records.info.names
+        known, scores = records.error, _scores(records)
+        pooled = {name: score.flatten() for name, score in scores.items()}
+        by_face = {name: labelled_mean(score, known) for name, score in scores.items()}
         read.append(
             {
                 "discard": {k: v.numpy() for k, v in discard_curve(records).items()},
-                "pooled": coverage_curves(*_pooled(records)),
-                "faces": coverage_curves(*_by_face(records)),
+                "pooled": coverage_curves(known.flatten(), pooled),
+                "faces": coverage_curves(known.nanmean(dim=1), by_face),
                 "calibration": calibration_curve(records),
                 "errors": {
                     "quantiles": error_quantiles(records),
-                    "by_landmark": records.error.nanmean(dim=0).numpy(),
+                    "by_landmark": known.nanmean(dim=0).numpy(),
                 },
             }
         )
@@ -134,17 +137,6 @@ def _scores(records: Records) -> dict[str, Tensor]:
     primary = records.normalizer[:, :1].double()
     scores = {} if records.signal is None else {"signal": records.signal.double() / primary}
     return {**scores, "prior": records.prior.double() / primary}
-
-
-def _pooled(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
-    scores = {name: score.flatten() for name, score in _scores(records).items()}
-    return records.error.flatten(), scores
-
-
-def _by_face(records: Records) -> tuple[Tensor, dict[str, Tensor]]:
-    error = records.error
-    scores = {name: labelled_mean(score, error) for name, score in _scores(records).items()}
-    return error.nanmean(dim=1), scores
 
 
 def coverage_curves(error: Tensor, scores: Mapping[str, Tensor]) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from landmark_lightning.config.difference import under
 from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settings
 from landmark_lightning.runs.search import Below, folders_below
@@ -46,27 +47,21 @@ class Run:
     content: dict[str, Any] = field(repr=False)
     settings: Mapping[str, Any] | None = field(default=None, repr=False)
 
-    def _under(self, keys: Iterable[str]) -> Any:  # noqa: ANN401
-        value: Any = self.content
-        for key in keys:
-            value = value.get(key) if isinstance(value, dict) else None
-        return value
-
     def figure(self, *keys: str) -> float | None:
         """The number under ``keys``; None where it is null, missing or not finite."""
-        value = self._under(keys)
+        value = under(self.content, keys)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
         return float(value) if math.isfinite(value) else None
 
     def word(self, *keys: str) -> str | None:
         """The text under ``keys``; None where there is none."""
-        value = self._under(keys)
+        value = under(self.content, keys)
         return value if isinstance(value, str) else None
 
     def names(self, *keys: str) -> list[str]:
         """Names of the entries in the object under ``keys``; none where there is no object."""
-        value = self._under(keys)
+        value = under(self.content, keys)
         return list(value) if isinstance(value, dict) else []
 
 
@@ -117,8 +112,7 @@ def read_run(path: Path) -> Run:
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
         if not isinstance(content.get(key), kind):
             raise UserError(f"{file} holds no figures of a run: {key} is missing or wrong")
-    subsets = content.get("subsets")
-    if not isinstance(subsets, dict) or not isinstance(subsets.get("full"), dict):
+    if not isinstance(under(content, ("subsets", "full")), dict):
         raise UserError(f"{file} holds no figures of a run: subsets.full is missing")
     identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
     try:

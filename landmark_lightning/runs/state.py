@@ -122,8 +122,7 @@ class Attempt:
     The state becomes done, cut (Ctrl-C) or failed, with the traceback in ``error.txt``; an error
     goes on to the caller. A killed process leaves ``running`` behind; that it was cut is seen by
     its lock, which is free again, or on another machine by the file, which nobody touches any
-    more.
-    Within another attempt of this process at the same run, it does nothing.
+    more. Within another attempt of this process at the same run, it does nothing.
 
     Args:
         folder: The run's folder.

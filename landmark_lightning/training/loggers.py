@@ -11,7 +11,7 @@ from typing import Any
 import wandb
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 
-from landmark_lightning.config.difference import leaves
+from landmark_lightning.config.difference import leaves, under
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
@@ -94,18 +94,10 @@ def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:
     nested = {
         "test": {name: content[name] for name in costs} | speed | content["subsets"],
         "validation_nme": content["validation_nme"],
-        "offset": _under(content, "offset"),
-        "bound": _under(content, "bound", "subsets", "full", "bound"),
-        "detector": _under(content, "detector", "subsets", "full"),
-        "rejection/passed": _under(content, "rejection", "kept", "0.99", "passed", "all"),
+        "offset": content.get("offset"),
+        "bound": under(content, ("bound", "subsets", "full", "bound")),
+        "detector": under(content, ("detector", "subsets", "full")),
+        "rejection/passed": under(content, ("rejection", "kept", "0.99", "passed", "all")),
     }
     figures = leaves(nested, joint="/")
     return {name: value for name, value in figures if isinstance(value, int | float)}
-
-
-def _under(content: Mapping[str, Any], *keys: str) -> Any:  # noqa: ANN401
-    """What stands under nested keys; None where one of them is missing or null."""
-    value: Any = content
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.datasets.face import NOT_LABELLED, UNFIT, VISIBLE, Rejection
+from landmark_lightning.datasets.face import NOT_LABELLED, VISIBLE, Rejection
 from landmark_lightning.datasets.photos import MissingPhotoError, photo_path
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
@@ -59,12 +59,6 @@ def first_found(root: Path, photos: Iterable[str]) -> str:
         else:
             return photo
     raise next((e for e in errors if isinstance(e, MissingPhotoError)), errors[0])
-
-
-def shown(path: Path) -> str:
-    """A path for messages; its name may be no UTF-8 or hold a line break."""
-    text = str(path)
-    return ascii(text) if UNFIT.search(text) else text
 
 
 def number(text: str, name: str) -> float:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from landmark_lightning.config.limits import one_of
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources import coco, dlc, dlib, pts
 from landmark_lightning.datasets.sources import table as tables
@@ -150,8 +151,7 @@ def _listings(
     first_pixel: float | None = None,
 ) -> list[Listing]:
     """What is to be read, training faces first; a setting that makes no sense is an error."""
-    if format not in FORMATS:
-        raise UserError(f"dataset.source.format={format!r} must be one of {', '.join(FORMATS)}")
+    one_of(*FORMATS).check(format, "dataset.source.format")
     if first_pixel is None:
         first_pixel = 1.0 if format == "pts" else 0.0
     plain = isinstance(first_pixel, (int, float)) and not isinstance(first_pixel, bool)

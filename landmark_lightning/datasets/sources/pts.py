@@ -24,16 +24,11 @@ from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.photos import photo_path
-from landmark_lightning.datasets.sources.checks import (
-    find_photo,
-    labelled,
-    number,
-    rejected,
-    shown,
-)
+from landmark_lightning.datasets.sources.checks import find_photo, labelled, number, rejected
 from landmark_lightning.datasets.sources.listing import Listed, Listing
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
+from landmark_lightning.terminal import shown
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 UNSAID = "its line must be nan nan"

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.photos import photo_path
-from landmark_lightning.datasets.sources.checks import given_root, ordered_box, shown
+from landmark_lightning.datasets.sources.checks import given_root, ordered_box
 from landmark_lightning.datasets.sources.listing import Listing
 from landmark_lightning.datasets.sources.mat import read_arrays
 from landmark_lightning.datasets.sources.pts import read_face
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
+from landmark_lightning.terminal import shown
 
 FOLDERS = {
     "afw": ("train", ()),

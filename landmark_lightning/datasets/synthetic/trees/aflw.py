@@ -13,7 +13,7 @@ import numpy as np
 
 from landmark_lightning.datasets.face import VISIBLE, Face
 from landmark_lightning.datasets.synthetic.trees.album import Album, cut_of, shares, sharing
-from landmark_lightning.datasets.synthetic.trees.matlab import cells, write_mat
+from landmark_lightning.datasets.synthetic.trees.matlab import write_mat
 
 OFFICIAL = {"train": 20000, "test": 4386}
 """Faces by split."""
@@ -58,7 +58,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
             "bbox": boxes[:, [0, 2, 1, 3]],
             "data": points.transpose(0, 2, 1).reshape(total, -1),
             "mask_new": np.array([face.visible == VISIBLE for face in written]).astype(np.float64),
-            "nameList": cells(names, (total, 1)),
+            "nameList": np.array(names, dtype=object).reshape(total, 1),
             "ra": ra.astype(np.float64).reshape(1, -1),
         },
     )

@@ -1,12 +1,10 @@
 """Writes .mat files that are the same to the byte whenever they are written."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.io import savemat
 
 _HEADER = b"MATLAB 5.0 MAT-file, Platform: GLNXA64, Created on: Thu Jan  1 00:00:00 2015"
@@ -18,11 +16,3 @@ def write_mat(path: Path, content: Mapping[str, Any]) -> None:
     savemat(written, dict(content), do_compression=True, oned_as="row")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_HEADER.ljust(116) + written.getvalue()[116:])
-
-
-def cells(values: Iterable[Any], shape: Sequence[int]) -> NDArray[np.object_]:
-    """A cell array of that shape, row by row."""
-    array = np.empty(tuple(shape), dtype=object)
-    for place, value in enumerate(values):
-        array.flat[place] = value
-    return array

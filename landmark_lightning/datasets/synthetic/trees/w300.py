@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face
 from landmark_lightning.datasets.synthetic.trees.album import Album, cut_of, shares
-from landmark_lightning.datasets.synthetic.trees.matlab import cells, write_mat
+from landmark_lightning.datasets.synthetic.trees.matlab import write_mat
 
 OFFICIAL = {
     "afw": 337,
@@ -65,7 +65,7 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
             )
             written.append(face)
             listed.append((f"{stem}.{suffix}", face))
-        _leave_mirrored(album, listed[0][1], split, before)
+        _leave_mirrored(album, listed[0][1])
         listed = [listed[i] for i in album.rng(folder).permutation(count)]
         if folder == "afw":
             afw = listed
@@ -73,12 +73,11 @@ def write(album: Album, faces: int | None, nested: bool) -> list[Face]:
         content = [_entry(name, face, 0.0) for name, face in listed]
         content += [_entry(name, face, 7.0) for name, face in outdated]
         name = f"bounding_boxes_{folder.replace('/', '_')}.mat"
-        write_mat(boxes_folder / name, {"bounding_boxes": cells(content, (1, len(content)))})
+        write_mat(boxes_folder / name, {"bounding_boxes": np.array([content])})
     others = max(1, round(_XM2VTS * len(written) / sum(OFFICIAL.values())))
     content = [_entry(f"{i // 8:03d}_{i % 8}_1.ppm", written[0], 0.0) for i in range(others)]
-    write_mat(
-        boxes_folder / "bounding_boxes_xm2vts.mat", {"bounding_boxes": cells(content, (1, others))}
-    )
+    name = "bounding_boxes_xm2vts.mat"
+    write_mat(boxes_folder / name, {"bounding_boxes": np.array([content])})
     return written
 
 
@@ -129,7 +128,7 @@ def _entry(name: str, face: Face, off: float) -> dict[str, object]:
     }
 
 
-def _leave_mirrored(album: Album, face: Face, split: str, number: int) -> None:
+def _leave_mirrored(album: Album, face: Face) -> None:
     """Writes what others' scripts leave behind; a reader skips it."""
     stem, suffix = face.photo.rsplit(".", 1)
     source = (album.root / face.photo).read_bytes()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from landmark_lightning.config.limits import one_of, whole
 from landmark_lightning.datasets.face import Face
 from landmark_lightning.datasets.synthetic.trees import aflw, table, w300, wflw
 from landmark_lightning.datasets.synthetic.trees.album import Album
@@ -63,15 +64,13 @@ def write_layout(
     Raises:
         UserError: A value out of range, or a root that holds something.
     """
-    if layout not in _LAYOUTS:
-        raise UserError(f"layout={layout!r} must be one of {', '.join(LAYOUTS)}")
+    one_of(*LAYOUTS).check(layout, "layout")
     own_scheme, writer = _LAYOUTS[layout]
     total = sum(writer.OFFICIAL.values()) if faces is None else faces
-    numbers = {"faces": (total, 1), "seed": (seed, 0), "photo": (photo, 32)}
-    numbers["distinct"] = distinct, 1
-    for name, (value, low) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise UserError(f"{name}={value!r} must be a whole number of at least {low}")
+    whole(1).check(total, "faces")
+    whole(0).check(seed, "seed")
+    whole(32).check(photo, "photo")
+    whole(1).check(distinct, "distinct")
     if scheme is None:
         scheme = own_scheme
     elif scheme not in SCHEMES or (layout != "table" and scheme != own_scheme):

@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
-from landmark_lightning.datasets.synthetic.trees.matlab import cells, write_mat
+from landmark_lightning.datasets.synthetic.trees.matlab import write_mat
 
 
 def test_a_file_is_the_same_whenever_it_is_written(tmp_path: Path) -> None:
-    content = {"names": cells(["a/1.jpg", "b/22.jpg"], (2, 1)), "ra": np.array([[2.0, 1.0]])}
+    names = np.array([["a/1.jpg"], ["b/22.jpg"]], dtype=object)
+    content = {"names": names, "ra": np.array([[2.0, 1.0]])}
     write_mat(tmp_path / "a.mat", content)
     write_mat(tmp_path / "b.mat", content)
     written = (tmp_path / "a.mat").read_bytes()
