@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from landmark_lightning.config.schema import Calibrate
+from landmark_lightning.config.command_schemas import Calibrate
 from landmark_lightning.datasets.preparation.prepared import (
     as_prepared,
     dataset_of,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from landmark_lightning.config.schema import Calibrate, Evaluate, Export, Predict, Report
+from landmark_lightning.config.command_schemas import Calibrate, Evaluate, Export, Predict, Report
 from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import checkpoint_of
 

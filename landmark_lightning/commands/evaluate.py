@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from landmark_lightning.config.schema import Dataset, Evaluate
+from landmark_lightning.config.command_schemas import Evaluate
+from landmark_lightning.config.schema import Dataset
 from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.datasets.preparation.origins import changed_origin
 from landmark_lightning.datasets.preparation.prepared import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from landmark_lightning.config.schema import Export
+from landmark_lightning.config.command_schemas import Export
 from landmark_lightning.datasets.preparation.prepared import (
     dataset_of,
     facefile_path,

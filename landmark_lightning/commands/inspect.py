@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from landmark_lightning.config.schema import Inspect
+from landmark_lightning.config.command_schemas import Inspect
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
 from landmark_lightning.datasets.preparation.dataset import summary

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from landmark_lightning.config.schema import Predict
+from landmark_lightning.config.command_schemas import Predict
 from landmark_lightning.datasets.detectors import detector
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing

@@ -1,6 +1,6 @@
 """landmark-report: compares runs in tables and figures."""
 
-from landmark_lightning.config.schema import Report
+from landmark_lightning.config.command_schemas import Report
 from landmark_lightning.report.write import write_report
 
 

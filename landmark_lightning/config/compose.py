@@ -12,9 +12,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from landmark_lightning.config.command_schemas import COMMANDS
 from landmark_lightning.config.difference import leaves, under
 from landmark_lightning.config.read import names, read
-from landmark_lightning.config.schema import COMMANDS, Dataset, Train
+from landmark_lightning.config.schema import Dataset, Train
 from landmark_lightning.config.typed_paths import as_typed
 
 
