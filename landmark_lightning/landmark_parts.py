@@ -32,6 +32,24 @@ BUILT_IN: dict[str, Parts] = {
 """The parts of the built-in schemes; a jaw runs from one ear to the other."""
 
 
+def covered_parts(parts: Parts) -> list[tuple[int, ...]]:
+    """Groups of landmarks that something may cover at once, an occluder or a mask.
+
+    They are the parts but for the jaw, whose box is the whole face; and the mouth together with
+    the jaw below it.
+
+    Example:
+        >>> covered_parts({"jaw": tuple(range(8)), "mouth": (8, 9)})
+        [(8, 9), (8, 9, 2, 3, 4, 5)]
+    """
+    groups = [members for name, members in parts.items() if name != "jaw"]
+    if "jaw" in parts and "mouth" in parts:
+        jaw = parts["jaw"]
+        ear = len(jaw) // 4
+        groups.append(parts["mouth"] + jaw[ear : len(jaw) - ear])
+    return groups
+
+
 def check_parts(parts: Any, landmarks: int, where: str) -> Parts:  # noqa: ANN401
     """The parts of a scheme, as they are kept.
 

@@ -16,6 +16,7 @@ from landmark_lightning.config.read import check, speaking_of
 from landmark_lightning.datasets.boxes import jitter_of
 from landmark_lightning.distributed import Part
 from landmark_lightning.errors import UserError
+from landmark_lightning.landmark_parts import covered_parts
 from landmark_lightning.model.extras import extras
 from landmark_lightning.model.image_ops import blur, contrast, occlude, warp
 from landmark_lightning.model.occluders import GRAYS, Occluders
@@ -151,9 +152,7 @@ class Augmentation(nn.Module):
         self.blur_probability, self.blur_radius = blur_probability, math.ceil(3 * blur[1])
         self.extra = extras(extra, allow_targets, side)
         with speaking_of("occluders"):
-            # The box of a jaw is the whole face.
-            parts = [members for name, members in scheme.parts.items() if name != "jaw"]
-            made = Occluders(scheme, side, parts=parts, **(occluders or {}))
+            made = Occluders(scheme, side, parts=covered_parts(scheme.parts), **(occluders or {}))
         self.occluders = made if made.probability else None
         half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
         ranges = {
