@@ -54,7 +54,7 @@ def stress_test(
     """
     found = {CLEAN: condition_figures(records, records.prediction, records.signal)}
     sheets = {}
-    test = _Test(task, faces, scheme_from(records.info.scheme).parts, seed)
+    test = StressedFaces(task, faces, scheme_from(records.info.scheme).parts, seed)
     task.eval()
     with torch.inference_mode():
         for condition in tqdm(conditions, "stress", unit="condition", leave=False):
@@ -73,7 +73,7 @@ def stress_test(
 
 
 @dataclass(frozen=True)
-class _Test:
+class StressedFaces:
     """Faces to put under a condition, and the task that predicts them."""
 
     task: LandmarkTask
