@@ -62,6 +62,11 @@ class Schedule:
         """Which phase a step (counted from 0) belongs to."""
         return next((k for k, end in enumerate(self.ends) if step < end), len(self.ends) - 1)
 
+    def in_last_phase(self, step: int) -> bool:
+        """Whether a step belongs to the last of several phases; there is none of a single one."""
+        last = self.index(self.total_steps - 1)
+        return self.index(0) < last == self.index(step)
+
     def phase(self, step: int) -> Phase:
         """The phase that a step belongs to."""
         return self.phases[self.index(step)]

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from landmark_lightning.datasets.facefile import FaceFile
@@ -28,6 +29,22 @@ def test_the_loss_is_the_cross_entropy_of_labelled_landmarks() -> None:
     loss.sum().backward()
     assert logit.grad is not None
     assert torch.allclose(logit.grad, torch.tensor([[-0.5, 1 / (1 + math.exp(-2)), 0.0]]))
+
+
+def test_a_training_covers_fewer_faces_in_its_last_phase(make_task: MakeTask) -> None:
+    rare = COVERING | {"occluders": {"probability": 0.7, "last_phase": 0.1}}
+    list_ = [{"loss": "l2", "lr": 0.01, "epochs": 2}, {"loss": "l1", "lr": 0.01, "epochs": 1}]
+    task, module = make_task(augmentation=rare, phases=PHASES | {"list": list_})
+    shares = []
+
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+            assert task.augmentation.occluders is not None
+            shares.append(round(float(task.augmentation.occluders.share), 3))
+
+    fit(task, module, callbacks=[Watch()])
+    steps = len(module.sampler)
+    assert shares == [0.7] * 2 * steps + [0.1] * steps
 
 
 def test_the_task_has_a_fourth_output_and_its_loss(make_task: MakeTask) -> None:

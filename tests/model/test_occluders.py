@@ -76,6 +76,22 @@ def test_the_probability_is_that_of_a_face() -> None:
     assert not bool(covered.any())
 
 
+def test_in_the_last_phase_fewer_faces_are_covered() -> None:
+    made = occluders(probability=1.0, last_phase=0.25)
+    shares = []
+    for last in (False, True, False):
+        made.enter(last)
+        torch.manual_seed(0)
+        image, points = faces(400, gray=1.0)
+        changed = made(image, points)[0] != 1
+        shares.append(float(changed.flatten(1).any(dim=1).float().mean()))
+    assert shares[0] == shares[2] > 0.9
+    assert shares[1] == pytest.approx(0.25, abs=0.07)
+    same = occluders(probability=0.5)
+    same.enter(True)
+    assert float(same.share) == 0.5
+
+
 @pytest.mark.parametrize(("shape", "full"), [("rectangle", 1.0), ("ellipse", math.pi / 4)])
 def test_a_shape_has_its_form(shape: str, full: float) -> None:
     """As large as its sides say; at least 15 pixels each, less what the edges take."""

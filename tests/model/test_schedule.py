@@ -43,6 +43,15 @@ def test_a_last_phase_that_is_left_out_gets_no_steps_from_the_rounding() -> None
     assert schedule.describe() == "l2 1 epochs at 0.1"
 
 
+def test_only_of_several_phases_there_is_a_last_one() -> None:
+    schedule = Schedule(THREE, steps_per_epoch=10)
+    last = [schedule.in_last_phase(step) for step in range(schedule.total_steps)]
+    first = schedule.ends[-2]
+    assert last == [step >= first for step in range(schedule.total_steps)]
+    alone = Schedule(THREE[:1], steps_per_epoch=10)
+    assert not any(alone.in_last_phase(step) for step in range(alone.total_steps))
+
+
 def test_what_was_taken_and_what_lacks() -> None:
     schedule = Schedule(THREE, steps_per_epoch=10)
     assert schedule.taken(60) == {
