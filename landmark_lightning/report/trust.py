@@ -1,6 +1,7 @@
 """The tables of how far a run's figures can be trusted.
 
-Its bound, a detector's boxes, faces told from non-faces, and labels that lie beside the point.
+Its bound, a detector's boxes, faces told from non-faces, landmarks told from covered ones, and
+labels that lie beside the point.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ def trust_tables(cells: Sequence[Cell]) -> list[Table]:
         made.append(_boxes_table(cells))
     if _any(cells, "rejection", "faces"):
         made.append(_rejection_table(cells))
+    if _any(cells, "coverage", "full", "auroc"):
+        made.append(_covered_table(cells))
     if _any(cells, "offset", "labels"):
         made.append(_offset_table(cells))
     return made
@@ -74,6 +77,24 @@ def _coverage_table(cells: Sequence[Cell]) -> Table:
     )
     title, metric = "what the bound holds, by subset", "landmarks within the bound (%)"
     return table_of(cells, "bound-subsets", title, columns, metric)
+
+
+def _covered_table(cells: Sequence[Cell]) -> Table:
+    """Which landmarks the dataset calls covered, told by the fourth output and by its rivals."""
+    columns: Columns = tuple(
+        (words, figure("coverage", "full", name, digits=3))
+        for name, words in (
+            ("auroc", "by coverage"),
+            ("auroc_rate", "by each landmark's rate in training"),
+            ("auroc_signal", "by the signal"),
+            ("auroc_landmark", "by coverage, across faces (a constant has 0.5)"),
+        )
+    )
+    title, metric = (
+        "which landmarks are covered",
+        "AUROC of landmarks that are labelled as covered",
+    )
+    return table_of(cells, "covered", title, columns, metric)
 
 
 def _boxes_table(cells: Sequence[Cell]) -> Table:

@@ -45,6 +45,15 @@ def test_what_is_promised_and_what_is_held() -> None:
     assert (row["shifted"], row["all"], row["AUROC, all"]) == ("4.0", "2.0", "0.9876")
 
 
+def test_covered_landmarks_are_told_beside_a_constant_s_score() -> None:
+    told = {"auroc": 0.8612, "auroc_rate": 0.81, "auroc_signal": None, "auroc_landmark": 0.6}
+    (covered,) = trust_tables([cell_of("validated", {"coverage": {"full": told}})])
+    row = _row(covered)
+    assert row["by coverage"] == "0.861"
+    assert row["by each landmark's rate in training"] == "0.810"
+    assert covered.name == "covered-mine-box"
+
+
 def test_a_bound_that_shift_breaks_is_said() -> None:
     cells = [cell_of("nobb", _content(0.63)), cell_of("bb", _content(0.89))]
     bound = trust_tables(cells)[0]
