@@ -46,4 +46,4 @@ def run(config: Calibrate) -> None:
     checkpoint["state_dict"]["static_prior"] = task.static_prior
     checkpoint["calibration"] = task.calibration
     DurableCheckpointIO().save_checkpoint(checkpoint, path)
-    print(f"Wrote {path}")
+    print(f"Wrote {path}; a model that was exported before knows nothing of it: export it again")

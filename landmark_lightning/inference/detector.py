@@ -174,7 +174,10 @@ class LandmarkDetector:
             return np.array([[(width - 1) / 2, (height - 1) / 2, side]])
         if isinstance(boxes, str):
             raise UserError(f"boxes={boxes!r} must be detector, whole, or boxes (F, 4)")
-        array = np.asarray(boxes, np.float64).reshape(-1, 4)
+        array = np.atleast_2d(np.asarray(boxes, np.float64))
+        array = array.reshape(0, 4) if not array.size else array
+        if array.ndim != 2 or array.shape[1] != 4:
+            raise UserError(f"boxes has shape {np.shape(boxes)}, expected (F, 4): x0, y0, x1, y1")
         bad = ~(np.isfinite(array).all(axis=1) & (array[:, 2:] > array[:, :2]).all(axis=1))
         if bad.any():
             raise UserError(

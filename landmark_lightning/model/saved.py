@@ -27,8 +27,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, LookupError, RuntimeError, ValueError, UnpicklingError) as error:
         raise UserError(
-            f"{path} is no checkpoint or is damaged; use the other one beside it, or train again "
-            "with rerun=true"
+            f"{path} is no checkpoint or is damaged; where it is a run's, use the other one "
+            "beside it, or train again with rerun=true"
         ) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path} is no checkpoint")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from landmark_lightning.datasets.face import Face
@@ -104,10 +105,18 @@ def test_the_onnx_file_and_the_snippet_answer_as_the_run(
     np.testing.assert_allclose(model.bound, run.bound, rtol=2e-3)
     np.testing.assert_allclose(model.validity, run.validity, atol=1e-3)
     snippet = Path(__file__).parents[2] / "examples" / "onnx_alone.py"
-    told = subprocess.run(
-        [sys.executable, snippet, "model.onnx", photos[0], *map(str, box[0])],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    turned, exif = tmp_path / "turned.png", Image.Exif()
+    exif[0x0112] = 6  # to be turned to the right
+    with Image.open(photos[0]) as photo:
+        photo.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
+    told, of_turned = (
+        subprocess.run(
+            [sys.executable, snippet, "model.onnx", name, *map(str, box[0])],
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for name in (photos[0], turned)
+    )  # fmt: skip
+    assert of_turned == told
     loaded = (
         "import sys; from landmark_lightning.commands import entry; sys.argv[0] = 'x';"
         "entry.predict(); assert not {'torch', 'pytorch_lightning'} & set(sys.modules)"
@@ -123,6 +132,19 @@ def test_the_onnx_file_and_the_snippet_answer_as_the_run(
         if line and not line.startswith(("import", "from"))
     ]  # fmt: skip
     assert len(lines) == 15
+
+
+def test_a_network_of_a_cut_training_is_warned_of(
+    command: Command, tmp_path: Path, photos: list[Path]
+) -> None:
+    assert command("train", "model=nobb", *QUIET).code == 0
+    best = tmp_path / "runs/synthetic/nobb/seed0/checkpoints/best.ckpt"
+    checkpoint = torch.load(best, weights_only=True)
+    torch.save(checkpoint | {"calibration": None}, best)
+    done = command("predict", RUN, f"images={photos[0]}", "boxes=whole")
+    assert done.code == 0, done.err
+    assert "nothing was measured of this network" in done.out
+    assert "landmark-calibrate" in done.out
 
 
 def test_errors_are_one_sentence(command: Command, tmp_path: Path, photos: list[Path]) -> None:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,3 +185,17 @@ def test_it_needs_no_torch() -> None:
         "assert not {'torch', 'pytorch_lightning'} & set(sys.modules), 'torch'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[1, 2, 3]], r"boxes has shape \(1, 3\), expected \(F, 4\)"),
+        ([1, 2, 3, 4, 5, 6, 7, 8], r"boxes has shape \(8,\), expected"),
+        ([[5, 1, 2, 3]], r"box \[5.0, 1.0, 2.0, 3.0\] must be x0, y0, x1, y1"),
+        ("everywhere", "boxes='everywhere' must be detector, whole, or boxes"),
+    ],
+)
+def test_boxes_that_are_none_are_named(boxes: Any, message: str) -> None:  # noqa: ANN401
+    with pytest.raises(UserError, match=message):
+        made()(photo(), boxes=boxes)

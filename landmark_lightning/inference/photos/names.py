@@ -51,8 +51,10 @@ def photo_names(images: str) -> list[str]:
     if glob.has_magic(images):
         if found := sorted(p for p in glob.glob(images, recursive=True) if not Path(p).is_dir()):  # noqa: PTH207
             return found
-        raise FileNotFoundError(f"images={images}: nothing is called so")
-    raise FileNotFoundError(f"images={images} does not exist")
+        raise FileNotFoundError(
+            f"images={images}: nothing is called so; name a photo, a folder or a pattern"
+        )
+    raise FileNotFoundError(f"images={images} does not exist; name a photo, a folder or a pattern")
 
 
 def video_name(names: Sequence[str], images: str) -> str | None:
