@@ -33,6 +33,7 @@ def test_help_says_what_groups_and_examples(command: Command, name: str) -> None
         ("train", ("model=bb", "phases=paper", "dataset=300w")),
         ("train", ("model=non", "network=small", "augmentation=mild", "trainer=ddp")),
         ("train", ("model=bbs", "dataset=custom")),
+        ("train", ("model=validated",)),
         ("prepare", ("dataset=aflw",)),
         ("inspect", ("dataset=wflw",)),
         ("evaluate", ()),

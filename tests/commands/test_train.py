@@ -23,9 +23,9 @@ QUIET = (*TINY, "logger.wandb=false")
 
 
 def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path) -> None:
-    done = command("train", "-m", "model=non,nobb,bbo,bb,bbs", *QUIET)
+    done = command("train", "-m", "model=non,nobb,bbo,bb,bbs,validated", *QUIET)
     assert done.code == 0, done.err
-    for model in ("non", "nobb", "bbo", "bb", "bbs"):
+    for model in ("non", "nobb", "bbo", "bb", "bbs", "validated"):
         run = tmp_path / "runs" / "synthetic" / model / "seed0"
         content = json.loads((run / "metrics.json").read_text())
         assert (content["dataset"], content["model"], content["seed"]) == ("synthetic", model, 0)
@@ -38,6 +38,7 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
         assert (content["rescore_seconds"] > 0) == (model in ("bb", "bbs"))
         records = read_records(run / "predictions.h5")
         assert (records.signal is None) == (model == "non")
+        assert (records.covered is None) == (model != "validated")
         with (run / "metrics.csv").open(newline="") as lines:
             rows = list(csv.DictReader(lines))
         validated = [float(row["val/nme"]) for row in rows if row.get("val/nme")]
@@ -59,7 +60,9 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
     assert report.code == 0, report.err
     assert (tmp_path / "report" / "discard.png").is_file()
     tables = (tmp_path / "report" / "tables.md").read_text()
-    assert [model in tables for model in ("non", "nobb", "bbo", "bb", "bbs")] == [True] * 5
+    assert [model in tables for model in ("non", "nobb", "bbo", "bb", "bbs", "validated")] == [
+        True
+    ] * 6
     assert "evaluations" not in tables
 
 
