@@ -3,8 +3,9 @@
     python -m benchmarks.compared FACEFILE runs/ytfaces/validated runs/ytfaces/nobb mask hand
 
 Both are folders of a model's runs, seed0 and so on, with the same seeds. Printed for each
-condition and figure: mean and deviation over the seeds, the difference with the interval that
-holds it (95%, persons drawn anew, then seeds: ``metrics.intervals``), and the ratio of the means.
+condition and figure: mean and deviation over the seeds, the difference with its 95% interval over
+persons and seeds (``metrics.intervals``), and the ratio of the means. Covered landmarks are told
+by coverage where a network has it, else by the signal over the static prior.
 """
 
 import sys
@@ -28,14 +29,15 @@ from landmark_lightning.metrics.discarding import (
     share_closed,
 )
 from landmark_lightning.metrics.intervals import Figure, interval
-from landmark_lightning.metrics.nme import normalized_error
+from landmark_lightning.metrics.nme import VISIBLE, normalized_error
+from landmark_lightning.metrics.offset import error_less_mean
 from landmark_lightning.metrics.signal import auroc, failure_auroc
 from landmark_lightning.model.checkpoint import load_task
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, read_records
 
-DRAWS, BATCH = 1000, 64
+DRAWS, DRAWS_OF_AUROC, BATCH = 500, 100, 64
 CLEAN, AUROC = "clean", "AUROC of covered"
 
 
@@ -47,6 +49,7 @@ class Seen(NamedTuple):
     signal: Tensor | None
     logit: Tensor | None
     hidden: Tensor
+    possible: Tensor
 
     @property
     def error(self) -> Tensor:
@@ -59,23 +62,22 @@ def main(facefile: str, ours: str, theirs: str, *covers: str) -> None:
     """Compares two models."""
     file = FaceFile.open(Path(facefile))
     runs = [sorted(Path(folder).glob("seed*")) for folder in (ours, theirs)]
-    if [run.name for run in runs[0]] != [run.name for run in runs[1]]:
-        sys.exit(f"{ours} and {theirs} have other seeds")
+    if not runs[0] or [run.name for run in runs[0]] != [run.name for run in runs[1]]:
+        sys.exit(f"{ours} and {theirs} must have the same seeds, at least one")
     groups = file.read("test", images=False).group
     print(f"{ours} against {theirs}: {len(groups)} test faces, {len(runs[0])} seeds")
     print("| faces | figure | it | rival | difference (95%) | ratio |\n|" + " --- |" * 6)
     for name, seen in _conditions(file, [*runs[0], *runs[1]], covers):
-        for subset, rows in _subsets(seen[0].records, name).items():
-            half = len(runs[0])
-            measured = [figures(one) for one in seen]
+        half, measured = len(runs[0]), [figures(one) for one in seen]
+        for subset, rows in _subsets(seen[0], name).items():
             for figure in [name for name in measured[0] if name in measured[half]]:
                 values = [_on(rows, each[figure]) for each in measured]
                 _print(f"{name}{subset}", figure, values[:half], values[half:], groups)
 
 
-def _subsets(records: Records, condition: str) -> dict[str, NDArray[np.bool_]]:
-    """All faces, and where nothing is done to them those of each subset."""
-    every = {"": np.ones(len(records.photo), bool)}
+def _subsets(seen: Seen, condition: str) -> dict[str, NDArray[np.bool_]]:
+    """All faces that the condition could be put on; of clean ones those of each subset, too."""
+    records, every = seen.records, {"": seen.possible.numpy()}
     if condition != CLEAN:
         return every
     members = records.subsets.numpy().T
@@ -96,14 +98,8 @@ def figures(seen: Seen) -> dict[str, Figure]:
     found: dict[str, Figure] = {"NME": lambda rows: float(nme[rows].nanmean())}
     clean = not bool(seen.hidden.any())
     if clean:
-        away = (seen.points - records.target).double() / normalizer[:, None, None]
-
-        def less_the_mean_vector(rows: NDArray[np.int64]) -> float:
-            of_rows = away[rows]
-            rest = of_rows - of_rows.nanmean(dim=(0, 1))
-            return float(100 * rest.norm(dim=-1).nanmean(dim=1).nanmean())
-
-        found["NME less the mean vector"] = less_the_mean_vector
+        rest = error_less_mean(seen.points, records.target, normalizer.float())
+        found["NME less the mean vector"] = lambda rows: float(rest[rows].nanmean())
     if signal is None:
         return found
     prior = records.prior.double().expand_as(error)
@@ -126,7 +122,8 @@ def figures(seen: Seen) -> dict[str, Figure]:
     )
     if not clean:
         told = signal / prior if seen.logit is None else seen.logit
-        known = ~error.isnan()
+        # As the stress test: against what the condition leaves free and the labels call visible.
+        known = ~error.isnan() & (seen.hidden | (records.visible == VISIBLE))
 
         def covered(rows: NDArray[np.int64]) -> float:
             return float(auroc(seen.hidden[rows][known[rows]], told[rows][known[rows]]))
@@ -140,31 +137,42 @@ def _conditions(
 ) -> Iterator[tuple[str, list[Seen]]]:
     """What all runs say of the test faces as they are, then under each cover."""
     records = [read_records(RunFolder(run).predictions) for run in runs]
+    for run, each in zip(runs, records, strict=True):
+        if each.info.data != file.content:
+            sys.exit(f"{run} was tested on other faces than those of {file.path}")
     hidden = torch.zeros_like(records[0].visible, dtype=torch.bool)
-    yield CLEAN, [Seen(each, each.prediction, each.signal, None, hidden) for each in records]
+    every = torch.ones(len(hidden), dtype=torch.bool)
+    yield (
+        CLEAN,
+        [Seen(each, each.prediction, each.signal, None, hidden, every) for each in records],
+    )
     tasks = [load_task(RunFolder(run).best).eval() for run in runs]
     faces = StressedFaces(tasks[0], faces_from(file, "test"), file.scheme.parts, 0)
     for cover in covers:
         answers: list[list[Tensor]] = [[] for _ in runs]
-        under = []
+        under, could = [], []
         for rows in torch.arange(len(faces.faces)).split(BATCH):
-            images, covered, _ = faces.images(Condition(cover), rows)
+            images, covered, possible = faces.images(Condition(cover), rows)
             under.append(covered)
+            could.append(possible)
             with torch.inference_mode():
                 for task, said in zip(tasks, answers, strict=True):
                     said.append(task(images))
         yield (
             cover,
             [
-                _seen(task, each, torch.cat(said), torch.cat(under))
+                _seen(task, each, torch.cat(said), torch.cat(under), torch.cat(could))
                 for task, each, said in zip(tasks, records, answers, strict=True)
             ],
         )
 
 
-def _seen(task: LandmarkTask, records: Records, said: Tensor, hidden: Tensor) -> Seen:
+def _seen(
+    task: LandmarkTask, records: Records, said: Tensor, hidden: Tensor, possible: Tensor
+) -> Seen:
     points, signal = task.split_output(said)
-    return Seen(records, points, signal, said[..., 3] if said.shape[-1] > 3 else None, hidden)
+    logit = said[..., 3] if said.shape[-1] > 3 else None
+    return Seen(records, points, signal, logit, hidden, possible)
 
 
 def _print(
@@ -172,7 +180,7 @@ def _print(
 ) -> None:
     every = np.arange(len(groups))
     ours_, theirs_ = (np.array([each(every) for each in side]) for side in (ours, theirs))
-    found = interval(ours, groups, theirs, draws=DRAWS // (5 if figure == AUROC else 1))
+    found = interval(ours, groups, theirs, draws=DRAWS_OF_AUROC if figure == AUROC else DRAWS)
     told = [f"{side.mean():.3f} ± {side.std(ddof=1):.3f}" for side in (ours_, theirs_)]
     difference = f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
     ratio = f"{ours_.mean() / theirs_.mean():.3f}"

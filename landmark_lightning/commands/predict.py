@@ -92,9 +92,10 @@ def _warnings(card: Card, detector: str | None) -> Iterator[str]:
     """What makes this network, or a detector's boxes with it, a risk; a sentence each."""
     if card.calibration is None:
         yield (
-            "nothing was measured of this network, as of a training that was cut: there is "
-            "neither bound nor validity, and every landmark counts as kept; finish the training, "
-            "or measure with landmark-calibrate run=..."
+            "nothing was measured of this network, as of a training that was cut: errors are the "
+            "signal as it is, there is neither bound nor validity, and all landmarks are kept "
+            "where nothing says what to discard; finish the training, or measure with "
+            "landmark-calibrate run=... (and export again)"
         )
     if detector is None:
         return

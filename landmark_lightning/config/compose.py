@@ -120,7 +120,7 @@ def files_of(group: str, choice: str | None) -> list[Path]:
         return []
     own: Any = OmegaConf.load(path)
     names = (n for n in own.get("defaults", ()) if isinstance(n, str) and n != "_self_")
-    chosen = (name.partition("@")[0] for name in names)  # behind an @ stands where it goes
+    chosen = (name.partition("@")[0] for name in names)  # nobb@model is nobb.yaml
     return [*(file for name in chosen for file in files_of(group, name)), path]
 
 

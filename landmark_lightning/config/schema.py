@@ -199,7 +199,7 @@ class Occluders:
     """``augmentation.occluders``: shapes that cover parts of faces; true where any face is."""
 
     probability: float = setting(between(0, 1))
-    last_phase: float | None = setting(or_null(between(0, 1)), default=None)
+    last_phase: float = setting(between(0, 1), default=1.0)
     most: int = setting(whole(1, 8))
     shapes: list[str] = setting(some_of(*SHAPES))
     places: list[str] = setting(some_of(*PLACES))
@@ -207,7 +207,7 @@ class Occluders:
     size: Any = setting(rising(1))
 
     def __bool__(self) -> bool:
-        return self.probability > 0 or bool(self.last_phase)
+        return self.probability > 0
 
 
 _FEW, _SPREAD = between(0, 10), between(0, 1)

@@ -169,9 +169,7 @@ class FaceFile(Description):
             UserError: Not a FaceFile, of another schema, or damaged; one sentence.
         """
         if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} does not exist; landmark-prepare writes it, or pass data_dir=..."
-            )
+            raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
         with KIND.open(path) as file, KIND.guarded(path):
             if (schema := file.attrs.get("schema")) != SCHEMA:
                 raise UserError(f"it has schema {schema}, this version reads {SCHEMA}")

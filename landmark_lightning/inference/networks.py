@@ -67,9 +67,8 @@ def _torch_network(path: Path, device: str, allow_targets: Sequence[str]) -> tup
     except (AssertionError, RuntimeError) as error:  # torch's: no such device
         known = isinstance(error, AssertionError) or "Expected one of" not in str(error)
         reason = str(error).splitlines()[0] if known else "torch knows none of that name"
-        raise UserError(
-            f"device={device!r} can't be used ({reason}); pass device=cpu or device=cuda"
-        ) from error
+        ways = "device=cpu" if known else "device=cpu or device=cuda"
+        raise UserError(f"device={device!r} can't be used ({reason}); pass {ways}") from error
 
     def run(images: NDArray[np.uint8]) -> Answer:
         with torch.inference_mode():

@@ -153,7 +153,7 @@ class Augmentation(nn.Module):
         self.extra = extras(extra, allow_targets, side)
         with speaking_of("occluders"):
             made = Occluders(scheme, side, parts=covered_parts(scheme.parts), **(occluders or {}))
-        self.occluders = made if made.probability or made.last_phase else None
+        self.occluders = made if made.probability else None
         half_octave = math.log(2.0) / 2  # an occluder's sides differ by up to a factor of two
         ranges = {
             "shift_x": (-shift, shift), "shift_y": (-shift, shift), "angle": (-rotation, rotation),

@@ -88,8 +88,8 @@ class Occluders(nn.Module):
         scheme: Scheme of the landmarks.
         side: Pixels S of the input.
         probability: Of a face to be covered.
-        last_phase: The same in the last of several phases of a training; None: no other. On fewer
-            covered faces a network ends with a lower error on those that nothing covers.
+        last_phase: What it is multiplied by in the last of several phases of a training: with
+            fewer covered faces there, the error on those that nothing covers ends lower.
         most: Most shapes K on a face; how many they are is drawn evenly.
         shapes: ``rectangle``, ``ellipse``, and ``stripe``, which crosses the whole picture. What
             stands twice in a list comes twice as often.
@@ -125,7 +125,7 @@ class Occluders(nn.Module):
         scheme: Scheme,
         side: int,
         probability: float = 0.0,
-        last_phase: float | None = None,
+        last_phase: float = 1.0,
         most: int = 3,
         shapes: Sequence[str] = SHAPES,
         places: Sequence[str] = PLACES,
@@ -170,9 +170,8 @@ class Occluders(nn.Module):
             self.register_buffer(name, tensor, persistent=False)
 
     def enter(self, last_phase: bool) -> None:
-        """Covers from now on as many faces as the last phase of a training wants, or another."""
-        rare = self.probability if self.last_phase is None else self.last_phase
-        self.share.fill_(rare if last_phase else self.probability)
+        """Sets the share of faces that are covered: that of the last phase, or of the others."""
+        self.share.fill_(self.probability * (self.last_phase if last_phase else 1.0))
 
     def forward(
         self, image: Tensor, points: Tensor, part: Part | None = None

@@ -246,6 +246,9 @@ class LandmarkTask(pl.LightningModule):
             if self.augmentation.moves_labels:
                 length = batch["normalizer"][:, 0].to(self.device)
             part = Part.of_batch(batch)
+            if self.augmentation.occluders is not None:
+                last = self.schedule.in_last_phase(self.global_step)
+                self.augmentation.occluders.enter(last)
             image, points, covered = self.augmentation.with_covered(
                 image, points, covered, part, offset, length
             )
@@ -461,16 +464,6 @@ class LandmarkTask(pl.LightningModule):
         """Starts a new training from its seed again: the same on one device and on several."""
         if self.trainer.global_step == 0:
             reset_seed()
-        self._enter_phase()  # also in the middle of an epoch in which it was cut
-
-    def on_train_epoch_start(self) -> None:
-        """Tells the occluders whether the epoch begins in the last of several phases."""
-        self._enter_phase()
-
-    def _enter_phase(self) -> None:
-        if self.augmentation.occluders is not None:
-            first = self.current_epoch * self.schedule.steps_per_epoch
-            self.augmentation.occluders.enter(self.schedule.in_last_phase(first))
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
         optimizer: torch.optim.Optimizer = build(

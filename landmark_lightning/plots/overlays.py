@@ -1,5 +1,6 @@
 """A photo with its landmarks in the colour of their predicted error, discarded ones hollow."""
 
+import math
 from functools import cache
 
 import matplotlib
@@ -77,13 +78,16 @@ def overlay(
 
 def color_top(predicted_error: Numbers) -> float:
     """The predicted error of the last colour: what 98% of those given keep, a pixel at least."""
-    return max(float(np.quantile(predicted_error, 0.98)), 1.0) if predicted_error.size else 1.0
+    known = predicted_error[np.isfinite(predicted_error)]
+    return max(float(np.quantile(known, 0.98)), 1.0) if known.size else 1.0
 
 
 def color_of(share: float) -> tuple[int, int, int]:
-    """The colour of a share, 0 to 1, of the largest predicted error."""
+    """The colour of a share, 0 to 1, of the largest predicted error; gray for NaN."""
+    if math.isnan(share):
+        return REJECTED
     colors = _colors()
-    return colors[min(max(int(share * len(colors)), 0), len(colors) - 1)]
+    return colors[min(int(min(max(share, 0.0), 1.0) * len(colors)), len(colors) - 1)]
 
 
 @cache

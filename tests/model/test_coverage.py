@@ -32,8 +32,8 @@ def test_the_loss_is_the_cross_entropy_of_labelled_landmarks() -> None:
 
 
 def test_a_training_covers_fewer_faces_in_its_last_phase(make_task: MakeTask) -> None:
-    rare = COVERING | {"occluders": {"probability": 0.7, "last_phase": 0.1}}
-    list_ = [{"loss": "l2", "lr": 0.01, "epochs": 2}, {"loss": "l1", "lr": 0.01, "epochs": 1}]
+    rare = COVERING | {"occluders": {"probability": 0.7, "last_phase": 0.5}}
+    list_ = [{"loss": "l2", "lr": 0.01, "epochs": 1.5}, {"loss": "l1", "lr": 0.01, "epochs": 1.5}]
     task, module = make_task(augmentation=rare, phases=PHASES | {"list": list_})
     shares = []
 
@@ -44,7 +44,8 @@ def test_a_training_covers_fewer_faces_in_its_last_phase(make_task: MakeTask) ->
 
     fit(task, module, callbacks=[Watch()])
     steps = len(module.sampler)
-    assert shares == [0.7] * 2 * steps + [0.1] * steps
+    first = round(1.5 * steps)
+    assert shares == [0.7] * first + [0.35] * (3 * steps - first)
 
 
 def test_the_task_has_a_fourth_output_and_its_loss(make_task: MakeTask) -> None:

@@ -80,7 +80,7 @@ def test_in_the_last_phase_fewer_faces_are_covered() -> None:
     made = occluders(probability=1.0, last_phase=0.25)
     shares = []
     for last in (False, True, False):
-        made.enter(last)
+        made.enter(last_phase=last)
         torch.manual_seed(0)
         image, points = faces(400, gray=1.0)
         changed = made(image, points)[0] != 1
@@ -88,7 +88,7 @@ def test_in_the_last_phase_fewer_faces_are_covered() -> None:
     assert shares[0] == shares[2] > 0.9
     assert shares[1] == pytest.approx(0.25, abs=0.07)
     same = occluders(probability=0.5)
-    same.enter(True)
+    same.enter(last_phase=True)
     assert float(same.share) == 0.5
 
 

@@ -116,7 +116,12 @@ def open_prepared(dataset: Dataset, data_dir: Path) -> FaceFile:
         FileNotFoundError: It was not prepared.
         UserError: It is damaged, or was prepared with other settings, of which the first is named.
     """
-    faces = FaceFile.open(facefile_path(dataset, data_dir))
+    path = facefile_path(dataset, data_dir)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; landmark-prepare writes it, or pass data_dir=<where it lies>"
+        )
+    faces = FaceFile.open(path)
     requested = kept_settings(dataset)
     if requested["scheme"] is not None:
         _check_same_scheme(faces, scheme_from(requested["scheme"]))
