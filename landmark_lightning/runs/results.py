@@ -19,7 +19,7 @@ from landmark_lightning.runs.search import Below, folders_below
 from landmark_lightning.runs.variants import data_name, variants
 
 MODELS = ("non", "nobb", "bbo", "bb", "bbs", "validated")
-"""The order of the paper's models in tables and figures; others follow by name."""
+"""The order of the models in tables and figures, the paper's and ours; others follow by name."""
 
 SHOWN_SETTINGS = 12
 """How many settings a note names of those that set a cell apart."""

@@ -48,7 +48,8 @@ def test_a_run_that_was_cut_ends_as_if_it_had_not(
 
     def fit(folder: Path, epochs: int, resume: Path | None) -> dict[str, torch.Tensor]:
         pl.seed_everything(0 if resume is None else 99, verbose=False)
-        changing = {"shift": 0.1, "rotation": 0.5, "noise": 0.1}
+        covers = {"probability": 0.8, "last_phase": 0.5}
+        changing = {"shift": 0.1, "rotation": 0.5, "noise": 0.1, "occluders": covers}
         task, module = make_task(refresh, augmentation=changing)
         balancing: dict[str, list[pl.Callback]] = {
             "none": [],
