@@ -15,7 +15,15 @@ from hydra.utils import get_object, instantiate
 from landmark_lightning.config.difference import leaves
 from landmark_lightning.errors import UserError, did_you_mean
 
-TRUSTED = ("pytorch_lightning.", "torch.optim.", "torch.nn.", "kornia.augmentation.")
+TRUSTED = (
+    "kornia.augmentation.", "torch.nn.", "torch.optim.", "pytorch_lightning.callbacks.",
+    "pytorch_lightning.loggers.", "pytorch_lightning.plugins.", "pytorch_lightning.profilers.",
+    "pytorch_lightning.strategies.", "pytorch_lightning.trainer.",
+)  # fmt: skip
+"""Where classes come from that may be built; their methods may not: some load and run files."""
+
+FUNCTIONS = "torch.nn.functional."
+"""Where functions come from that may be called."""
 
 OWN = (
     "Even", "LandmarkNetwork", "Online", "OnlineBalancing", "Rescored", "Rescoring", "read_300w",
@@ -47,21 +55,29 @@ def build(
 
     Raises:
         UserError: A target that is not trusted, does not exist, or makes no ``kind`` or one
-            without an attribute, or what it says of its arguments.
+            without an attribute, what it says of its arguments, or a value that asks for another
+            one, such as ``${oc.env:HOME}``.
     """
     if not isinstance(config, Mapping) or "_target_" not in config:
         raise UserError(f"{config!r} must be a mapping with a _target_")
     if isinstance(allow, str):
-        raise UserError(f"allow_targets={allow!r} must be a list, such as [mypackage.]")
+        raise UserError(
+            f"allow_targets={allow!r} must be a list of packages, such as [mypackage.]"
+        )
     for name, inner in leaves(config):
         if name.rpartition(".")[2] == "_target_":
-            _check(str(inner), tuple(allow))
+            _check(str(inner), allow)
+        elif isinstance(inner, str) and "${" in inner:
+            raise UserError(f"{name}={inner!r} must be a value itself")
     target = str(config["_target_"])
+    found = get_object(target) if kind is not None and _exists(target) else None
+    if kind is not None and inspect.isclass(found) and not issubclass(found, kind):
+        raise UserError(f"_target_={target!r} makes no {kind.__name__}")
     try:
         made = instantiate(config, *args, _convert_="all", **kwargs)
     except InstantiationException as error:
         message = " ".join(str(error.__cause__ or error).split())
-        own = target.startswith(tuple(allow))  # conf/ gives it no arguments: all were passed
+        own = _allowed(target, allow)  # conf/ gives it no arguments: all were passed
         hint = _hint(get_object(target), message, config if own else ())
         raise UserError(f"{target.rpartition('.')[2]}: {message}{hint}") from error
     if kind is not None and not isinstance(made, kind):
@@ -93,24 +109,37 @@ def _hint(function: Callable[..., Any], message: str, passed: Collection[str] = 
     return did_you_mean(unknown[1], list(known)) if unknown else ""
 
 
-def _check(target: str, allow: tuple[str, ...]) -> None:
+def _allowed(target: str, allow: Sequence[str]) -> bool:
+    """Whether a target is one of the prefixes, or lies in a package or module of that name."""
+    return any(f"{target}.".startswith(f"{prefix.rstrip('.')}.") for prefix in allow if prefix)
+
+
+def _exists(target: str) -> bool:
+    try:
+        get_object(target)
+    except (ImportError, ValueError):
+        return False
+    return True
+
+
+def _check(target: str, allow: Sequence[str]) -> None:
     """Refuses a target by its name and by where what it names really comes from.
 
     A module of a trusted package also holds what it imports: there is a
     ``torch.nn.modules.module.torch.load``.
     """
-    if target.startswith(allow) and allow:
+    if _allowed(target, allow):
         return
     package, _, name = target.rpartition(".")
     if package == "landmark_lightning" and name in OWN:
         return
-    if target.startswith(TRUSTED):
+    if target.startswith((*TRUSTED, "pytorch_lightning.")):
         try:
             found = get_object(target)
         except (ImportError, ValueError) as error:
             raise UserError(f"_target_={target!r} does not exist") from error
         origin = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
-        if origin.startswith(TRUSTED):
+        if origin.startswith(TRUSTED if inspect.isclass(found) else FUNCTIONS):
             return
     raise UserError(
         f"_target_={target!r} is not of a trusted package; allow it with "

@@ -269,7 +269,10 @@ class Logger:
     pictures: int = setting(whole(0))
 
 
-TARGETS = list_of(", such as [mypackage.]", lambda each: isinstance(each, str))
+TARGETS = list_of(
+    " of packages, such as [mypackage.]",
+    lambda each: isinstance(each, str) and all(map(str.isidentifier, each.rstrip(".").split("."))),
+)
 WORKERS = or_null(whole(1))
 
 

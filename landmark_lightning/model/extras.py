@@ -38,7 +38,9 @@ def extras(
         UserError: One of them would part image and landmarks, or can't change gray images; it is
             named.
     """
-    built: list[Any] = [build(m, allow=allow) if isinstance(m, Mapping) else m for m in modules]
+    built: list[Any] = [
+        build(m, kind=nn.Module, allow=allow) if isinstance(m, Mapping) else m for m in modules
+    ]
     for module in built:
         if not isinstance(module, nn.Module):
             raise UserError(f"augmentation.extra: {module!r} is no module")

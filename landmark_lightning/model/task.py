@@ -470,6 +470,7 @@ class LandmarkTask(pl.LightningModule):
             self.optimizer_config,
             list(self.network.parameters()),
             lr=self.schedule.phases[0].lr,
+            kind=torch.optim.Optimizer,
             allow=self.allow_targets,
         )
         return optimizer

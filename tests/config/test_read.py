@@ -58,7 +58,11 @@ def test_settings_are_read_and_written_the_same() -> None:
             "trainer.precision='bf16' must be one of 32-true",
         ),
         ("phases.optimizer", 5, "phases.optimizer=5 must be a mapping"),
-        ("allow_targets", "torch.", "allow_targets='torch.' must be a list, such as [mypackage.]"),
+        (
+            "allow_targets",
+            "torch.",
+            "allow_targets='torch.' must be a list of packages, such as [mypackage.]",
+        ),
         ("callbacks", {}, "callbacks={} must be a list"),
     ],
 )
