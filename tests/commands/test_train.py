@@ -99,7 +99,8 @@ def test_the_same_seed_gives_the_same_figures(command: Command, tmp_path: Path) 
         (["modle=bb"], "there is no setting 'modle'"),
         (
             ["model=best"],
-            "Could not find 'model/best'; choices are bb, bbo, bbs, nobb, non, validated; did you mean bbs",
+            "Could not find 'model/best'; choices are bb, bbo, bbs, nobb, non, validated; did you "
+            "mean bbs",
         ),
         (["network.width=abc"], "network.width='abc' must be a whole number"),
         (["phases.lr=-1"], "phases.list[0].lr=-1 must be a number above 0"),
