@@ -16,7 +16,7 @@ from tests.rendered_hands import NAMES, write_hands
 SMALL = (*(t for t in TINY if not t.startswith("dataset")), "logger.wandb=false")
 OWN = ("dataset=custom", "dataset.name=hands")
 OF_A_FACE = re.compile(r"\b(eyes?|yaw|ocular|inter_\w+|pupils?|nose|mouth|brows?|chin)\b", re.I)
-MODELS = ("non", "nobb", "bbo", "bb", "bbs")
+MODELS = ("non", "nobb", "bbo", "bb", "bbs", "validated")
 
 
 @pytest.mark.slow
