@@ -7,6 +7,7 @@ package. What is not listed here is refused unless the command line allows it by
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -70,7 +71,9 @@ def build(
         elif isinstance(inner, str) and "${" in inner:
             raise UserError(f"{name}={inner!r} must be a value itself")
     target = str(config["_target_"])
-    found = get_object(target) if kind is not None and _exists(target) else None
+    found = None
+    with suppress(ImportError, ValueError):  # what does not exist, instantiate names
+        found = get_object(target)
     if kind is not None and inspect.isclass(found) and not issubclass(found, kind):
         raise UserError(f"_target_={target!r} makes no {kind.__name__}")
     try:
@@ -112,14 +115,6 @@ def _hint(function: Callable[..., Any], message: str, passed: Collection[str] = 
 def _allowed(target: str, allow: Sequence[str]) -> bool:
     """Whether a target is one of the prefixes, or lies in a package or module of that name."""
     return any(f"{target}.".startswith(f"{prefix.rstrip('.')}.") for prefix in allow if prefix)
-
-
-def _exists(target: str) -> bool:
-    try:
-        get_object(target)
-    except (ImportError, ValueError):
-        return False
-    return True
 
 
 def _check(target: str, allow: Sequence[str]) -> None:

@@ -107,7 +107,9 @@ def evaluate(
         "detector": by_detector(task, faces, test, records) if tested else None,
         "bound": bounds_of(task, records) if tested else None,
         "offset": mirror_check(task, test, records, batch_size) if tested else None,
-        "coverage": coverage_figures(records, covered_rates(faces)),
+        "coverage": None
+        if records.covered is None
+        else coverage_figures(records, covered_rates(faces)),
         "rejection": None
         if not tested or records.signal is None
         else rejection_figures(task, test, records.signal, batch_size),
