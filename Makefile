@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo rehearsal rehearsal-full test test-all lint format bench bench-gpu clean
+.PHONY: help setup demo rehearsal rehearsal-full test test-all test-faults test-faults-full lint format bench bench-gpu clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -38,6 +38,12 @@ test: $(READY) ## the tests
 
 test-all: $(READY) ## the tests and the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m ''
+
+test-faults: $(READY) ## kills, flipped bits, full disks and hostile inputs: a tenth of them (a quarter of an hour)
+	FAULTS=0.1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m faults
+
+test-faults-full: $(READY) ## all of them (hours)
+	FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m faults
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
