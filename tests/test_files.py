@@ -3,11 +3,21 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from landmark_lightning.files import locked, replacing, write_json, write_text
+from landmark_lightning.files import (
+    COMPLETE,
+    finish_set,
+    is_of_a_set,
+    locked,
+    replacing,
+    replacing_set,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -36,11 +46,99 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_a_killed_writer_left_over_is_swept(tmp_path: Path) -> None:
-    left_over = tmp_path / ".a.txt.xyz.tmp"
+    left_over = tmp_path / ".a.txt.0123456789abcdef.tmp"
     left_over.write_bytes(b"half")
     os.utime(left_over, (0, 0))
     write_text(tmp_path / "a.txt", "whole")
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_of_a_killed_writer_of_this_machine_it_is_swept_at_once(tmp_path: Path) -> None:
+    """A file and a folder of a set alike; those of a living writer stay."""
+    program = (
+        "import os, sys, time\nfrom pathlib import Path\n"
+        "from landmark_lightning.files import replacing, replacing_set\n"
+        "top = Path(sys.argv[1])\n"
+        "with replacing(top / 'b.txt'), replacing_set(top, ['c.txt']) as staged:\n"
+        "    (staged / 'c.txt').write_text('half')\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    try:
+        assert writer.stdout.readline() == b"begun\n"
+        half = sorted(tmp_path.iterdir())
+        assert len(half) == 2
+        for path in half:
+            os.utime(path, (time.time() - 2, time.time() - 2))
+        write_text(tmp_path / "a.txt", "whole")
+        assert sorted(tmp_path.iterdir()) == [*half, tmp_path / "a.txt"]
+    finally:
+        writer.kill()
+        writer.communicate()
+    write_text(tmp_path / "a.txt", "whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def _set(folder: Path, **texts: str) -> None:
+    with replacing_set(folder, ["a", "b", "c"]) as staged:
+        assert is_of_a_set(staged.name)
+        for name, text in texts.items():
+            write_text(staged / name, text)
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_set_takes_the_place_of_another(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("own")
+    _set(tmp_path, a="1", b="1")
+    _set(tmp_path, b="2", c="2")
+    assert _texts(tmp_path) == {"mine": "own", "b": "2", "c": "2"}
+
+
+def test_a_set_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    _set(tmp_path / "old", a="1", b="1")
+    for folder in (tmp_path / "old", tmp_path / "new/deep"):
+        with pytest.raises(UnicodeEncodeError):
+            _set(folder, a="2", c="\ud800")
+    assert _texts(tmp_path / "old") == {"a": "1", "b": "1"}
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_set_that_was_written_is_finished_by_whoever_comes_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was killed after the switch, between any two of its steps."""
+    _set(tmp_path, a="1", b="1")
+    moved = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.parent.name == COMPLETE and path.name == "b":
+            raise KeyboardInterrupt
+        return moved(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _set(tmp_path, a="2", b="2")
+    assert is_of_a_set(COMPLETE)
+    assert (tmp_path / COMPLETE).is_dir()
+    finish_set(tmp_path)
+    assert _texts(tmp_path) == {"a": "2", "b": "2"}
+
+
+def test_a_link_in_the_place_of_a_set_takes_no_file_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a").write_text("own")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / COMPLETE).symlink_to(tmp_path / "mine")
+    finish_set(tmp_path / "run")
+    assert _texts(tmp_path / "mine") == {"a": "own"}
 
 
 def test_two_writers_of_one_file_do_not_harm_each_other(tmp_path: Path) -> None:

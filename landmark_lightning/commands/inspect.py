@@ -19,7 +19,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.datasets.preparation.protocol import Protocol
-from landmark_lightning.files import replacing, write_json
+from landmark_lightning.files import replacing, replacing_set, write_json
 from landmark_lightning.inspection.measures import (
     MEASURES,
     QUANTILES,
@@ -92,7 +92,7 @@ def _tables(found: Inspection) -> str:
 
 
 def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, count: int) -> None:
-    """Writes inspect.json and the pictures, naming each."""
+    """Writes inspect.json and the pictures, which appear together, naming each."""
     pictures: dict[str, Image.Image] = {
         f"{name}.png": _spread(faces, split, np.arange(len(split)), count)
         for name, split in splits.items()
@@ -107,18 +107,21 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
         [f"{o.shape_distance:.1f}% {o.split} {shown(Path(o.photo).name)}" for o in found.outliers],
         columns=5,
     )
-    for name, picture in pictures.items():
-        with replacing(output / name) as temporary:
-            picture.save(temporary, format="PNG")
     figures = {
         "distributions.png": plot_distributions(found, faces.name),
         "landmarks.png": plot_scheme(faces.scheme, found.mean),
     }
-    for name, figure in figures.items():
-        with replacing(output / name) as temporary:
-            figure.savefig(temporary, format="png", dpi=120)
-    write_json(output / "inspect.json", to_json(faces, splits, found))
-    for name in (*pictures, *figures, "inspect.json"):
+    names = [*pictures, *figures, "inspect.json"]
+    every = {*names, *(f"{split}.png" for split in SPLITS), "subsets.png"}
+    with replacing_set(output, every) as staged:
+        for name, picture in pictures.items():
+            with replacing(staged / name) as temporary:
+                picture.save(temporary, format="PNG")
+        for name, figure in figures.items():
+            with replacing(staged / name) as temporary:
+                figure.savefig(temporary, format="png", dpi=120)
+        write_json(staged / "inspect.json", to_json(faces, splits, found))
+    for name in names:
         print(f"Wrote {output / name}")
 
 

@@ -9,7 +9,8 @@ source's own validation set (of train; none of test), ``to_photo`` float32 (N,2,
 ``box`` float32 (N,4) the box in the photo that the crop was cut around, ``photo`` and ``group``
 text (N). Where a face detector found any face there is also ``detector_box`` float32 (N,4), its
 box in the photo, NaN where it found none. File attributes: ``schema``, ``described`` (JSON of a
-Description) and the ``Digests``.
+Description), the ``Digests`` and ``seal``, of all these. What HDF5 keeps of the structure has its
+own checksums, and the arrays have fletcher32.
 """
 
 import json
@@ -34,6 +35,7 @@ from landmark_lightning.datasets.facefile_arrays import (
     check_split,
     digests,
     row_shapes,
+    seal_of,
 )
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from
@@ -173,6 +175,9 @@ class FaceFile(Description):
         with KIND.open(path) as file, KIND.guarded(path):
             if (schema := file.attrs.get("schema")) != SCHEMA:
                 raise UserError(f"it has schema {schema}, this version reads {SCHEMA}")
+            # A file of an older version has none.
+            if file.attrs.get("seal", seal := seal_of(file)) != seal:
+                raise UserError("what it says of itself does not agree with its seal")
             described = json.loads(file.attrs["described"])
             described |= {
                 "scheme": scheme_from(described["scheme"]),

@@ -123,6 +123,14 @@ def digests(file: h5py.File) -> Digests:
     return Digests(whole.hexdigest(), content.hexdigest(), sets.hexdigest())
 
 
+def seal_of(file: h5py.File) -> str:
+    """SHA-256 of a FaceFile's attributes: HDF5 has no checksum of long text."""
+    attributes = {
+        name: str(file.attrs[name]) for name in ("schema", "described", *Digests._fields)
+    }
+    return hashlib.sha256(json.dumps(attributes).encode()).hexdigest()
+
+
 def _plain(numbers: NDArray[Any]) -> NDArray[Any]:
     """Numbers of which equal ones have equal bytes: one NaN and one zero."""
     if numbers.dtype.kind != "f":

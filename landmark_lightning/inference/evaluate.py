@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from landmark_lightning.datasets.facefile import FaceFile
-from landmark_lightning.files import replacing, write_json
+from landmark_lightning.files import replacing, replacing_set, write_json
 from landmark_lightning.inference.calibrating import PASSES, crop_squares
 from landmark_lightning.inference.calibration import Calibration
 from landmark_lightning.inference.predict import (
@@ -39,6 +39,7 @@ from landmark_lightning.runs.figures import (
 )
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, write_records
+from landmark_lightning.seals import sealed
 from landmark_lightning.terminal import shown
 
 OF_TRAINING = (
@@ -59,7 +60,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and pictures of faces.
 
-    metrics.json is written last: a folder that has it has all.
+    All files appear together, in the place of those of an earlier test.
 
     Args:
         task: The trained task.
@@ -75,8 +76,26 @@ def evaluate(
     Raises:
         UserError: The FaceFile's landmarks or crops are not those that the task was trained on.
     """
+    names = [path.name for path in _files(RunFolder(output))]
+    with replacing_set(output, names) as staged:
+        return _evaluate(task, faces, RunFolder(staged), training, conditions, seed)
+
+
+def _files(folder: RunFolder) -> tuple[Path, ...]:
+    """The files that a test may write."""
+    return folder.metrics, folder.predictions, folder.faces, folder.surprises, folder.stress
+
+
+def _evaluate(
+    task: LandmarkTask,
+    faces: FaceFile,
+    folder: RunFolder,
+    training: Mapping[str, Any] | None,
+    conditions: Sequence[Condition],
+    seed: int,
+) -> dict[str, Any]:
+    """Tests a task and writes all files into a folder; gives the content of metrics.json."""
     dataset, model = faces.name, task.run["model"]
-    folder = RunFolder(output)
     batch_size = task.run["data"]["eval_batch_size"]
     test = faces_from(faces, "test")  # read once for all that follows
     records = predict_test(
@@ -90,7 +109,6 @@ def evaluate(
     if tested and records.signal is not None:
         _plot(task, test, records, _surprising(records, records.signal), folder.surprises)
     stress = None
-    folder.stress.unlink(missing_ok=True)
     if tested and conditions:
         stress, sheet = stress_test(task, test, records, conditions, seed, batch_size)
         if sheet is not None:
@@ -118,7 +136,7 @@ def evaluate(
         "subsets": summarize(records),
         **({"stress": stress} if stress else {}),
     }
-    write_json(folder.metrics, content)
+    write_json(folder.metrics, sealed(content))
     return content
 
 
@@ -255,8 +273,7 @@ def _captions(records: Records, rows: Tensor) -> list[str]:
 
 def written(folder: RunFolder) -> list[str]:
     """Names of the files that ``evaluate`` left in a folder."""
-    paths = (folder.metrics, folder.predictions, folder.faces, folder.surprises, folder.stress)
-    return [path.name for path in paths if path.is_file()]
+    return [path.name for path in _files(folder) if path.is_file()]
 
 
 def figures_line(content: Mapping[str, Any]) -> str:

@@ -12,6 +12,10 @@ from landmark_lightning.config.older import CHECKPOINT_FORMAT, modern
 from landmark_lightning.errors import UserError
 from landmark_lightning.runs.folder import checkpoint_of
 from landmark_lightning.schemes import Scheme, scheme_from
+from landmark_lightning.seals import check_seal
+
+REMEDY = "where it is a run's, use the other one beside it, or train again with rerun=true"
+"""For a damaged checkpoint."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -23,18 +27,28 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; landmark-train writes it")
+    check_whole(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, LookupError, RuntimeError, ValueError, UnpicklingError) as error:
-        raise UserError(
-            f"{path} is no checkpoint or is damaged; where it is a run's, use the other one "
-            "beside it, or train again with rerun=true"
-        ) from error
+        raise UserError(f"{path} is no checkpoint or is damaged; {REMEDY}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path} is no checkpoint")
     if checkpoint.get("format", 1) > CHECKPOINT_FORMAT:
         raise UserError(f"{path} is of a newer version of this library; install that")
     return checkpoint
+
+
+def check_whole(path: Path) -> None:
+    """Checks a checkpoint against its seal, where it has one.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        check_seal(path)
+    except UserError as error:
+        raise UserError(f"{path} is damaged ({error}); {REMEDY}") from error
 
 
 def take_weights(

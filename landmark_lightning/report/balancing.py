@@ -9,6 +9,7 @@ from landmark_lightning.report.columns import Columns, figure, in_percent
 from landmark_lightning.report.table import Entry, Table
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Cell, Run
+from landmark_lightning.seals import unsealed
 
 QUANTILES = {
     "0.05": "5% quantile", "0.5": "median", "0.95": "95% quantile", "0.99": "99% quantile",
@@ -61,7 +62,7 @@ def read_effects(cells: Sequence[Cell]) -> tuple[list[BalancingEffect], list[str
             if not path.is_file():
                 continue
             try:
-                content = json.loads(path.read_text(encoding="utf-8"))
+                content = unsealed(json.loads(path.read_text(encoding="utf-8")))
             except (OSError, ValueError) as error:
                 unread.append(f"{path} can't be read: {' '.join(str(error).split())}")
                 continue

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from landmark_lightning.errors import UserError
-from landmark_lightning.files import replacing, write_text
+from landmark_lightning.files import replacing, replacing_set, write_text
 from landmark_lightning.plots.curves import plot_discard_curves
 from landmark_lightning.report.balancing import read_effects
 from landmark_lightning.report.columns import by_dataset, general_tables
@@ -29,7 +29,7 @@ from landmark_lightning.runs.state import CellState, read_states
 
 
 def write_report(runs: Path, output: Path) -> list[Path]:
-    """Writes the report on all runs below a folder.
+    """Writes the report on all runs below a folder; its files appear together.
 
     Args:
         runs: Folder of the runs.
@@ -48,17 +48,14 @@ def write_report(runs: Path, output: Path) -> list[Path]:
         "tables.tex": render("tables.tex", tables=contents.tables),
         "tables.csv": csv_tables(contents.tables),
     }
-    output.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        write_text(output / name, text)
-    written = [output / name for name in texts]
-    image = output / "discard.png"
-    if not contents.curves:
-        image.unlink(missing_ok=True)  # of an earlier report, on other runs
-        return written
-    with replacing(image) as temporary:
-        plot_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
-    return [*written, image]
+    names = [*texts, "discard.png"]
+    with replacing_set(output, names) as staged:
+        for name, text in texts.items():
+            write_text(staged / name, text)
+        if contents.curves:
+            with replacing(staged / "discard.png") as temporary:
+                plot_discard_curves(contents.curves).savefig(temporary, dpi=150, format="png")
+    return [output / name for name in names if (output / name).is_file()]
 
 
 def read_contents(runs: Path) -> Contents:

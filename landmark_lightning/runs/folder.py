@@ -12,6 +12,7 @@ from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_differe
 from landmark_lightning.config.older import modern
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
+from landmark_lightning.seals import check_seal
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
@@ -120,10 +121,11 @@ class RunFolder:
             UserError: It is damaged.
         """
         try:
+            check_seal(self.config)
             content = yaml.load(self.config.read_text(encoding="utf-8"), Loader=_LOADER)
         except FileNotFoundError:
             raise
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{self.config} is damaged ({reason})") from error
         if not isinstance(content, dict):

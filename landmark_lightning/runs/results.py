@@ -14,12 +14,17 @@ from typing import Any
 
 from landmark_lightning.config.difference import under
 from landmark_lightning.errors import UserError
+from landmark_lightning.files import finish_set
 from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settings
 from landmark_lightning.runs.search import Below, folders_below
 from landmark_lightning.runs.variants import data_name, variants
+from landmark_lightning.seals import unsealed
 
 MODELS = ("non", "nobb", "bbo", "bb", "bbs", "validated")
 """The order of the models in tables and figures, the paper's and ours; others follow by name."""
+
+REMEDY = "remove it, and start landmark-train or landmark-evaluate again, which writes it anew"
+"""For a damaged metrics.json."""
 
 SHOWN_SETTINGS = 12
 """How many settings a note names of those that set a cell apart."""
@@ -104,9 +109,10 @@ def read_run(path: Path) -> Run:
     folder = RunFolder(path)
     file = folder.metrics
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = unsealed(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise UserError(f"{file} can't be read: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file} can't be read ({reason}); {REMEDY}") from error
     if not isinstance(content, dict):
         raise UserError(f"{file} holds no figures of a run: it is no object")
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
@@ -134,12 +140,14 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
     left_out = list(below.unread)
     read = []
     for path in sorted(below.folders):
-        evaluated = EVALUATIONS in path.relative_to(folder).parts
-        if not evaluated and RunFolder(path).metrics.is_file():
-            try:
+        if EVALUATIONS in path.relative_to(folder).parts:
+            continue
+        try:
+            finish_set(path)
+            if RunFolder(path).metrics.is_file():
                 read.append(read_run(path))
-            except ValueError as error:
-                left_out.append(str(error))
+        except (OSError, ValueError) as error:
+            left_out.append(str(error))
     left_out += _linked_twice(below, read)
     known: dict[tuple[object, ...], list[Run]] = {}
     # A run goes before a later evaluation of it, which does not know its seconds and settings.

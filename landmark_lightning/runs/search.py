@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from landmark_lightning.files import is_of_a_set
 from landmark_lightning.runs.folder import RunFolder
 
 
@@ -53,7 +54,7 @@ def folders_below(top: Path) -> Below:
                 continue
             found.folders.append(folder)
             for entry in reversed(entries):
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and not is_of_a_set(entry.name):
                     waiting.append(folder / entry.name)
             links.extend(folder / entry.name for entry in entries if entry.is_symlink())
 

@@ -15,12 +15,14 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from landmark_lightning.files import replacing
-from landmark_lightning.hdf5 import no_room
+from landmark_lightning.hdf5 import FULL, no_room
+from landmark_lightning.model.saved import check_whole
 from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.seals import seal
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its target, to the disk, and only then takes its place.
+    """Writes a checkpoint with a seal beside its target, to the disk, then takes its place.
 
     Lightning writes to the system's temporary folder and moves the file, which across file
     systems leaves a broken checkpoint when the process dies.
@@ -37,13 +39,33 @@ class DurableCheckpointIO(TorchCheckpointIO):
         Raises:
             OSError: The disk is full.
         """
-        with replacing(Path(path)) as temporary:
-            try:
-                torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # which says nothing of the disk
-                if shutil.disk_usage(temporary.parent).free < temporary.stat().st_blksize:
-                    raise no_room(errno.ENOSPC, Path(path)) from error
-                raise
+        try:
+            with replacing(Path(path)) as temporary:
+                try:
+                    torch.save(checkpoint, temporary)
+                except RuntimeError as error:  # which says nothing of the disk
+                    if shutil.disk_usage(temporary.parent).free < temporary.stat().st_blksize:
+                        raise OSError(errno.ENOSPC, str(error)) from error
+                    raise
+                seal(temporary, archive=True)
+        except OSError as error:
+            if error.errno in FULL:
+                raise no_room(error.errno, Path(path)) from error
+            raise
+
+    def load_checkpoint(
+        self,
+        path: str | Path,
+        *args: Any,  # noqa: ANN401
+        **kwargs: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """Loads a checkpoint.
+
+        Raises:
+            UserError: It does not agree with its seal.
+        """
+        check_whole(Path(path))
+        return super().load_checkpoint(path, *args, **kwargs)
 
 
 class BestAndLast(ModelCheckpoint):

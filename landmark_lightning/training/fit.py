@@ -2,6 +2,7 @@
 
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
@@ -25,7 +26,14 @@ from landmark_lightning.datasets.preparation.prepared import (
 from landmark_lightning.datasets.preparation.source import beside, source_of
 from landmark_lightning.ending import Ended
 from landmark_lightning.errors import UserError
-from landmark_lightning.files import locked, replacing, write_json, write_text
+from landmark_lightning.files import (
+    finish_set,
+    locked,
+    replacing,
+    write_json,
+    write_sealed,
+    write_text,
+)
 from landmark_lightning.inference.calibrating import calibrate, describe
 from landmark_lightning.inference.evaluate import evaluate, figures_line, written
 from landmark_lightning.inference.predict import offset_of_labels
@@ -38,6 +46,7 @@ from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.results import Run, read_run
 from landmark_lightning.runs.state import Attempt
 from landmark_lightning.samplers.statistics import summarize_draws
+from landmark_lightning.seals import sealed
 from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
 from landmark_lightning.training.curves import TrainingCurves
@@ -94,8 +103,10 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     """The run itself; the attempt begins when the run's folder is about to be written."""
     hush_lightning()
     rerun, config = config.rerun, for_training(config)
+    finish_set(folder.path)
     clash = None if rerun else folder.clash(plain(config))
     if folder.metrics.is_file() and not rerun and clash is None:
+        read_run(folder.path)  # it can be
         check_origin(config, photos=False)
         print(f"{folder.path} is finished already; pass rerun=true to train it again")
         return
@@ -105,7 +116,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         clash = folder.clash(plain(config))
     seed_everything(config)
     datamodule = FaceDataModule.from_config(faces, config)
-    resumed = folder.last.resolve() if folder.last.is_file() and not rerun else None
+    resumed = None if rerun else goes_on_from(folder)
     # The weights of a run that goes on are its own.
     task = _task(replace(config, init_from=None) if resumed else config, datamodule)
     state, kept = RunState(), BestAndLast(folder)
@@ -136,12 +147,12 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         return
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
-    print_plan(folder, datamodule, task, trainer, resumed is not None)
+    print_plan(folder, datamodule, task, trainer, resumed)
     if datamodule.sampler.balanced and not refreshing:
         print("  Warning: all draws are even: the strategy has no callbacks() that refresh losses")
     if rerun:
         folder.clear()
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain(config))))
+    write_sealed(folder.config, OmegaConf.to_yaml(OmegaConf.create(plain(config))))
     start_curves(curves, folder, resumed)
     if tracked:
         write_text(folder.wandb_id, f"{tracked.version}\n")  # for when it goes on
@@ -165,7 +176,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         if datamodule.sampler.balanced:
             balancer, trained = datamodule.balancer, datamodule.train_faces
             drawn = summarize_draws(balancer, trained.subsets, faces.subsets, trained.photo)
-            write_json(folder.balancing, drawn)
+            write_json(folder.balancing, sealed(drawn))
             if (sheet := plot_most_drawn(best, datamodule)) is not None:
                 with replacing(folder.most_drawn) as temporary:
                     sheet.save(temporary, format="png")
@@ -182,6 +193,32 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
     names = [*written(folder), *more, folder.curves.name, folder.checkpoints.name]
     print(f"Wrote {folder.path}: {', '.join(names)}")
+
+
+def goes_on_from(folder: RunFolder) -> Path | None:
+    """The checkpoint that a run goes on from: the last one, or the best where that is damaged.
+
+    None where it was never begun.
+
+    Raises:
+        UserError: The best one is damaged, with or without the last.
+    """
+    if not folder.last.is_file():
+        return None
+    if folder.best.is_file():
+        try:
+            read_checkpoint(folder.best)
+        except UserError as error:
+            raise UserError(
+                f"{error}, or remove it: the best of the epochs to come takes its place"
+            ) from error
+    try:
+        read_checkpoint(folder.last)
+    except UserError:
+        if not folder.best.is_file():
+            raise
+        return folder.best.resolve()
+    return folder.last.resolve()
 
 
 def _facefile(config: Train) -> FaceFile:

@@ -2,19 +2,22 @@
 
 import csv
 import secrets
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import wandb
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
 from landmark_lightning.config.difference import leaves, under
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
+from landmark_lightning.files import replacing
 from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
 
@@ -22,25 +25,67 @@ INIT_SECONDS = 30.0
 """How long W&B may take to answer when a run starts; its own limit is several times that."""
 
 
-def csv_logger(folder: RunFolder) -> CSVLogger:
+class CurvesWriter(ExperimentWriter):
+    """Lightning's writer of ``metrics.csv``, but that the file is whole at every moment.
+
+    Lightning's removes the one that it finds, and empties it to write it with one more column.
+    """
+
+    def write(self, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+        """Puts a table in the place of the file."""
+        with (
+            replacing(Path(self.metrics_file_path)) as temporary,
+            temporary.open("w", newline="") as file,
+        ):
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            table.writerows(rows)
+        self.metrics_keys = list(names)
+
+    def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
+        self.write(read_table(Path(self.metrics_file_path)), fieldnames)
+
+    def _check_log_dir_exists(self) -> None:
+        """Leaves what is there."""
+
+
+class CurvesLogger(CSVLogger):
+    """Lightning's logger with ``CurvesWriter``."""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> CurvesWriter:
+        """What writes the file."""
+        if self._experiment is None:
+            self._experiment = CurvesWriter(self.log_dir)
+        assert isinstance(self._experiment, CurvesWriter)
+        return self._experiment
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; one that was cut short, as by a kill, is left out."""
+    text = path.read_text(encoding="utf-8")
+    return [*csv.DictReader(StringIO(text[: text.rfind("\n") + 1]))]
+
+
+def csv_logger(folder: RunFolder) -> CurvesLogger:
     """A logger that writes ``metrics.csv`` into the run's folder; it touches nothing yet."""
     # Absolute, as all paths that Lightning is given: it compares some with its own.
-    return CSVLogger(folder.path.resolve(), name="", version="")
+    return CurvesLogger(folder.path.resolve(), name="", version="")
 
 
-def start_curves(logger: CSVLogger, folder: RunFolder, resumed: Path | None) -> None:
+def start_curves(logger: CurvesLogger, folder: RunFolder, resumed: Path | None) -> None:
     """Starts ``metrics.csv`` anew; of a run that goes on the rows up to that checkpoint stay."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str]] = []
     if resumed is not None and folder.curves.is_file():
         step = read_checkpoint(resumed)["global_step"]
-        with folder.curves.open(newline="") as lines:
-            steps = ((row, row["step"] or "") for row in csv.DictReader(lines))
-            # A row that a full disk cut short says no step.
-            rows = [row for row, at in steps if at.isdecimal() and int(at) < step]
-    folder.curves.unlink(missing_ok=True)
-    with warnings.catch_warnings():  # the folder holds more than a log, and nothing is lost
-        warnings.filterwarnings("ignore", message="Experiment logs directory")
-        logger.experiment.metrics.extend(rows)
+        steps = ((row, row["step"] or "") for row in read_table(folder.curves))
+        # A row that a full disk cut short says no step.
+        rows = [row for row, at in steps if at.isdecimal() and int(at) < step]
+    if rows:
+        logger.experiment.write(rows, list(rows[0]))
+    else:
+        folder.curves.unlink(missing_ok=True)
 
 
 def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:

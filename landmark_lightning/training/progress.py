@@ -1,6 +1,7 @@
 """What a training says in the terminal: its plan, and one bar over all steps."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -18,7 +19,7 @@ def print_plan(
     datamodule: FaceDataModule,
     task: LandmarkTask,
     trainer: pl.Trainer,
-    resumed: bool,
+    resumed: Path | None,
 ) -> None:
     """Prints the faces, the network and the phases of a run that is about to start."""
     faces = datamodule.faces
@@ -34,8 +35,10 @@ def print_plan(
         f"  network of {weights / 1e6:.2f} M weights, input {task.network.side} x "
         f"{task.network.side}\n"
         f"  {task.schedule.total_steps} steps{devices}: {task.schedule.describe()}"
-        + (f"\n  goes on from {folder.last}" if resumed else "")
+        + (f"\n  goes on from {folder.checkpoints / resumed.name}" if resumed else "")
     )
+    if resumed and resumed.name != folder.last.name:
+        print(f"  Warning: {folder.last} is damaged, so that the epochs after that are made again")
     if task.taken and not resumed:
         print(f"  {task.taken}")
     if boxes := datamodule.describe_boxes():

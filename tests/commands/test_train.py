@@ -221,17 +221,28 @@ def test_a_diverged_training_says_so(command: Command) -> None:
     assert "the training diverged" in done.err
 
 
-def test_a_damaged_checkpoint_is_named_when_a_run_goes_on(
+def test_a_run_with_a_damaged_checkpoint_says_so_and_goes_on_from_the_other(
     command: Command, tmp_path: Path
 ) -> None:
     assert command("train", "model=nobb", *QUIET).code == 0
     run = tmp_path / "runs/synthetic/nobb/seed0"
+    figures = json.loads((run / "metrics.json").read_text())["subsets"]
     (run / "metrics.json").unlink()
-    last = run / "checkpoints/last.ckpt"
-    last.write_bytes(last.read_bytes()[:3000])
+    last, best = run / "checkpoints/last.ckpt", run / "checkpoints/best.ckpt"
+    content = bytearray(last.read_bytes())
+    content[len(content) // 2] ^= 1
+    last.write_bytes(content)
+    done = command("train", "model=nobb", *QUIET)
+    assert done.code == 0
+    assert "goes on from runs/synthetic/nobb/seed0/checkpoints/best.ckpt" in done.out
+    assert "Warning: runs/synthetic/nobb/seed0/checkpoints/last.ckpt is damaged" in done.out
+    assert json.loads((run / "metrics.json").read_text())["subsets"] == figures
+    (run / "metrics.json").unlink()
+    best.write_bytes(content)
     done = command("train", "model=nobb", *QUIET)
     assert done.code == 1
-    assert "last.ckpt is no checkpoint or is damaged" in done.err
+    assert "best.ckpt is damaged" in done.err
+    assert "rerun=true, or remove it" in done.err
 
 
 def test_a_cut_run_goes_on_and_ends_with_the_same_figures(

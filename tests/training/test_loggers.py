@@ -2,6 +2,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from landmark_lightning.config.compose import compose
@@ -37,12 +38,33 @@ def test_a_resumed_run_keeps_its_curve_up_to_the_checkpoint(tmp_path: Path) -> N
     torch.save({"global_step": 3, "state_dict": {}}, tmp_path / "last.ckpt")
     again = csv_logger(folder)
     start_curves(again, folder, tmp_path / "last.ckpt")
+    assert [row["step"] for row in _rows(folder.curves)] == ["0", "1", "2"]  # at every moment
     again.log_metrics({"loss": 30.0, "nme": 1.0}, step=3)
     again.save()
     rows = _rows(folder.curves)
     assert [(row["step"], row["loss"]) for row in rows] == [
         ("0", "0.0"), ("1", "1.0"), ("2", "2.0"), ("3", "30.0")
     ]  # fmt: skip
+
+
+def test_a_curve_is_whole_while_a_column_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path)
+    logger = csv_logger(folder)
+    start_curves(logger, folder, None)
+    logger.log_metrics({"loss": 1.0}, step=0)
+    logger.save()
+    logger.log_metrics({"loss": 2.0, "nme": 1.0}, step=1)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(csv.DictWriter, "writerows", killed)
+        with pytest.raises(KeyboardInterrupt):
+            logger.save()
+    assert [(row["step"], row["loss"]) for row in _rows(folder.curves)] == [("0", "1.0")]
 
 
 def test_a_new_run_starts_its_curve_anew(tmp_path: Path) -> None:

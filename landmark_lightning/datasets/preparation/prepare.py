@@ -22,7 +22,13 @@ from landmark_lightning.config.read import check
 from landmark_lightning.datasets.detectors import Detect
 from landmark_lightning.datasets.face import SPLITS, Face, Rejection
 from landmark_lightning.datasets.facefile import CropRule, Description, Origin
-from landmark_lightning.datasets.facefile_arrays import OPTIONAL, SCHEMA, digests, row_shapes
+from landmark_lightning.datasets.facefile_arrays import (
+    OPTIONAL,
+    SCHEMA,
+    digests,
+    row_shapes,
+    seal_of,
+)
 from landmark_lightning.datasets.photos import Reading
 from landmark_lightning.datasets.preparation.cropping import CroppedFaces, Cropper
 from landmark_lightning.datasets.preparation.origins import photos_digest
@@ -163,6 +169,7 @@ def prepare(
         file.attrs["schema"] = SCHEMA
         file.attrs["described"] = described.to_json()
         file.attrs.update(digests(file)._asdict())
+        file.attrs["seal"] = seal_of(file)
     return done
 
 
