@@ -186,6 +186,9 @@ class Attempt:
                 self._write("failed")
             else:
                 self._write("cut")
+        except OSError:
+            if error is None:  # else that one is said, such as what the disk had no room for
+                raise
         finally:
             lock.release(self.folder.lock)
 

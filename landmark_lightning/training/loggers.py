@@ -18,6 +18,7 @@ from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
+from landmark_lightning.hdf5 import FULL, no_room
 from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
 
@@ -41,6 +42,19 @@ class CurvesWriter(ExperimentWriter):
             table.writeheader()
             table.writerows(rows)
         self.metrics_keys = list(names)
+
+    def save(self) -> None:
+        """Appends the rows since the last time.
+
+        Raises:
+            OSError: The disk is full: one sentence.
+        """
+        try:
+            super().save()
+        except OSError as error:
+            if error.errno in FULL:
+                raise no_room(error.errno, Path(self.metrics_file_path)) from error
+            raise
 
     def _rewrite_with_new_header(self, fieldnames: list[str]) -> None:
         self.write(read_table(Path(self.metrics_file_path)), fieldnames)

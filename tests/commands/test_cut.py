@@ -3,14 +3,23 @@
 import random
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.console import TINY, Command, figures, start, states, weights
+from tests.faults.share import share
 
-MOMENTS = 6
+MODELS = ("nobb", "bbo", "bb", "bbs", "validated")
+MOMENTS = 10
+CUTS = [
+    *((model, "SIGKILL", k) for k in range(MOMENTS) for model in MODELS),
+    *((model, "SIGINT", k) for k in range(2) for model in ("bbo", "bb")),
+]
+"""Model, signal and seed of the moment."""
+
 LONG = (
     *TINY, "logger.wandb=false", "phases.scale=0.6", "allow_targets=[tests.]",
     "callbacks=[{_target_:tests.commands.stopped.Seldom}]",
@@ -18,29 +27,34 @@ LONG = (
 """24 epochs of 3 steps. A better checkpoint is seldom found, as by few validation faces: a run
 that is cut late finds a single one when it goes on."""
 ENDS = {"SIGKILL": -signal.SIGKILL, "SIGINT": 130}
+NeverCut = Callable[[str], tuple[Path, float]]
 
 
 @pytest.fixture(scope="module")
-def never_cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """The runs that nothing interrupts, and the seconds of one of them."""
-    folder, seconds = tmp_path_factory.mktemp("never-cut"), 0.0
-    for model in ("bbo", "bb"):
-        arguments = ("nowhere", "SIGINT", f"model={model}", *LONG)
-        whole = start("tests.commands.stopped", *arguments, cwd=folder)
-        out, err = whole.communicate()
-        assert whole.returncode == 0, err
-        seconds = float(out.split("seconds: ")[1])
-    return folder, seconds
+def never_cut(tmp_path_factory: pytest.TempPathFactory) -> NeverCut:
+    """Trains a model that nothing interrupts, once; gives the folder and the seconds of it."""
+    folder, seconds = tmp_path_factory.mktemp("never-cut"), dict[str, float]()
+
+    def train(model: str) -> tuple[Path, float]:
+        if model not in seconds:
+            arguments = ("nowhere", "SIGINT", f"model={model}", *LONG)
+            whole = start("tests.commands.stopped", *arguments, cwd=folder)
+            out, err = whole.communicate()
+            assert whole.returncode == 0, err
+            seconds[model] = float(out.split("seconds: ")[1])
+        return folder, seconds[model]
+
+    return train
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(MOMENTS))
+@pytest.mark.faults
+@pytest.mark.parametrize(("model", "name", "seed"), share(CUTS, least=6))
 def test_a_run_that_is_cut_at_a_random_moment_ends_as_if_it_had_not(
-    command: Command, tmp_path: Path, never_cut: tuple[Path, float], seed: int
+    command: Command, tmp_path: Path, never_cut: NeverCut, model: str, name: str, seed: int
 ) -> None:
-    whole, seconds = never_cut
-    draw = random.Random(seed)
-    model, name = ("bbo", "bb")[seed % 2], ("SIGKILL", "SIGINT")[seed // 2 % 2]
+    whole, seconds = never_cut(model)
+    draw = random.Random(f"{model} {name} {seed}")
     shutil.copytree(whole / "data", tmp_path / "data")
     while True:
         moment = f"{draw.uniform(0, seconds):.3f}"
