@@ -52,11 +52,11 @@ from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpoi
 from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.graphs import GraphedTask, compile_network
 from landmark_lightning.training.loggers import (
+    RunLogger,
     csv_logger,
     one_wandb_run,
     start_curves,
     summary_figures,
-    wandb_logger,
 )
 from landmark_lightning.training.pictures import ValidationPictures, log_results, plot_most_drawn
 from landmark_lightning.training.processes import companions
@@ -133,7 +133,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     loggers: list[Logger] = [curves]
     tracked = None
     if config.logger.wandb:
-        tracked = wandb_logger(folder, config)
+        tracked = RunLogger(folder, config, task.normalizer)
         loggers.append(tracked)
         callbacks.append(ValidationPictures(tracked, config.logger.pictures))
     trainer = build_trainer(config, task, callbacks, loggers)
@@ -156,7 +156,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     start_curves(curves, folder, resumed)
     if tracked:
         write_text(folder.wandb_id, f"{tracked.version}\n")  # for when it goes on
-    with one_wandb_run():
+    with one_wandb_run(tracked):
         with companions(config, trainer):
             fit(trainer, task, datamodule, resumed)
         if not folder.best.is_file():
@@ -181,10 +181,13 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
                 with replacing(folder.most_drawn) as temporary:
                     sheet.save(temporary, format="png")
         content = evaluate(best, faces, folder.path, training)
-        if tracked:
-            log_results(tracked, folder, config.logger.pictures > 0)
+        figures = summary_figures(content)
         for logger in loggers:
-            logger.log_metrics(summary_figures(content), step=trainer.global_step)
+            if isinstance(logger, RunLogger):
+                with logger.surviving():
+                    log_results(logger, folder, figures, config.logger.pictures > 0)
+            else:
+                logger.log_metrics(figures, step=trainer.global_step)
             logger.save()
             logger.finalize("success")
     print(figures_line(content))

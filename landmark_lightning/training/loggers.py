@@ -1,9 +1,11 @@
 """Loggers: CSV always, Weights & Biases beside it."""
 
 import csv
+import logging
+import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,21 @@ from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from landmark_lightning.config.difference import leaves, under
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
-from landmark_lightning.errors import UserError
+from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.files import replacing
 from landmark_lightning.hdf5 import FULL, no_room
 from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.runs.folder import RunFolder
 
-INIT_SECONDS = 30.0
-"""How long W&B may take to answer when a run starts; its own limit is several times that."""
+ENVIRONMENT = {
+    # How long its server may take to answer when a run starts; its own limit is 90 s.
+    "WANDB_INIT_TIMEOUT": "5",
+    # Where its server is gone it would wait for it at a run's end for good.
+    "WANDB_FINISH_TIMEOUT": "120",
+    # Its reports about itself hold the process's end up for 20 s where no server answers.
+    "WANDB_ERROR_REPORTING": "false",
+}
+"""What W&B is told by variables, of which a user's own stand; seconds, but for the last."""
 
 
 class CurvesWriter(ExperimentWriter):
@@ -102,48 +111,134 @@ def start_curves(logger: CurvesLogger, folder: RunFolder, resumed: Path | None) 
         folder.curves.unlink(missing_ok=True)
 
 
-def wandb_logger(folder: RunFolder, config: Train) -> WandbLogger:
+class RunLogger(WandbLogger):
     """One W&B run for one cell: group is the dataset, job type the model.
 
-    It touches nothing yet; W&B will write under ``wandb`` in the run's folder. A run that goes on
-    has the id in ``folder.wandb_id``; one that begins, or that ``rerun`` begins anew, has a
-    new one.
+    It touches nothing before ``start``; W&B will write under ``wandb`` in the run's folder. A run
+    that goes on has the id in ``folder.wandb_id``; one that begins, or that ``rerun`` begins anew,
+    has a new one.
+
+    Args:
+        folder: The run's folder.
+        config: Its settings.
+        normalizer: The primary normalizer; see ``is_curve``.
     """
-    dataset, model, seed = config.dataset.name, config.model.name, config.seed
-    tags = [model, dataset, f"seed{seed}", *config.logger.tags]
-    known = folder.wandb_id.is_file() and not config.rerun
-    return WandbLogger(
-        id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
-        name=f"{dataset}-{model}-s{seed}",
-        project=config.logger.project,
-        # Absolute, since W&B's own process may have been started in another folder.
-        save_dir=folder.path.resolve(),
-        offline=config.logger.offline,
-        group=dataset,
-        job_type=model,
-        tags=[str(tag)[:64] for tag in tags if str(tag)],
-        config=plain(config),
-        settings=wandb.Settings(init_timeout=INIT_SECONDS, silent=True, console="off"),
-    )
+
+    def __init__(self, folder: RunFolder, config: Train, normalizer: str) -> None:
+        dataset, model, seed = config.dataset.name, config.model.name, config.seed
+        tags = [model, dataset, f"seed{seed}", *config.logger.tags]
+        known = folder.wandb_id.is_file() and not config.rerun
+        super().__init__(
+            id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
+            name=f"{dataset}-{model}-s{seed}",
+            project=config.logger.project,
+            # Absolute, since W&B's own process may have been started in another folder.
+            save_dir=folder.path.resolve(),
+            offline=config.logger.offline,
+            group=dataset,
+            job_type=model,
+            tags=[str(tag)[:64] for tag in tags if str(tag)],
+            config=plain(config),
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+        self._wandb_init.pop("anonymous", None)  # Lightning passes it, and W&B warns of it
+        self.normalizer = normalizer
+        self.lost = False
+
+    @contextmanager
+    def surviving(self) -> Iterator[None]:
+        """A block of calls to W&B, which ends where W&B's own process has died."""
+        try:
+            yield
+        except ConnectionError as error:
+            if not self.lost:
+                print(f"  Warning: W&B's process has died ({error}); the run goes on without it")
+            self.lost = True
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Logs the figures that are curves one looks at; ``metrics.csv`` has the others."""
+        curves = {name: v for name, v in metrics.items() if is_curve(name, self.normalizer)}
+        with self.surviving():
+            super().log_metrics(curves, step)
+
+    def start(self) -> None:
+        """Starts the run, offline where W&B does not take it.
+
+        Raises:
+            UserError: There is no key, or the variables of W&B are wrong.
+        """
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        # On a full disk Python would print a trace for every line of W&B's own log.
+        logging.raiseExceptions = False
+        try:
+            _ = self.experiment
+        except wandb.errors.UsageError as error:
+            raise UserError(
+                f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
+            ) from error
+        except ValueError as error:
+            message = " ".join(str(error).partition("For further")[0].split())
+            raise UserError(
+                f"W&B: {message}; set its variable, WANDB_..., right or pass logger.wandb=false"
+            ) from error
+        except (wandb.Error, TimeoutError) as error:
+            wandb.teardown()  # else the id stays in use
+            self._wandb_init["mode"] = "offline"
+            _ = self.experiment
+            reason = str(error).partition("\n")[0].replace("<no message>", "it says no reason")
+            print(
+                f"  Warning: W&B does not take the run ({reason}), which goes on offline; send it "
+                f"with wandb sync {self.save_dir}/wandb/offline-run-*, after wandb login "
+                "--relogin where the key was refused"
+            )
+
+
+def is_curve(name: str, normalizer: str) -> bool:
+    """Whether W&B shows a figure of a training as a curve.
+
+    Of those of validation: ``val/nme``; what of all faces is on the primary normalizer or in
+    pixels, of the discarded shares 30% alone; and each subset's NME on the primary normalizer.
+    """
+    split, *path = name.split("/")
+    if split != "val" or len(path) < 3:
+        return True
+    figure, *subset, unit = path
+    if figure == "nme":
+        return subset != ["full"] and unit == normalizer  # that of full is val/nme
+    return subset == ["full"] and not figure.endswith(("_10", "_20"))
 
 
 @contextmanager
-def one_wandb_run() -> Iterator[None]:
+def one_wandb_run(logger: RunLogger | None) -> Iterator[None]:
     """Finishes the W&B run of the block however it ends, as failed where it raises.
 
     Raises:
-        UserError: W&B refuses the run.
+        UserError: W&B refuses to start the run even offline, or see ``RunLogger.start``.
     """
+    if logger is None:
+        yield
+        return
     code = 1
     try:
+        logger.start()
         yield
         code = 0
     except wandb.Error as error:
-        raise UserError(
-            f"W&B: {error}; log in with wandb login, or pass logger.offline=true"
-        ) from error
+        raise UserError(f"W&B: {error}; pass logger.wandb=false to train without it") from error
     finally:
+        _finish(code)
+
+
+def _finish(code: int) -> None:
+    """Finishes W&B's run, of which the folder holds all, so that an error loses nothing."""
+    try:
         wandb.finish(exit_code=code)
+    except Exception as error:  # without its process there are many
+        print(f"  Warning: W&B has not ended its run ({sentence(error)}); send it with wandb sync")
+        with suppress(Exception):  # so that the next run is another one, and the end no trace
+            wandb.teardown()
+        wandb.run = None
 
 
 def summary_figures(content: Mapping[str, Any]) -> dict[str, float]:

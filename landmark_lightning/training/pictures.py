@@ -3,7 +3,7 @@
 Other pictures of a run are files in its folder (``faces.png``, ``surprises.png``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class ValidationPictures(Callback):
         if sheet is not None:
             image = wandb.Image(sheet, caption=f"epoch {epoch + 1} of {epochs}")
             step = trainer.global_step - 1
-            self.logger.experiment.log({"faces/validation": image, "trainer/global_step": step})
+            self.logger.log_metrics({"faces/validation": image}, step)  # type: ignore[dict-item]
 
 
 def plot_faces(
@@ -117,20 +117,23 @@ def plot_most_drawn(task: LandmarkTask, datamodule: FaceDataModule) -> Image.Ima
     return plot_faces(task, datamodule.train_faces, rows, captions)
 
 
-def log_results(logger: WandbLogger, folder: RunFolder, pictures: bool = True) -> None:
-    """Logs what a finished run's folder holds beyond single figures, and ``test/normalizer``.
+def log_results(
+    logger: WandbLogger, folder: RunFolder, figures: Mapping[str, float], pictures: bool = True
+) -> None:
+    """Logs what a finished run came to.
 
-    The discard curves have an axis of their own, ``discard_curve/percent``: NME in percent of the
-    primary normalizer by ``signal`` (not for a model without one), static ``prior``, at ``random``
-    and by the ``oracle``. The pictures are ``test/figure4``, ``test/discard_curves`` and
-    ``faces/most_drawn``, the training faces that LPBB drew most often.
+    The figures, and ``test/normalizer``, go to the run's summary alone: a chart of one point says
+    no more. The discard curves have an axis of their own, ``discard_curve/percent``: NME in
+    percent of the primary normalizer by ``signal`` (not for a model without one), static
+    ``prior``, at ``random`` and by the ``oracle``. The pictures are ``test/figure4``,
+    ``test/discard_curves`` and ``faces/most_drawn``, the training faces that LPBB drew most often.
     """
     (cell,) = gather([read_run(folder.path)])
     curves, unread = read_curves(cell)
     assert not unread, unread
     run, axis = logger.experiment, "discard_curve/percent"
     made: dict[str, Any] = {}
-    run.summary["test/normalizer"] = cell.normalizer
+    run.summary.update({**figures, "test/normalizer": cell.normalizer})
     if curves is not None:  # else the dataset has no test faces
         run.define_metric(axis)
         for name in curves.discard:

@@ -9,10 +9,11 @@ from landmark_lightning.config.compose import compose
 from landmark_lightning.files import write_text
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.training.loggers import (
+    RunLogger,
     csv_logger,
+    is_curve,
     start_curves,
     summary_figures,
-    wandb_logger,
 )
 
 CONFIG = compose(
@@ -78,7 +79,7 @@ def test_a_new_run_starts_its_curve_anew(tmp_path: Path) -> None:
 
 
 def test_wandb_names_and_tags(tmp_path: Path) -> None:
-    logger = wandb_logger(RunFolder(tmp_path / "run"), CONFIG)
+    logger = RunLogger(RunFolder(tmp_path / "run"), CONFIG, "box")
     start = logger._wandb_init
     assert start["name"] == "dots-bb-s3"
     assert (start["group"], start["job_type"]) == ("dots", "bb")
@@ -89,14 +90,28 @@ def test_wandb_names_and_tags(tmp_path: Path) -> None:
 
 def test_a_run_keeps_its_id_until_it_is_run_anew(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    first = wandb_logger(folder, CONFIG)
+    first = RunLogger(folder, CONFIG, "box")
     assert not folder.path.exists()
     write_text(folder.wandb_id, f"{first.version}\n")
-    assert wandb_logger(folder, CONFIG).version == first.version
-    anew = wandb_logger(folder, replace(CONFIG, rerun=True))
+    assert RunLogger(folder, CONFIG, "box").version == first.version
+    anew = RunLogger(folder, replace(CONFIG, rerun=True), "box")
     assert anew.version != first.version
     folder.clear()
-    assert wandb_logger(folder, CONFIG).version not in (first.version, anew.version)
+    assert RunLogger(folder, CONFIG, "box").version not in (first.version, anew.version)
+
+
+def test_curves_are_what_one_looks_at() -> None:
+    shown = {
+        "train/lr", "balancing/top_1_percent", "epoch", "val/nme", "val/label_offset",
+        "val/nme/hard/box", "val/discard_30/full/box", "val/discard_oracle_30/full/box",
+        "val/spearman/full/pixels", "val/ause/full/box", "mine/first/of/all",
+        "val/nme/a/b/box",
+    }  # fmt: skip
+    others = {
+        "val/nme/full/box", "val/nme/full/eyes", "val/nme/hard/eyes", "val/discard_10/full/box",
+        "val/discard_oracle_20/full/box", "val/discard_30/hard/box", "val/spearman/hard/pixels",
+    }  # fmt: skip
+    assert {name for name in shown | others if is_curve(name, "box")} == shown
 
 
 def test_summary_figures_are_flat_and_without_nulls() -> None:
