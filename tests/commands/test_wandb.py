@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -39,6 +40,15 @@ def _history(records: dict[str, list[Any]]) -> list[dict[str, Any]]:
 
 def _epoch_ends(records: dict[str, list[Any]]) -> list[int]:
     return [row["trainer/global_step"] for row in _history(records) if "val/nme" in row]
+
+
+def _assert_the_workspace_shows(logged: set[str]) -> None:
+    """Whether all that examples/wandb_workspace.py shows is among what a run logs."""
+    example = Path(__file__).resolve().parents[2] / "examples" / "wandb_workspace.py"
+    views = runpy.run_path(str(example))
+    shown = {*views["COLUMNS"], *views["BARS"], *(n for y in views["CURVES"].values() for n in y)}
+    shown |= {f"{name}.path" for name in views["PICTURES"]}
+    assert {name.replace("<normalizer>", "inter_ocular") for name in shown} <= logged
 
 
 def test_three_runs_in_one_process_stay_three_with_their_figures(
@@ -82,6 +92,8 @@ def test_three_runs_in_one_process_stay_three_with_their_figures(
         assert expected <= told
         assert not figures.keys() & told  # a chart of one point each
         assert len([name for name in told if "." not in name and name[0] != "_"]) <= 35
+        if model == "bb":
+            _assert_the_workspace_shows(told | summary.keys())
         paths = [v for row in rows for name, v in row.items() if name.endswith(".path")]
         assert all((offline / "files" / path).is_file() for path in paths)
     assert len(ids) == 3
