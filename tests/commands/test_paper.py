@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from landmark_lightning.config.compose import config_folder
+from landmark_lightning.datasets.synthetic.trees.write import write_layout
 from landmark_lightning.model.schedule import Schedule
+from landmark_lightning.schemes import SCHEMES
 from tests.console import TINY, Command
 
 SCHEDULES = {
@@ -52,6 +55,48 @@ def test_the_rest_of_section_5() -> None:
     assert phases["optimizer"] == {
         "_target_": "torch.optim.SGD", "momentum": 0.9, "weight_decay": 5e-4, "fused": True
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "boxes", "normalizer"),
+    [
+        ("300w", "landmarks", "inter_pupil"),
+        ("aflw", "provided", "box"),
+        ("wflw", "provided", "inter_ocular"),
+    ],
+)
+def test_the_experiment_has_all_of_it(name: str, boxes: str, normalizer: str) -> None:
+    config = _composed("experiment=paper", f"dataset={name}")
+    assert config["phases"]["name"] == "paper"
+    assert config["batch_size"] == 10
+    network = config["network"]
+    assert (network["side"], network["width"]) == (64, 64)
+    paper = {
+        "noise": 0.2, "shift": 0.2, "rotation": 1.0, "blur": [1.0, 1.3], "occlusion": 0.5,
+        "contrast": 30, "mirror": 0.0, "box_jitter": 0, "extra": [],
+    }  # fmt: skip
+    augmentation = config["augmentation"]
+    assert {key: augmentation[key] for key in paper} == paper
+    assert augmentation["occluders"]["probability"] == 0
+    assert config["dataset"]["boxes"] == boxes
+    first = next(iter(SCHEMES[config["dataset"]["scheme"]].normalizers))
+    assert (config["dataset"]["normalizer"] or first) == normalizer
+
+
+@pytest.mark.slow
+def test_the_experiment_shortened_by_one_setting_fills_the_tables(
+    command: Command, tmp_path: Path
+) -> None:
+    write_layout(tmp_path / "raw", "300w", faces=60)
+    given = ("dataset=300w", "dataset.root=raw", "dataset.protocol=null")
+    assert command("prepare", *given).code == 0
+    done = command("train", "experiment=paper", "dataset=300w", "phases.scale=0.0005")
+    assert done.code == 0, done.err
+    assert command("report").code == 0
+    tables = (tmp_path / "report/tables.md").read_text()
+    row = next(line for line in tables.splitlines() if line.startswith("| 300W Full"))
+    ours = [cell.strip() for cell in row.split("|")[2:-1]]
+    assert all(re.fullmatch(r"\d+\.\d\d \(4\.\d\d\)", cell) for cell in ours)
 
 
 @pytest.mark.parametrize("model", [pytest.param("non", marks=pytest.mark.slow), "bb"])
