@@ -274,6 +274,7 @@ TARGETS = list_of(
     lambda each: isinstance(each, str) and all(map(str.isidentifier, each.rstrip(".").split("."))),
 )
 WORKERS = or_null(whole(1))
+THREADS = Limit("auto or a whole number, at least 1", lambda v: v == "auto" or whole(1).holds(v))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,6 +295,7 @@ class Train(Prepare):
     batch_size: int = setting(whole(1))
     runs_dir: Path = setting(PATH)
     init_from: Path | None = setting(or_null(PATH), default=None)
+    threads: int | str = setting(THREADS, default="auto")
     compile: Any = setting(one_of(False, True, "cudagraph"))
     rerun: bool = setting(FLAG)
     callbacks: list[dict[str, Any]] = setting(list_of(""))

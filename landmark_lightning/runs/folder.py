@@ -17,7 +17,7 @@ from landmark_lightning.seals import check_seal
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
 IGNORED = (
-    "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers",
+    "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers", "threads",
     "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
     "dataset.schedule", "phases.schedules", "data.residency",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",

@@ -127,7 +127,7 @@ class BestAndLast(ModelCheckpoint):
 
 
 class RunState(Callback):
-    """Keeps the random generators, the training time and whether it has ended in the checkpoint.
+    """Keeps random generators, training time, threads and whether it has ended in the checkpoint.
 
     A training that EarlyStopping or a limit of time has ended takes no further step when its run
     goes on: Lightning would train another epoch before it asks them again.
@@ -173,7 +173,7 @@ class RunState(Callback):
         trainer.should_stop = bool(checkpoint.get("ended"))
 
     def state_dict(self) -> dict[str, Any]:
-        """The generators' states as tensors, lists and numbers, and the seconds."""
+        """The generators' states as tensors, lists and numbers, seconds and torch's threads."""
         version, words, gauss = random.getstate()
         kind, keys, *rest = np.random.get_state()  # noqa: NPY002
         return {
@@ -183,6 +183,7 @@ class RunState(Callback):
             "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
             "python": [version, list(words), gauss],
             "numpy": [str(kind), np.asarray(keys).tolist(), *rest],
+            "threads": torch.get_num_threads(),  # with others the last bits differ (threads.py)
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -61,6 +61,7 @@ from landmark_lightning.training.loggers import (
 from landmark_lightning.training.pictures import ValidationPictures, log_results, plot_most_drawn
 from landmark_lightning.training.processes import companions
 from landmark_lightning.training.progress import TrainingProgress, print_plan
+from landmark_lightning.training.threads import set_threads, threads_put_back
 from landmark_lightning.training.trainer import (
     build_trainer,
     check_network,
@@ -88,7 +89,7 @@ def train(config: Train) -> Run:
 def attend(config: Train) -> None:
     """Trains one run, as one of its processes where there are several."""
     folder = RunFolder.of(config)
-    with Attempt(folder.path) as attempt:
+    with Attempt(folder.path) as attempt, threads_put_back():
         try:
             _train(config, folder, attempt)
         except SIGTERMException as end:  # Lightning's, between two steps
@@ -148,6 +149,8 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     attempt.begin()
     datamodule.place(trainer.strategy.root_device)
     print_plan(folder, datamodule, task, trainer, resumed)
+    if (line := set_threads(config.threads, task, datamodule, trainer, resumed)) is not None:
+        print(f"  {line}")
     if datamodule.sampler.balanced and not refreshing:
         print("  Warning: all draws are even: the strategy has no callbacks() that refresh losses")
     if rerun:

@@ -153,6 +153,11 @@ def build_trainer(
             "be validated, and no checkpoint be chosen"
         )
     check_ranks(trainer, config.batch_size)
+    if trainer.world_size > 1 and config.threads != "auto":
+        raise UserError(
+            f"threads={config.threads}: the processes of a run on several devices share the cores "
+            "evenly; leave threads out"
+        )
     return trainer
 
 
