@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from landmark_lightning.config.command_schemas import COMMANDS
 from landmark_lightning.config.difference import leaves, under
+from landmark_lightning.config.experiments import with_files
 from landmark_lightning.config.read import names, read
 from landmark_lightning.config.schema import Dataset, Train
 from landmark_lightning.config.typed_paths import as_typed
@@ -42,7 +43,7 @@ def compose(*overrides: str) -> Train:
         UserError: A setting that is unknown, or that is not what it must be.
         HydraException: A choice that there is not.
     """
-    typed = as_typed(overrides)
+    typed = with_files(as_typed(overrides))
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         composed = compose_with_hydra("train", typed, return_hydra_config=True)
     settings: Train = settings_of("train", composed, composed.hydra)

@@ -1,0 +1,71 @@
+"""Experiments that lie anywhere: ``experiment=folder/mine.yaml`` beside those of ``conf/``."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from landmark_lightning.errors import UserError
+
+ENDINGS = (".yaml", ".yml")
+FOLDER = "files"
+"""Where Hydra's group ``experiment`` has them, below the names of ``conf/``."""
+
+
+def with_files(arguments: Sequence[str]) -> list[str]:
+    """Makes the files that ``experiment=`` names known to Hydra, which looks in ``conf/`` alone.
+
+    Args:
+        arguments: Of landmark-train; the files are read from the working folder, and commas
+            separate them as they do names.
+
+    Returns:
+        The arguments, a file named as Hydra knows it now.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        UserError: A file is no mapping in YAML.
+    """
+    return [_with_file(argument) for argument in arguments]
+
+
+def _with_file(argument: str) -> str:
+    key, equals, value = argument.partition("=")
+    if key.lstrip("+") != "experiment" or not equals:
+        return argument
+    given = value.strip("'\"")
+    known = [_known(part) for part in ([given] if _is_file(given) else value.split(","))]
+    return f"{key}={','.join(known)}"
+
+
+def _known(name: str) -> str:
+    """The name in Hydra of a file, which is told to it; any other name as it is."""
+    if not _is_file(name):
+        if "/" in name and name.endswith(ENDINGS):
+            raise FileNotFoundError(
+                f"experiment={name} does not exist; landmark-inspect writes such a file"
+            )
+        return name
+    path = Path(name).expanduser().resolve()
+    try:
+        content: Any = OmegaConf.load(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"experiment={name} can't be read as YAML ({reason})") from error
+    if not OmegaConf.is_dict(content):
+        raise UserError(f"experiment={name} must be a mapping, as conf/experiment/own.yaml is")
+    digest = hashlib.sha256(bytes(path)).hexdigest()[:8]  # Hydra's names take few characters
+    known = f"{re.sub(r'[^0-9A-Za-z_-]', '_', path.stem)}_{digest}"
+    store = ConfigStore.instance()
+    store.store(name=known, node=content, group=f"experiment/{FOLDER}", package="_global_")
+    return f"{FOLDER}/{known}"
+
+
+def _is_file(name: str) -> bool:
+    path = Path(name.strip("'\"")).expanduser()
+    return path.suffix in ENDINGS and path.is_file()
