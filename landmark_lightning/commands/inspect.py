@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hydra.core.hydra_config import HydraConfig
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -19,7 +20,9 @@ from landmark_lightning.datasets.preparation.prepared import (
     open_prepared,
 )
 from landmark_lightning.datasets.preparation.protocol import Protocol
-from landmark_lightning.files import replacing, replacing_set, write_json
+from landmark_lightning.errors import UserError
+from landmark_lightning.files import replacing, replacing_set, write_json, write_text
+from landmark_lightning.inspection.advice import Advice, advise
 from landmark_lightning.inspection.measures import (
     MEASURES,
     QUANTILES,
@@ -33,6 +36,7 @@ from landmark_lightning.plots.faces import contact_sheet, stacked
 from landmark_lightning.terminal import aligned, shown
 
 IN_A_ROW = 6
+EXPERIMENT = "experiment.yaml"
 
 Splits = Mapping[str, FaceSplit]
 
@@ -56,7 +60,22 @@ def run(config: Inspect) -> None:
     print(_tables(found))
     for warning in found.warnings:
         print(f"  Warning: {shown(warning)}")
-    _write(output, faces, splits, found, config.faces)
+    advice = _advice(config, faces, splits)
+    _write(output, faces, splits, found, config.faces, advice)
+    if advice is not None:
+        print(f"{advice.expected}\n  landmark-train experiment={output / EXPERIMENT}")
+
+
+def _advice(config: Inspect, faces: FaceFile, splits: Splits) -> Advice | None:
+    """What to expect of a training; None, which is said, where there can be none."""
+    choice = HydraConfig.get().runtime.choices["dataset"]
+    try:
+        return advise(faces, splits, choice, config.data_dir, config.init_from)
+    except UserError as error:
+        if config.init_from is not None:
+            raise
+        print(f"  No experiment is written: {error}")
+        return None
 
 
 def _tables(found: Inspection) -> str:
@@ -91,8 +110,15 @@ def _tables(found: Inspection) -> str:
     return "\n".join(lines + aligned(rows, left=2))
 
 
-def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, count: int) -> None:
-    """Writes inspect.json and the pictures, which appear together, naming each."""
+def _write(
+    output: Path,
+    faces: FaceFile,
+    splits: Splits,
+    found: Inspection,
+    count: int,
+    advice: Advice | None,
+) -> None:
+    """Writes inspect.json, experiment and pictures, which appear together, naming each."""
     pictures: dict[str, Image.Image] = {
         f"{name}.png": _spread(faces, split, np.arange(len(split)), count)
         for name, split in splits.items()
@@ -111,8 +137,8 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
         "distributions.png": plot_distributions(found, faces.name),
         "landmarks.png": plot_scheme(faces.scheme, found.mean),
     }
-    names = [*pictures, *figures, "inspect.json"]
-    every = {*names, *(f"{split}.png" for split in SPLITS), "subsets.png"}
+    names = [*pictures, *figures, "inspect.json", *([] if advice is None else [EXPERIMENT])]
+    every = {*names, *(f"{split}.png" for split in SPLITS), "subsets.png", EXPERIMENT}
     with replacing_set(output, every) as staged:
         for name, picture in pictures.items():
             with replacing(staged / name) as temporary:
@@ -121,6 +147,8 @@ def _write(output: Path, faces: FaceFile, splits: Splits, found: Inspection, cou
             with replacing(staged / name) as temporary:
                 figure.savefig(temporary, format="png", dpi=120)
         write_json(staged / "inspect.json", to_json(faces, splits, found))
+        if advice is not None:
+            write_text(staged / EXPERIMENT, advice.experiment)
     for name in names:
         print(f"Wrote {output / name}")
 

@@ -30,6 +30,7 @@ class Inspect:
     data_dir: Path = setting(PATH)
     output: Path | None = setting(or_null(PATH))
     faces: int = setting(whole(1))
+    init_from: Path | None = setting(or_null(PATH))
     allow_targets: list[str] = setting(TARGETS)
 
 

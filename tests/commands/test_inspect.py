@@ -28,7 +28,7 @@ def test_it_prints_columns_and_names_every_file_it_wrote(command: Command, tmp_p
     written = [line.removeprefix("Wrote ") for line in done.out.splitlines() if "Wrote" in line]
     assert [Path(name).name for name in written] == [
         "train.png", "test.png", "subsets.png", "outliers.png", "distributions.png",
-        "landmarks.png", "inspect.json",
+        "landmarks.png", "inspect.json", "experiment.yaml",
     ]  # fmt: skip
     assert sorted(p.name for p in folder.iterdir()) == sorted(Path(w).name for w in written)
     for picture in folder.glob("*.png"):
@@ -70,6 +70,25 @@ def test_changed_labels_of_a_reader_of_one_s_own_are_warned_of(
     done = command("inspect", *OWN, allowed)
     assert done.code == 0, done.err
     assert changed in done.out
+
+
+@pytest.mark.usefixtures("prepared")
+def test_its_experiment_trains_from_any_folder(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = command("inspect", *OWN)
+    assert done.code == 0, done.err
+    assert "6 faces to train, 2 to validate: expect an NME of about" in done.out
+    named = done.out.splitlines()[-1].removeprefix("  landmark-train ")
+    assert named == "experiment=data/mine-inspect/experiment.yaml"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    path = tmp_path / "data/mine-inspect/experiment.yaml"
+    small = ("network.width=4", "network.hidden=16", "phases.scale=0.05", "logger.wandb=false")
+    done = command("train", f"experiment={path}", *small, "augmentation.mirror_offset=0")
+    assert done.code == 0, done.err
+    assert (elsewhere / "runs/mine/nobb/seed0/metrics.json").is_file()
 
 
 @pytest.mark.usefixtures("prepared")

@@ -32,6 +32,13 @@ def test_a_file_anywhere_is_an_experiment(here: Path) -> None:
     assert (config.batch_size, config.network["width"]) == (5, 16)
 
 
+def test_own_faces_need_a_name_alone() -> None:
+    config = compose("experiment=own", "dataset.name=mine")
+    assert config.dataset.source["_target_"] == "landmark_lightning.read_own"
+    assert config.augmentation.occlusion == 0
+    assert sum(phase.epochs for phase in config.phases.list) * config.phases.scale == 80
+
+
 @pytest.mark.usefixtures("here")
 def test_other_arguments_and_names_stay() -> None:
     arguments = ["experiment=demo,own", "experiment=own.yaml", "data_dir=mine.yml", "-m", "=", ""]
