@@ -54,11 +54,26 @@ def run(config: Evaluate) -> None:
         trained = FaceDataModule(known, **task.run["data"])
         task.static_prior = static_prior(task, trained.train_faces, trained.eval_batch_size)
     output = config.output or run_of(config.run).evaluations / dataset.name
-    content = evaluate(task, faces, output, conditions=conditions, seed=config.seed)
+    content = evaluate(
+        task, faces, output, conditions=conditions, seed=config.seed,
+        trained_on=_trained_on(task, data_dir),
+    )  # fmt: skip
     print(figures_line(content))
     if conditions:
         print("\n".join(stress_lines(content["stress"], content["normalizer"])))
     print(f"Wrote {output}: {', '.join(written(RunFolder(output)))}")
+
+
+def _trained_on(task: LandmarkTask, data_dir: Path) -> FaceFile | None:
+    """The FaceFile that a task was trained on; None where it is not to be found any more."""
+    own = dataset_of(task.run)
+    for folder in (data_dir, Path(task.run["data_dir"])):
+        path = facefile_path(own, folder)
+        if path.is_file():
+            faces = FaceFile.open(path)
+            if own.content in (None, faces.content):
+                return faces
+    return None
 
 
 def _warn_of_others(

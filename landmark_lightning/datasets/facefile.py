@@ -40,6 +40,9 @@ from landmark_lightning.datasets.facefile_arrays import (
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme, scheme_from
 
+RENDERED_MARK = "rendered-faces.txt"
+"""A file in a dataset's folder that says that its photos are rendered ones."""
+
 KIND = hdf5.Kind("FaceFile", "run landmark-prepare again")
 
 
@@ -104,11 +107,13 @@ class Origin:
         root: The root as it was given; None for rendered faces.
         annotations: SHA-256 of the annotations; None where the source does not name them.
         photos: SHA-256 of the photos' names and sizes; None for rendered faces.
+        rendered: Whether the faces are rendered ones, as far as the source or the root says.
     """
 
     root: str | None = None
     annotations: str | None = None
     photos: str | None = None
+    rendered: bool = False
 
 
 @dataclass(frozen=True)

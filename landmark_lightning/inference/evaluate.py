@@ -13,6 +13,7 @@ from landmark_lightning.datasets.facefile import FaceFile
 from landmark_lightning.files import replacing, replacing_set, write_json
 from landmark_lightning.inference.calibrating import PASSES, crop_squares
 from landmark_lightning.inference.calibration import Calibration
+from landmark_lightning.inference.mean_face import mean_face_figures
 from landmark_lightning.inference.predict import (
     input_images,
     predict_around,
@@ -44,7 +45,7 @@ from landmark_lightning.terminal import shown
 
 OF_TRAINING = (
     "epochs", "epochs_trained", "steps", "planned_steps", "phases_reached", "train_seconds",
-    "rescore_seconds", "validation_nme",
+    "rescore_seconds", "validation_nme", "validation_nme_mean_face", "provenance",
 )  # fmt: skip
 """What metrics.json says of the training; null where a run is tested again."""
 PLOTTED_FACES, SURPRISING_FACES, MIRRORED_FACES = 20, 8, 2000
@@ -57,6 +58,7 @@ def evaluate(
     training: Mapping[str, Any] | None = None,
     conditions: Sequence[Condition] = (),
     seed: int = 0,
+    trained_on: FaceFile | None = None,
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and pictures of faces.
 
@@ -69,6 +71,8 @@ def evaluate(
         training: The figures of ``OF_TRAINING``; None: unknown here.
         conditions: What the test faces are put through besides (``inference.stress``).
         seed: Seed of covers and noise among them.
+        trained_on: The faces that it was trained on, whose mean shape is a rival; None: those of
+            ``faces``, where they are the ones, else not known.
 
     Returns:
         The content of metrics.json.
@@ -108,6 +112,7 @@ def _evaluate(
         _plot(task, test, records, spread(PLOTTED_FACES, tested), folder.faces)
     if tested and records.signal is not None:
         _plot(task, test, records, _surprising(records, records.signal), folder.surprises)
+    own = trained_on or (faces if _is_own(task, faces) else None)
     stress = None
     if tested and conditions:
         stress, sheet = stress_test(task, test, records, conditions, seed, batch_size)
@@ -122,6 +127,8 @@ def _evaluate(
         "data": faces.content,
         **{name: (training or {}).get(name) for name in OF_TRAINING},
         "boxes": task.crop["boxes"],
+        "rendered": faces.origin.rendered,
+        "mean_face": None if own is None else mean_face_figures(task, own, records),
         "detector": by_detector(task, faces, test, records) if tested else None,
         "bound": bounds_of(task, records) if tested else None,
         "offset": mirror_check(task, test, records, batch_size) if tested else None,
@@ -138,6 +145,13 @@ def _evaluate(
     }
     write_json(folder.metrics, sealed(content))
     return content
+
+
+def _is_own(task: LandmarkTask, faces: FaceFile) -> bool:
+    """Whether a FaceFile is the one that a task was trained on, by its hash or else its name."""
+    dataset = task.run["dataset"]
+    content = dataset.get("content")
+    return bool(dataset["name"] == faces.name if content is None else content == faces.content)
 
 
 def mirror_check(

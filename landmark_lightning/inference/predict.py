@@ -235,6 +235,7 @@ def predict_test(
         to_photo=geometry.compose_affine(split.to_photo, to_crop.expand(len(split), 2, 3)),
         prior=task.static_prior.cpu(),
         covered=task.covered(prediction),
+        group=tuple(split.group) if any(split.group) else (),
         info=RunInfo(
             dataset=dataset,
             model=model,

@@ -6,6 +6,7 @@ import torch
 from torch.utils.benchmark import Timer
 
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.provenance import device_name
 
 FPS_BATCHES = (1, 64)
 """Batches at which ``frames_per_second`` measures."""
@@ -35,7 +36,5 @@ def frames_per_second(task: LandmarkTask) -> dict[str, Any]:
         with torch.inference_mode():
             seconds = timer.blocked_autorange(min_run_time=_SECONDS).median
         rates[f"batch_{batch}"] = round(batch / seconds, 1)
-    name = f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    return {**rates, "device": name, "precision": str(precision).removeprefix("torch.")}
+    kind = str(precision).removeprefix("torch.")
+    return {**rates, "device": device_name(device), "precision": kind}

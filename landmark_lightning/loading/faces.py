@@ -36,6 +36,7 @@ class Faces(Dataset[Batch]):
 
     Attributes:
         photo: Names of the photos.
+        group: Names of the persons or videos that the faces show, empty for a face of none.
         visible: (N, L) uint8 as of a Face: 0 not labelled, 1 covered, 2 visible.
         to_photo: (N, 2, 3) float32 crop -> photo.
         offset: (N, 3) float32, how far a detector's box lies from the true one, as
@@ -49,6 +50,7 @@ class Faces(Dataset[Batch]):
         self.subsets = torch.from_numpy(split.subsets[rows])
         self.to_photo = torch.from_numpy(split.to_photo[rows])
         self.photo = [split.photo[i] for i in rows]
+        self.group = [split.group[i] for i in rows]
         self.offset: Tensor | None = None
 
     def __len__(self) -> int:

@@ -64,8 +64,7 @@ def interval(
         >>> interval([ours], ["Ann", "Ann", "Bob"], [theirs]).value
         0.0
     """
-    names = [name or f"\0{row}" for row, name in enumerate(groups)]
-    _, group = np.unique(names, return_inverse=True)
+    group = _numbered(groups)
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
     if not figures or len(members) < 2 or (rivals and len(rivals) != len(figures)):
         raise ValueError(
@@ -83,8 +82,83 @@ def interval(
     for _ in range(draws):
         chosen = rng.integers(0, len(members), len(members))
         drawn.append(measured(np.concatenate([members[k] for k in chosen])).mean())
-    seeds, value = len(figures), float(by_seed.mean())
-    parts = [(float(np.nanvar(drawn)), len(members) - 1)]
+    return _around(by_seed, drawn, len(members), level)
+
+
+class Means:
+    """Intervals of means over faces, of many figures that are measured on the same faces.
+
+    They are those of ``interval``, found at once from the sums of each group.
+
+    Args:
+        groups: As of ``interval``.
+        draws: How often faces are drawn.
+        seed: Seed of the draws.
+    """
+
+    def __init__(self, groups: Sequence[str], draws: int = 500, seed: int = 0) -> None:
+        self.group = _numbered(groups)
+        count = int(self.group.max(initial=-1)) + 1
+        rng = np.random.default_rng(seed)
+        self.drawn = rng.multinomial(count, np.full(count, 1 / max(count, 1)), draws).astype(float)
+
+    def interval(
+        self,
+        values: NDArray[np.float64],
+        rivals: NDArray[np.float64] | None = None,
+        level: float = 0.95,
+    ) -> Interval | None:
+        """The interval of the mean of values, or of how much it is above the rivals'.
+
+        Args:
+            values: (S, N) of S networks on N faces; NaN counts in no mean.
+            rivals: The same of S other networks, of the same seeds in the same order.
+            level: As of ``interval``.
+
+        Returns:
+            None where the values, or the rivals', are of fewer than two groups.
+
+        Example:
+            >>> errors = np.array([[1.0, 2.0, 6.0]])
+            >>> Means(["Ann", "Ann", "Bob"]).interval(errors, errors - 1)
+            Interval(value=1.0, low=1.0, high=1.0)
+        """
+        sides = [values] if rivals is None else [values, rivals]
+        signs = (1, -1)
+        by_seed, drawn, counted = np.zeros(len(values)), np.zeros(len(self.drawn)), []
+        for side, sign in zip(sides, signs, strict=False):
+            known = ~np.isnan(side)
+            groups = self.drawn.shape[1]
+            filled = np.where(known, side, 0.0)
+            sums, counts = (
+                np.stack([np.bincount(self.group, row, groups) for row in rows])
+                for rows in (filled, known.astype(float))
+            )
+            counted.append(int((counts > 0).any(axis=0).sum()))
+            if counted[-1] < 2:
+                return None
+            by_seed = by_seed + sign * sums.sum(axis=1) / counts.sum(axis=1)
+            with np.errstate(invalid="ignore"):  # of draws without a face that counts
+                means = (self.drawn @ sums.T) / (self.drawn @ counts.T)
+            drawn = drawn + sign * means.mean(axis=1)
+        return _around(by_seed, drawn, min(counted), level)
+
+
+def _numbered(groups: Sequence[str]) -> NDArray[np.int64]:
+    """The number of each face's group; a face of an empty name is a group of its own."""
+    names = [name or f"\0{row}" for row, name in enumerate(groups)]
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def _around(
+    by_seed: NDArray[np.float64],
+    drawn: Sequence[float] | NDArray[np.float64],
+    groups: int,
+    level: float,
+) -> Interval:
+    """The t interval around a figure of S seeds that was drawn over so many groups."""
+    seeds, value = len(by_seed), float(by_seed.mean())
+    parts = [(float(np.nanvar(drawn)), groups - 1)]
     if seeds > 1:
         parts.append((float(by_seed.var(ddof=1)) / seeds, seeds - 1))
     variance = sum(part for part, _ in parts)

@@ -2,5 +2,6 @@
 
 ``folder`` the names of its files, ``state`` what became of it (with ``lock`` and ``processes``),
 ``search`` where runs lie, ``predictions`` and ``figures`` what was tested, ``results`` finished
-runs gathered, ``variants`` what sets them apart, ``curves`` what is plotted of them.
+runs gathered, ``variants`` what sets them apart, ``provenance`` how they came about, ``curves``
+and ``history`` what is plotted of their tests and of their trainings.
 """

@@ -1,9 +1,9 @@
 """predictions.h5: what a run predicts on the test split, face by face.
 
 The file holds one dataset for each tensor of ``Records`` under the same name (``signal`` and
-``covered`` are left out for a model that has none), ``photo`` as UTF-8 text, and the attributes
-``format``, ``version``, ``info`` (JSON) and ``sha256``. Datasets carry fletcher32 checksums and
-are not compressed.
+``covered`` are left out for a model that has none), ``photo`` and ``group`` (left out where no
+face has one, and by older versions) as UTF-8 text, and the attributes ``format``, ``version``,
+``info`` (JSON) and ``sha256``. Datasets carry fletcher32 checksums and are not compressed.
 """
 
 import dataclasses
@@ -99,6 +99,8 @@ class Records:
         info: Where the predictions come from.
         covered: (N, L) float32 probability of each landmark being covered; None for a model that
             does not tell.
+        group: N names of the persons or videos that the faces show, empty for a face of none; ()
+            where no face has one.
 
     Raises:
         ValueError: A tensor of another dtype or shape, or a number that is not finite.
@@ -115,6 +117,7 @@ class Records:
     prior: Tensor
     info: RunInfo
     covered: Tensor | None = None
+    group: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.prediction.dim() != 3 or self.prediction.shape[1] == 0:
@@ -147,6 +150,8 @@ class Records:
             raise ValueError("target has a place for a landmark that visible says is not labelled")
         if len(self.photo) != faces:
             raise ValueError(f"photo has {len(self.photo)} names, expected {faces}")
+        if len(self.group) not in (0, faces):
+            raise ValueError(f"group has {len(self.group)} names, expected {faces} or none")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The tensors that there are, in the order of the file."""
@@ -182,8 +187,12 @@ def write_records(path: Path, records: Records) -> None:
         file.attrs["info"] = json.dumps(dataclasses.asdict(records.info))
         file.attrs["sha256"] = _digest(records)
         # HDF5 can't checksum text of variable length, so the names are padded to one length.
-        names = np.array([name.encode() for name in records.photo], dtype=np.bytes_)
-        for name, array in {**records.arrays(), "photo": names}.items():
+        texts = {"photo": records.photo} | ({"group": records.group} if records.group else {})
+        names = {
+            name: np.array([text.encode() for text in of_faces], dtype="S")
+            for name, of_faces in texts.items()
+        }
+        for name, array in {**records.arrays(), **names}.items():
             stored = {"chunks": True, "fletcher32": True} if array.size else {}
             file.create_dataset(name, data=array, **stored)
 
@@ -215,8 +224,12 @@ def _read(file: h5py.File) -> Records:
         for name in _shapes(0, 0, info)
         if name not in OPTIONAL or name in file
     }
-    photo = tuple(np.char.decode(_array(file, "photo"), "utf-8").tolist())
-    records = Records(**{"signal": None, **tensors}, photo=photo, info=info)  # type: ignore[arg-type]
+    texts = {
+        name: tuple(np.char.decode(_array(file, name), "utf-8").tolist())
+        for name in ("photo", "group")
+        if name == "photo" or name in file
+    }
+    records = Records(**{"signal": None, **tensors}, **texts, info=info)  # type: ignore[arg-type]
     if file.attrs["sha256"] != _digest(records):
         raise UserError("its content does not agree with its sha256")
     return records
@@ -224,7 +237,8 @@ def _read(file: h5py.File) -> Records:
 
 def _digest(records: Records) -> str:
     """SHA-256 of the content: HDF5 checksums its numbers, but not its names, text and tables."""
-    text = json.dumps([dataclasses.asdict(records.info), records.photo])
+    texts = [records.photo, records.group] if records.group else [records.photo]
+    text = json.dumps([dataclasses.asdict(records.info), *texts])
     digest = hashlib.sha256(text.encode())
     for array in records.arrays().values():
         digest.update(array.tobytes())

@@ -36,6 +36,7 @@ from landmark_lightning.files import (
 )
 from landmark_lightning.inference.calibrating import calibrate, describe
 from landmark_lightning.inference.evaluate import evaluate, figures_line, written
+from landmark_lightning.inference.mean_face import mean_face_of_validation
 from landmark_lightning.inference.predict import offset_of_labels
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.checkpoint import load_task
@@ -43,6 +44,7 @@ from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.figures import least_offset, to_side
 from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.provenance import provenance
 from landmark_lightning.runs.results import Run, read_run
 from landmark_lightning.runs.state import Attempt
 from landmark_lightning.samplers.statistics import summarize_draws
@@ -175,6 +177,8 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
             "train_seconds": round(state.seconds, 2),
             "rescore_seconds": round(rescore_seconds(trainer), 2),
             "validation_nme": kept.lowest,
+            "validation_nme_mean_face": (rival := mean_face_of_validation(datamodule)),
+            "provenance": provenance(trainer.strategy.root_device),
         }
         if datamodule.sampler.balanced:
             balancer, trained = datamodule.balancer, datamodule.train_faces
@@ -196,6 +200,13 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     print(figures_line(content))
     if lack := task.schedule.shortfall(trainer.global_step):
         print(f"Warning: {lack}")
+    if content["validation_nme"] is not None and content["validation_nme"] >= rival:
+        print(
+            f"Warning: no better than the mean face: NME of the validation faces is "
+            f"{content['validation_nme']:.2f}, with the mean shape of the training faces as the "
+            f"answer to each it is {rival:.2f}; train longer (phases.scale), on more faces, or "
+            "look at them with landmark-inspect"
+        )
     more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
     names = [*written(folder), *more, folder.curves.name, folder.checkpoints.name]
     print(f"Wrote {folder.path}: {', '.join(names)}")

@@ -46,6 +46,12 @@ def test_a_checkpoint_and_another_dataset(command: Command, tmp_path: Path) -> N
     prior = read_records(tmp_path / "there/predictions.h5").prior
     own = read_records(tmp_path / "runs/synthetic/nobb/seed0/predictions.h5").prior
     assert torch.allclose(prior, own, rtol=0.05)
+    assert content["provenance"] is None
+    assert content["mean_face"]["full"]["faces"] == 5
+    best = last.replace("last.ckpt", "best.ckpt")
+    (tmp_path / "data/synthetic.h5").unlink()  # what the mean face is made of
+    assert command("evaluate", best, *other, *sizes, "output=without").code == 0
+    assert json.loads((tmp_path / "without/metrics.json").read_text())["mean_face"] is None
     assert (tmp_path / "there/faces.png").is_file()
 
 

@@ -34,6 +34,13 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
         assert full["faces"] == 8
         assert full["nme"] > 0
         assert full["discard_prior"]["30"] is not None
+        assert content["rendered"]
+        assert content["mean_face"]["full"]["faces"] == 8
+        assert (
+            content["mean_face"]["full"]["nme"]
+            == content["mean_face"]["full"]["nme_by"]["inter_ocular"]
+        )
+        assert {"library", "commit", "date", "device"} == content["provenance"].keys()
         assert (full["spearman"] is None) == (model == "non")
         assert (content["rescore_seconds"] > 0) == (model in ("bb", "bbs"))
         records = read_records(run / "predictions.h5")
@@ -66,9 +73,14 @@ def test_a_multirun_makes_one_whole_run_a_cell(command: Command, tmp_path: Path)
     assert "evaluations" not in tables
 
 
-def test_a_finished_run_is_left_alone_until_rerun(command: Command, tmp_path: Path) -> None:
+def test_a_finished_run_is_left_alone_until_rerun(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = ("model=nobb", *QUIET)
-    assert command("train", *arguments).code == 0
+    monkeypatch.setattr(fit, "mean_face_of_validation", lambda _: 0.5)
+    done = command("train", *arguments)
+    assert done.code == 0
+    assert "Warning: no better than the mean face: NME of the validation faces is" in done.out
     metrics = tmp_path / "runs/synthetic/nobb/seed0/metrics.json"
     before = metrics.stat().st_mtime_ns
     again = command("train", *arguments)

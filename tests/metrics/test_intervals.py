@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from landmark_lightning.metrics.intervals import Figure, interval
+from landmark_lightning.metrics.intervals import Figure, Means, interval
 
 
 def mean_of(errors: NDArray[np.float64]) -> Figure:
@@ -85,3 +85,24 @@ def test_too_few_are_refused(figures: int, groups: int, rivals: int) -> None:
     figure = mean_of(np.ones(3))
     with pytest.raises(ValueError, match=f"{figures} networks and {rivals} rivals on {groups}"):
         interval([figure] * figures, [""] * groups, [figure] * rivals)
+
+
+def test_the_means_of_many_figures_have_the_same_intervals() -> None:
+    rng = np.random.default_rng(0)
+    groups = [str(k // 4) for k in range(200)]
+    ours = rng.normal(5, 1, (3, 50)).repeat(4, axis=1) + rng.normal(0, 0.5, (3, 200))
+    theirs = ours + rng.normal(0.3, 0.5, (3, 200))
+    known = rng.random(200) < 0.7
+
+    def mean_of_known(errors: NDArray[np.float64]) -> Figure:
+        return lambda rows: float(errors[rows][known[rows]].mean())
+
+    slow = interval(
+        [mean_of_known(e) for e in ours], groups, [mean_of_known(e) for e in theirs], draws=3000
+    )
+    fast = Means(groups, draws=3000).interval(
+        np.where(known, ours, np.nan), np.where(known, theirs, np.nan)
+    )
+    assert fast == pytest.approx(slow, abs=0.01)
+    assert Means(["Ann"] * 200).interval(ours) is None
+    assert Means(groups).interval(np.where(np.arange(200) < 4, ours, np.nan)) is None

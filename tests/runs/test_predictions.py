@@ -27,6 +27,9 @@ def test_what_is_written_is_read(
     faces: int,
 ) -> None:
     records = make_records(faces, model=model, subset_names=subset_names, missing=0.1)
+    if subset_names:
+        group = tuple(f"Zoë {face // 2}" if face else "" for face in range(faces))
+        records = dataclasses.replace(records, group=group)
     write_records(tmp_path / "new" / "predictions.h5", records)
     again = read_records(tmp_path / "new" / "predictions.h5")
     for name in TENSORS:
@@ -37,6 +40,7 @@ def test_what_is_written_is_read(
         assert again.signal is not None
         assert torch.equal(again.signal, records.signal)
     assert again.photo == records.photo
+    assert again.group == records.group
     assert again.info == records.info
 
 

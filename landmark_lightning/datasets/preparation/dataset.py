@@ -11,7 +11,13 @@ from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Dataset
 from landmark_lightning.datasets.detectors import detector
 from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
-from landmark_lightning.datasets.facefile import CropRule, FaceFile, FaceSplit, Origin
+from landmark_lightning.datasets.facefile import (
+    RENDERED_MARK,
+    CropRule,
+    FaceFile,
+    FaceSplit,
+    Origin,
+)
 from landmark_lightning.datasets.photos import Reading
 from landmark_lightning.datasets.preparation.leaks import leaks, same_groups
 from landmark_lightning.datasets.preparation.orientation import find_orientation
@@ -74,10 +80,11 @@ def prepare_dataset(
         print(made)
     # Pillow's of broken EXIF, and of photos that are large but allowed by dataset.max_pixels.
     warnings.filterwarnings("ignore", module="PIL")
-    origin = Origin()
+    origin = Origin(rendered=bool(beside(read, "RENDERED")))
     if root is not None:
         labels = annotations_digest(root, function_beside(read, "annotations"))
-        origin = Origin(str(root), labels)
+        rendered = origin.rendered or (root / RENDERED_MARK).is_file()
+        origin = Origin(str(root), labels, rendered=rendered)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)

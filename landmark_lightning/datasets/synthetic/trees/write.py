@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from landmark_lightning.config.limits import one_of, whole
 from landmark_lightning.datasets.face import Face
+from landmark_lightning.datasets.facefile import RENDERED_MARK
 from landmark_lightning.datasets.synthetic.trees import aflw, table, w300, wflw
 from landmark_lightning.datasets.synthetic.trees.album import Album
 from landmark_lightning.errors import UserError
@@ -43,7 +44,8 @@ def write_layout(
 ) -> list[Face]:
     """Writes a tree of rendered faces; it appears only when it is whole.
 
-    The same arguments write the same tree, to the byte.
+    The same arguments write the same tree, to the byte. A file in it, ``RENDERED_MARK``, says
+    that the faces are rendered, so that no figure on them passes for one on photos.
 
     Args:
         root: The folder to write; it must be new or empty.
@@ -88,6 +90,7 @@ def write_layout(
         tree.mkdir()
         album = Album(tree, scheme, seed=seed, photo=photo, distinct=distinct, bar=bar)
         written: list[Face] = writer.write(album, faces, nested)
+        (tree / RENDERED_MARK).write_text("These faces are rendered, not photographed.\n")
         tree.replace(root)
     return written
 

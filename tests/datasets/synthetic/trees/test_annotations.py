@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from landmark_lightning.datasets.facefile import RENDERED_MARK
 from landmark_lightning.datasets.preparation.origins import annotations_digest
 from landmark_lightning.datasets.sources import aflw, own, w300, wflw
 from tests.datasets.synthetic.trees.conftest import FACES, Tree
@@ -27,6 +28,7 @@ def test_all_files_but_the_photos_decide(trees: dict[str, Tree], layout: str) ->
         name
         for name in files
         if Path(name).suffix.lower() not in PHOTOS
+        and name != RENDERED_MARK
         and not Path(name).stem.endswith(("_mirror", "xm2vts"))  # which nobody reads
     }
 
