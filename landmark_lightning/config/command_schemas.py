@@ -77,6 +77,7 @@ class Report:
 
     runs: Path = setting(PATH)
     output: Path = setting(PATH)
+    baseline: str | None = setting(or_null(TEXT))
 
 
 @dataclass(frozen=True, kw_only=True)

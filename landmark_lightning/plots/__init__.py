@@ -1,1 +1,5 @@
-"""Pictures: ``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs."""
+"""Pictures.
+
+``faces`` with landmarks, ``overlays`` photos with theirs, ``curves`` of runs, ``history`` of
+trainings.
+"""

@@ -46,6 +46,9 @@ _OTHER_COLORS = (
 PANEL = (3.4, 2.5)
 """Width and height of a panel in inches."""
 
+LARGE = (4.6, 2.9)
+"""The same of a panel that compares models, so that its lines can be told apart."""
+
 NAMED = 30
 """A panel has room for the names of at most this many landmarks."""
 
@@ -68,15 +71,16 @@ def model_color(model: str, models: Sequence[str]) -> str:
     return _OTHER_COLORS[others.index(model) % len(_OTHER_COLORS)]
 
 
-def panel(plot: Callable[..., None], *arguments: object) -> str:
+def panel(plot: Callable[..., None], *arguments: object, size: tuple[float, float] = PANEL) -> str:
     """One panel as SVG for a page, whose text colour and font it takes and whose width it fills.
 
     Args:
         plot: One of the functions below.
         arguments: Its arguments after the axes.
+        size: Width and height in inches.
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=PANEL, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         plot(figure.subplots(), *arguments)
         output = StringIO()
         figure.savefig(output, format="svg", dpi=180, metadata={"Date": None})
@@ -118,6 +122,16 @@ def _plot_scores(axes: Axes, x: Sequence[int], curves: Curves) -> None:
     for name, (label, color, style) in SCORES.items():
         if name in curves:
             axes.plot(x, curves[name], style, color=color, label=label)
+
+
+def plot_discards(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:
+    """NME against the share discarded by the signal, a line for each model; thin by the prior."""
+    for curves in group:
+        color = model_color(curves.cell.name, models)
+        axes.plot(CURVE_PERCENTS, curves.discard["prior"], "--", color=color, linewidth=0.9)
+        if "signal" in curves.discard:
+            axes.plot(CURVE_PERCENTS, curves.discard["signal"], color=color)
+    axes.set(xlabel="landmarks discarded (%)", ylabel=f"NME {group[0].cell.normalizer} (%)")
 
 
 def plot_ced(axes: Axes, group: Sequence[CellCurves], models: Sequence[str]) -> None:

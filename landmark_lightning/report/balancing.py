@@ -92,4 +92,6 @@ def effect_table(effects: Sequence[BalancingEffect]) -> Table:
     """How unevenly LPBB drew the faces and what their final losses were, a row for each cell."""
     headings = [heading for heading, _ in COLUMNS]
     rows = [[show(effect.cell) for _, show in COLUMNS] for effect in effects]
-    return Table("lpbb", "LPBB: draws and final losses by face", headings, rows, labels=2)
+    return Table(
+        "lpbb", "LPBB: draws and final losses by face", headings, rows, labels=2, folded=True
+    )

@@ -1,20 +1,37 @@
 """The general tables of any dataset. One more column is one more line here."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from landmark_lightning.metrics.discarding import DISCARD_PERCENTS
-from landmark_lightning.report.table import NO_FIGURE, Entry, Table
+from landmark_lightning.report.comparison import Comparison, difference_table
+from landmark_lightning.report.evaluations import Elsewhere
+from landmark_lightning.report.mean_face import MEAN_FACE, mean_faces
+from landmark_lightning.report.table import NO_FIGURE, Entry, Table, called
 from landmark_lightning.runs.results import Cell, differences
 
+Keys = tuple[str, ...]
 Show = Callable[[Cell], str | Entry]
 Columns = Sequence[tuple[str, Show]]
 Of = TypeVar("Of")
 
 
-def figure(*keys: str, digits: int = 2) -> Show:
+@dataclass(frozen=True)
+class FigureOf:
+    """Shows the figure that metrics.json has under ``keys``."""
+
+    keys: Keys
+    digits: int = 2
+
+    def __call__(self, cell: Cell) -> Entry:
+        """The figure of each of a cell's runs."""
+        return Entry(cell.figures(*self.keys), digits=self.digits)
+
+
+def figure(*keys: str, digits: int = 2) -> FigureOf:
     """Shows the figure under ``keys``."""
-    return lambda cell: Entry(cell.figures(*keys), digits=digits)
+    return FigureOf(keys, digits)
 
 
 def in_percent(*keys: str, of: Sequence[str] = (), digits: int = 1) -> Show:
@@ -43,7 +60,7 @@ def _all_of(*keys: str) -> Show:
     return show
 
 
-def _epochs(cell: Cell) -> str:
+def epochs_of(cell: Cell) -> str:
     """The planned epochs; of a training that ended early as ``trained of planned``."""
     texts = set()
     for planned, trained in zip(
@@ -65,7 +82,7 @@ BOXES = {
 NME = "NME {normalizer}"
 
 MAIN: Columns = (
-    ("seeds", lambda cell: str(len(cell.runs))),
+    ("seeds", lambda cell: "" if cell.model == MEAN_FACE else str(len(cell.runs))),
     (f"{NME} (%)", _of_full("nme")),
     (f"{NME}, discard 30%", _of_full("discard", "30")),
     (f"{NME}, static prior 30%", _of_full("discard_prior", "30")),
@@ -74,7 +91,7 @@ MAIN: Columns = (
     ("failure AUROC", _of_full("failure_auroc")),
     ("FR {normalizer} at 0.10 (%)", _of_full("fr_0.10")),
     (f"{NME}, validation (%)", figure("validation_nme")),
-    ("epochs", _epochs),
+    ("epochs", epochs_of),
     ("seconds", figure("train_seconds", digits=0)),
 )
 """Columns beside the model: the heading, and the function that makes a cell's entry."""
@@ -109,7 +126,7 @@ SIGNAL: Columns = (
 )
 
 COST: Columns = (
-    ("epochs", _epochs),
+    ("epochs", epochs_of),
     ("training (s)", figure("train_seconds", digits=0)),
     ("of which rescoring (s)", figure("rescore_seconds", digits=0)),
     ("rescoring (%)", in_percent("rescore_seconds", of=("train_seconds",), digits=0)),
@@ -129,32 +146,89 @@ def by_dataset(items: Iterable[Of]) -> dict[tuple[str, str], list[Of]]:
     return groups
 
 
-def general_tables(cells: Sequence[Cell]) -> list[Table]:
+def general_tables(cells: Sequence[Cell], comparison: Comparison | None = None) -> list[Table]:
     """The tables of one dataset's cells, which share a normalizer; the main one comes first.
 
     Args:
         cells: One group of ``by_dataset``. Where no run has test faces, the tables on test faces
             are left out.
+        comparison: Of these cells; None: no figure is marked as the best.
     """
-    main, cost = main_table(cells), table_of(cells, "cost", "cost", COST)
+    main, cost = main_table(cells, comparison), table_of(cells, "cost", "cost", COST, folded=True)
     if all(n == 0 for cell in cells for n in cell.figures("subsets", "full", "faces")):
         return [main, cost]
     return [
         main,
-        *_subset_tables(cells),
-        table_of(cells, "errors", "failure rate and area under the CED curve", ERRORS),
-        table_of(cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)"),
-        table_of(cells, "signal", "what the validation signal knows", SIGNAL),
+        *_differences(cells, comparison),
+        *_subset_tables(cells, comparison),
+        table_of(
+            cells, "errors", "failure rate and area under the CED curve", ERRORS,
+            comparison=comparison, mean_face=True, folded=True,
+        ),
+        table_of(
+            cells, "discard", "landmarks discarded", DISCARD, f"{NME} (%)", comparison=comparison,
+            folded=True,
+        ),
+        table_of(cells, "signal", "what the validation signal knows", SIGNAL, folded=True),
         cost,
+    ]  # fmt: skip
+
+
+ELSEWHERE: Columns = tuple(
+    column for column in MAIN if column[0] not in ("epochs", "seconds", f"{NME}, validation (%)")
+)
+"""The columns of MAIN that speak of a test alone."""
+
+
+def elsewhere_tables(tested: Elsewhere, comparison: Comparison) -> list[Table]:
+    """What models have on other faces than those of the dataset that they were trained on.
+
+    Args:
+        tested: The cells.
+        comparison: Of these cells.
+    """
+    cells, name = tested.cells, tested.trained_on
+    other = "other faces of " if name == cells[0].dataset else ""
+    kind, title = f"elsewhere-{name}", f"models trained on {other}{name}"
+    columns: Columns = [
+        *ELSEWHERE,
+        *(
+            (f"{NME}, {subset} ({count})", figure("subsets", subset, "nme"))
+            for subset, count in _subsets(cells, "faces").items()
+            if subset != "full"
+        ),
     ]
+    table = table_of(cells, kind, title, columns, comparison=comparison, mean_face=True)
+    return [table, *_differences(cells, comparison, kind, title)]
 
 
-def main_table(cells: Sequence[Cell]) -> Table:
+def main_table(cells: Sequence[Cell], comparison: Comparison | None = None) -> Table:
     """The main table of one dataset's cells, with notes on boxes and on what they differ in."""
     kinds = dict.fromkeys(b for c in cells for r in c.runs if (b := r.word("boxes")))
     named = " or ".join(BOXES.get(kind, kind) for kind in kinds)
     cut = [f"Faces are cut around {named}."] if kinds else []
-    return table_of(cells, "main", "all models", MAIN, notes=[*cut, *differences(cells)])
+    notes = [*cut, *differences(cells)]
+    return table_of(
+        cells, "main", "all models", MAIN, notes=notes, comparison=comparison, mean_face=True
+    )
+
+
+def _differences(
+    cells: Sequence[Cell], comparison: Comparison | None, kind: str = "difference", words: str = ""
+) -> list[Table]:
+    """What the models' errors are above the baseline's, where two models can be compared."""
+    if comparison is None:
+        return []
+    dataset, normalizer = cells[0].dataset, cells[0].normalizer
+    columns: list[tuple[str, Keys]] = [
+        (f"{subset} ({count})", ("subsets", subset, "nme"))
+        for subset, count in _subsets(cells, "faces_by", normalizer).items()
+    ]
+    columns += [("full, discard 30%", ("subsets", "full", "discard", "30"))]
+    title = f"{words}{', ' * bool(words)}NME {normalizer} (%) less that of"
+    name = "-".join(dict.fromkeys((kind, "difference", dataset, normalizer)))
+    made = difference_table(comparison, columns, title, name)
+    return [] if made is None else [made]
 
 
 def table_of(
@@ -164,24 +238,35 @@ def table_of(
     columns: Columns,
     metric: str = "",
     notes: Sequence[str] = (),
+    comparison: Comparison | None = None,
+    mean_face: bool = False,
+    folded: bool = False,
 ) -> Table:
     """A table with a row for each cell of a dataset, named by its model.
 
-    Title, headings and metric name the normalizer where they have ``{normalizer}``.
+    Title, headings and metric name the normalizer where they have ``{normalizer}``. ``comparison``
+    of the cells marks the best figures; ``mean_face`` adds its row, and says what it is.
     """
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
     columns = (("model", lambda cell: cell.name), *columns)
-    return Table(
+    rivals = mean_faces(cells) if mean_face else []
+    told = "Mean face: the mean shape of the training faces as the answer to each face."
+    table = Table(
         f"{kind}-{dataset}-{normalizer}",
-        f"{dataset}: {title.format(normalizer=normalizer)}",
-        [heading.format(normalizer=normalizer) for heading, _ in columns],
-        [[show(cell) for _, show in columns] for cell in cells],
-        metric.format(normalizer=normalizer),
-        notes,
+        f"{called(cells)}: {title.replace('{normalizer}', normalizer)}",
+        [heading.replace("{normalizer}", normalizer) for heading, _ in columns],
+        [[show(cell) for _, show in columns] for cell in (*cells, *rivals)],
+        metric.replace("{normalizer}", normalizer),
+        [*notes, *([told] if rivals else [])],
+        folded=folded,
     )
+    if comparison is None:
+        return table
+    keys = [show.keys if isinstance(show, FigureOf) else None for _, show in columns]
+    return comparison.marked(table, keys)
 
 
-def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
+def _subset_tables(cells: Sequence[Cell], comparison: Comparison | None) -> list[Table]:
     """NME by subset for each normalizer; again for visible landmarks where they are known."""
     faces = _subsets(cells, "faces")
     primary = cells[0].normalizer
@@ -205,7 +290,14 @@ def _subset_tables(cells: Sequence[Cell]) -> list[Table]:
                 for subset, count in faces.items()
             )
             metric = f"NME {name}{words} (%)"
-            tables.append(table_of(cells, f"{key}-{name}", "by subset (faces)", columns, metric))
+            title = f"by subset (faces), NME {name}{words}"
+            tables.append(
+                table_of(
+                    cells, f"{key}-{name}", title, columns, metric,
+                    comparison=comparison, mean_face=True,
+                    folded=bool(words) or name != primary or len(faces) == 1,
+                )
+            )  # fmt: skip
     return tables
 
 

@@ -12,7 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from landmark_lightning.report.table import Entry, Table, entry_text
 from landmark_lightning.runs.state import STATES
 
-CSV_HEADINGS = ("table", "row", "column", "ours mean", "ours std", "seeds", "printed")
+CSV_HEADINGS = (
+    "table", "row", "column", "ours mean", "ours std", "seeds", "printed", "low", "high",
+)  # fmt: skip
+"""The last two are a difference's 95% interval."""
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -37,6 +40,18 @@ def latex(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
+def markdown_entry(entry: str | Entry) -> str:
+    """A cell of a table for Markdown, bold where it is strong."""
+    text = markdown(entry_text(entry))
+    return f"**{text}**" if isinstance(entry, Entry) and entry.strong else text
+
+
+def latex_entry(entry: str | Entry) -> str:
+    """A cell of a table for LaTeX, bold where it is strong."""
+    text = latex(entry_text(entry))
+    return f"\\textbf{{{text}}}" if isinstance(entry, Entry) and entry.strong else text
+
+
 def number(value: float | None) -> str:
     """A number with up to ten digits; empty for None."""
     return "" if value is None else f"{value:.10g}"
@@ -51,6 +66,9 @@ ENVIRONMENT = Environment(
 )
 ENVIRONMENT.globals["states"] = STATES
 ENVIRONMENT.filters |= {
+    "after_colon": lambda title: title.partition(": ")[2],
+    "markdown_entry": markdown_entry,
+    "latex_entry": latex_entry,
     "base64": lambda content: b64encode(content).decode(),
     "identifier": identifier,
     "latex": latex,
@@ -85,6 +103,9 @@ def csv_tables(tables: Iterable[Table]) -> str:
             for heading, entry in zip(table.values, row[table.labels :], strict=True):
                 column = ", ".join(text for text in (heading, table.metric) if text)
                 if isinstance(entry, Entry):
-                    figures = entry.mean, entry.spread, len(entry.ours) or None, entry.printed
+                    figures = (
+                        entry.mean, entry.spread, len(entry.ours) or None, entry.printed,
+                        *(entry.bounds or (None, None)),
+                    )  # fmt: skip
                     writer.writerow([table.name, label, column, *map(number, figures)])
     return output.getvalue()

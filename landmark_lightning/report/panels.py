@@ -10,15 +10,18 @@ from operator import attrgetter
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from landmark_lightning.plots import curves as plots
-from landmark_lightning.plots.curves import SCORES, model_color, panel
+from landmark_lightning.plots.curves import LARGE, SCORES, model_color, panel
+from landmark_lightning.plots.history import plot_history
 from landmark_lightning.report.balancing import BalancingEffect
 from landmark_lightning.report.columns import by_dataset
 from landmark_lightning.report.formats import identifier
 from landmark_lightning.runs.curves import COVERAGES, CellCurves, Curves
 from landmark_lightning.runs.figures import CURVE_PERCENTS
+from landmark_lightning.runs.history import PLOTTED, History
 from landmark_lightning.runs.results import Cell, names_in_order
 
 SCORED = {
@@ -60,22 +63,33 @@ class Panels:
     Attributes:
         legend: Label, colour and line style of each kind of line.
         rows: The panels; those of a row stand side by side.
+        large: Whether they are shown large.
     """
 
     legend: Sequence[tuple[str, str, str]]
     rows: Sequence[Sequence[Panel]]
+    large: bool = False
 
 
 def plot_figures(
-    curves: Sequence[CellCurves], effects: Sequence[BalancingEffect]
+    curves: Sequence[CellCurves],
+    effects: Sequence[BalancingEffect],
+    histories: Sequence[History] = (),
 ) -> dict[str, Panels]:
     """All figures of the page, by name; one that has nothing to show has no rows."""
     of_curves = {
+        "discards": discards_panels,
         "figure4": figure4_panels, **{kind: partial(score_panels, kind=kind) for kind in SCORED},
         "ced": ced_panels, "landmarks": landmark_panels, "calibration": calibration_panels,
     }  # fmt: skip
     bar = tqdm(of_curves.items(), desc="plotting", unit="figure", leave=False)
-    return {name: plot(curves) for name, plot in bar} | {"shares": share_panels(effects)}
+    plotted = {name: plot(curves) for name, plot in bar}
+    history, histories_ = history_panels(histories)
+    return plotted | {
+        "shares": share_panels(effects),
+        "history": history,
+        "histories": histories_,
+    }
 
 
 def _called(cell: Cell) -> str:
@@ -97,25 +111,35 @@ def _cell_panels(
 ) -> Panels:
     """A panel for each cell, a row or more for each dataset.
 
-    Where ``values`` gives curves, the panels of a dataset share their y axis.
+    Where ``values`` gives curves, the panels of a dataset share their y axis, which begins and
+    ends with the curves.
     """
 
-    def plot_limited(axes: Axes, each: CellCurves, highest: float) -> None:
+    def plot_limited(axes: Axes, each: CellCurves, limits: tuple[float, float] | None) -> None:
         plot(axes, each)
-        if 0 < highest < math.inf:
-            axes.set_ylim(0, 1.05 * highest)
+        if limits is not None:
+            axes.set_ylim(*limits)
 
     rows = []
     for group in by_dataset(curves).values():
-        tops = [float(c.max()) for each in group if values for c in values(each).values()]
-        highest, row = max((0.0, *tops)), []
+        shown = [c for each in group if values for c in values(each).values()]
+        limits, row = _limits(shown), []
         for each in group:
             cell = each.cell
             name = "-".join((kind, cell.dataset, cell.normalizer, cell.name))
-            svg = panel(plot_limited, each, highest)
+            svg = panel(plot_limited, each, limits)
             row.append(Panel(name, caption(each), f"{_called(cell)}: {describe(each)}", svg))
         rows.append(row)
     return Panels([*legend], rows)
+
+
+def _limits(curves: Sequence[NDArray[np.float64]]) -> tuple[float, float] | None:
+    """Where an axis begins and ends that shows curves, a twentieth apart from them; None: free."""
+    if not curves:
+        return None
+    low, high = (float(f(np.concatenate(curves))) for f in (np.min, np.max))
+    margin = 0.05 * (high - low)
+    return (low - margin, high + margin) if 0 < margin < math.inf else None
 
 
 def score_panels(curves: Sequence[CellCurves], kind: str) -> Panels:
@@ -156,7 +180,7 @@ def _dataset_panels(
     describe: Callable[[CellCurves], str],
     plot: Callable[[Axes, Sequence[CellCurves], Sequence[str]], None],
 ) -> Panels:
-    """A panel for each dataset, a line in it for each model."""
+    """A large panel for each dataset, a line in it for each model."""
     groups = by_dataset(curves)
     models = names_in_order(each.cell for group in groups.values() for each in group)
     row = [
@@ -164,12 +188,46 @@ def _dataset_panels(
             name=f"{kind}-{dataset}-{normalizer}",
             caption=f"{dataset}, {normalizer}",
             alt=f"{dataset}: {'; '.join(f'{each.cell.name} {describe(each)}' for each in group)}",
-            svg=panel(plot, group, models),
+            svg=panel(plot, group, models, size=LARGE),
         )
         for (dataset, normalizer), group in groups.items()
     ]
     legend = [(model, model_color(model, models), "-") for model in models]
-    return Panels(legend, [row] if row else [])
+    return Panels(legend, [row] if row else [], large=True)
+
+
+def discards_panels(curves: Sequence[CellCurves]) -> Panels:
+    """Discard curves of each dataset, the models in one panel."""
+
+    def describe(each: CellCurves) -> str:
+        by = "signal" if "signal" in each.discard else "prior"
+        return f"{each.discard[by][CURVE_PERCENTS.index(30)]:.2f} with 30% discarded by its {by}"
+
+    made = _dataset_panels(curves, "discards", describe, plots.plot_discards)
+    legend = [*made.legend, ("thin: by the static prior", plots.FACES_COLOR, "--")]
+    return Panels(legend, made.rows, large=True)
+
+
+def history_panels(histories: Sequence[History]) -> tuple[Panels, Panels]:
+    """The trainings of each dataset: validation NME and loss, then whatever else is known."""
+    groups = by_dataset(histories)
+    models = names_in_order(each.cell for each in histories)
+    legend = [(model, model_color(model, models), "-") for model in models]
+    first: list[Panel] = []
+    more: list[Panel] = []
+    for (dataset, normalizer), group in groups.items():
+        for column, what in PLOTTED.items():
+            having = [each for each in group if column in each.points]
+            if not having:
+                continue
+            ends = (f"{e.cell.name} seed {e.seed} {e.points[column][1][-1]:.3g}" for e in having)
+            name = f"history-{column}-{dataset}-{normalizer}"
+            svg = panel(plot_history, having, column, models, size=LARGE)
+            alt = f"{dataset}, {what} over the epochs; at the end {', '.join(ends)}"
+            made = Panel(name, f"{dataset}: {what}", alt, svg)
+            (first if column in ("val/nme", "train/loss") else more).append(made)
+    main, rest = (Panels(legend, [row] if row else [], large=True) for row in (first, more))
+    return main, rest
 
 
 def ced_panels(curves: Sequence[CellCurves]) -> Panels:

@@ -1,19 +1,16 @@
 """The stress tests of runs: a table of what each condition does, and curves over its severity.
 
-They are read from the evaluation that lies in a run's folder, of its own faces, where
-landmark-evaluate was asked for covers, blur, noise or dark.
+A run has them where landmark-evaluate was asked for covers, blur, noise or dark on its own faces
+(``evaluations``).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from landmark_lightning.errors import UserError
 from landmark_lightning.plots.curves import model_color, panel, plot_rise, plot_severities
 from landmark_lightning.report.columns import NME, by_dataset
 from landmark_lightning.report.panels import Panel, Panels
-from landmark_lightning.report.table import Entry, Table
-from landmark_lightning.runs.folder import RunFolder
-from landmark_lightning.runs.results import Cell, names_in_order, read_run
+from landmark_lightning.report.table import Entry, Table, called
+from landmark_lightning.runs.results import Cell, names_in_order
 
 CLEAN = "clean"
 
@@ -34,27 +31,6 @@ COLUMNS = (
     ("mean signal, times clean", ("rise", "signal"), 2),
 )
 """Columns of the table: heading, where the figure stands in a condition's, digits."""
-
-
-def with_stress(cells: Sequence[Cell]) -> tuple[list[Cell], list[str]]:
-    """Cells with the stress tests of their runs, and a sentence for each that can't be read."""
-    unread: list[str] = []
-    found = []
-    for cell in cells:
-        runs = []
-        for run in cell.runs:
-            folder = RunFolder(run.path).evaluations / cell.dataset
-            if RunFolder(folder).metrics.is_file():
-                try:
-                    tested = read_run(folder).content
-                except UserError as error:
-                    unread.append(str(error))
-                    tested = {}
-                if "stress" in tested and tested.get("data") == run.content.get("data"):
-                    run = replace(run, content=run.content | {"stress": tested["stress"]})
-            runs.append(run)
-        found.append(replace(cell, runs=tuple(runs)))
-    return found, unread
 
 
 def conditions(cell: Cell) -> list[str]:
@@ -80,8 +56,8 @@ def stress_tables(cells: Sequence[Cell]) -> list[Table]:
     ]
     dataset, normalizer = cells[0].dataset, cells[0].normalizer
     headings = ["model", "condition", *(h.format(normalizer=normalizer) for h, _, _ in COLUMNS)]
-    name, title = f"stress-{dataset}-{normalizer}", f"{dataset}: stress test"
-    return [Table(name, title, headings, rows, labels=2)] if rows else []
+    name, title = f"stress-{dataset}-{normalizer}", f"{called(cells)}: stress test"
+    return [Table(name, title, headings, rows, labels=2, folded=True)] if rows else []
 
 
 def stress_panels(cells: Sequence[Cell]) -> Panels:

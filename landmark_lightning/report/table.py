@@ -4,8 +4,13 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from landmark_lightning.runs.results import Cell
+
 NO_FIGURE = "-"
 """Stands where a figure can't be computed."""
+
+DRAWN = "drawn faces"
+"""Stands beside what was measured on rendered faces, as in a rehearsal."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +21,15 @@ class Entry:
         ours: The figure of every run, by seed; None where a run does not have it.
         printed: The paper's figure; None where it prints none.
         digits: Digits after the point.
+        bounds: Of a difference its 95% interval, which stands in the place of the deviation.
+        strong: Whether it is to be seen at once.
     """
 
     ours: Sequence[float | None] = ()
     printed: float | None = None
     digits: int = 2
+    bounds: tuple[float, float] | None = None
+    strong: bool = False
 
     @property
     def mean(self) -> float | None:
@@ -39,6 +48,9 @@ class Entry:
         """Mean and, of several seeds, standard deviation; empty where there is none."""
         if self.mean is None:
             return ""
+        if self.bounds is not None:
+            mean, low, high = (f"{v:+.{self.digits}f}" for v in (self.mean, *self.bounds))
+            return f"{mean} ({low} to {high})"
         mean = f"{self.mean:.{self.digits}f}"
         return mean if self.spread is None else f"{mean} ± {self.spread:.{self.digits}f}"
 
@@ -60,6 +72,7 @@ class Table:
         metric: What all figures measure; empty where the headings say it.
         notes: Sentences below the table.
         labels: How many columns name a row.
+        folded: Whether the page shows it only when it is asked for.
     """
 
     name: str
@@ -69,6 +82,7 @@ class Table:
     metric: str = ""
     notes: Sequence[str] = field(default=())
     labels: int = 1
+    folded: bool = False
 
     @property
     def values(self) -> Sequence[str]:
@@ -81,6 +95,12 @@ class Table:
         entries = [entry for row in self.rows for entry in row if isinstance(entry, Entry)]
         printed = any(entry.printed is not None for entry in entries)
         return ["In brackets: as the paper prints it."] * printed + [*self.notes]
+
+
+def called(cells: Sequence[Cell]) -> str:
+    """The dataset of cells, for a title; it says where the faces are no photos."""
+    drawn = any(run.content.get("rendered") is True for cell in cells for run in cell.runs)
+    return cells[0].dataset + (f" ({DRAWN})" if drawn else "")
 
 
 def entry_text(entry: str | Entry) -> str:

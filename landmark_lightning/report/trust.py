@@ -52,7 +52,7 @@ def _bound_table(cells: Sequence[Cell]) -> Table:
             (f"{words}: width (%)", figure(*full, name, "width")),
         ]
     title = "bound on the error, its width in percent of {normalizer}"
-    return table_of(cells, "bound", title, columns, notes=_broken(cells))
+    return table_of(cells, "bound", title, columns, notes=_broken(cells), folded=True)
 
 
 def _broken(cells: Sequence[Cell]) -> list[str]:
@@ -76,7 +76,7 @@ def _coverage_table(cells: Sequence[Cell]) -> Table:
         (name, in_percent("bound", "subsets", name, "bound", "coverage")) for name in names
     )
     title, metric = "what the bound holds, by subset", "landmarks within the bound (%)"
-    return table_of(cells, "bound-subsets", title, columns, metric)
+    return table_of(cells, "bound-subsets", title, columns, metric, folded=True)
 
 
 def _covered_table(cells: Sequence[Cell]) -> Table:
@@ -94,7 +94,7 @@ def _covered_table(cells: Sequence[Cell]) -> Table:
         "which landmarks are covered",
         "AUROC of landmarks that are labelled as covered",
     )
-    return table_of(cells, "covered", title, columns, metric)
+    return table_of(cells, "covered", title, columns, metric, folded=True)
 
 
 def _boxes_table(cells: Sequence[Cell]) -> Table:
@@ -116,7 +116,8 @@ def _boxes_table(cells: Sequence[Cell]) -> Table:
         (f"{NME}, detector's boxes (%)", figure("detector", "subsets", "full", "nme")),
         ("ratio", ratio),
     )
-    return table_of(cells, "boxes", "true and a detector's boxes, faces that it found", columns)
+    title = "true and a detector's boxes, faces that it found"
+    return table_of(cells, "boxes", title, columns, folded=True)
 
 
 def _rejection_table(cells: Sequence[Cell]) -> Table:
@@ -131,7 +132,7 @@ def _rejection_table(cells: Sequence[Cell]) -> Table:
         ("validity at least", figure("rejection", "kept", SHARE, "validity", digits=3)),
     )
     title = f"non-faces that pass where {100 * float(SHARE):.0f}% of the faces are kept (%)"
-    return table_of(cells, "rejection", title, columns)
+    return table_of(cells, "rejection", title, columns, folded=True)
 
 
 def _offset_table(cells: Sequence[Cell]) -> Table:
@@ -150,4 +151,4 @@ def _offset_table(cells: Sequence[Cell]) -> Table:
         if told := offset_sentence(means, cell.normalizer):
             notes.append(f"By {cell.name}, {told}" + "." * (not told.endswith("?")))
     title = "where the labels lie, by mirrored faces"
-    return table_of(cells, "offset", title, columns, notes=notes)
+    return table_of(cells, "offset", title, columns, notes=notes, folded=True)

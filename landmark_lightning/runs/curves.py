@@ -1,6 +1,7 @@
 """What the report plots of a cell: curves from its runs' predictions, averaged over seeds."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from landmark_lightning.errors import UserError
 from landmark_lightning.metrics.discarding import kept_means, labelled_mean
 from landmark_lightning.metrics.nme import landmark_error
 from landmark_lightning.metrics.signal import signal_distance, spearman
+from landmark_lightning.metrics.validation import with_full
+from landmark_lightning.runs.by_face import ByFace, values_by_face
 from landmark_lightning.runs.figures import discard_curve
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.predictions import Records, read_records
@@ -63,6 +66,7 @@ class CellCurves:
         names: L names of the landmarks; empty where the scheme has none.
         calibration: As ``calibration_curve``; empty for a model without a signal.
         sorted_errors: Of the run of the lowest seed.
+        by_face: What each test face adds to the figures.
     """
 
     cell: Cell
@@ -75,6 +79,7 @@ class CellCurves:
     names: tuple[str, ...]
     calibration: Curves
     sorted_errors: SortedErrors
+    by_face: ByFace
 
 
 def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
@@ -85,6 +90,8 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
         file that could not.
     """
     read, unread = [], []
+    seeds, of_faces = [], []
+    tested: Records | None = None
     first: SortedErrors | None = None
     scheme: dict[str, Any] | None = None
     names: tuple[str, ...] = ()
@@ -104,6 +111,9 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
         if not records.photo:  # of a dataset without test faces
             continue
         first = first or sort_errors(records)
+        tested = tested or records
+        seeds.append(run.seed)
+        of_faces.append(values_by_face(records))
         scheme, names = records.info.scheme, records.info.names
         known, scores = records.error, _scores(records)
         pooled = {name: score.flatten() for name, score in scores.items()}
@@ -120,11 +130,35 @@ def read_curves(cell: Cell) -> tuple[CellCurves | None, list[str]]:
                 },
             }
         )
-    if first is None:
+    if first is None or tested is None:
         return None, unread
+    subsets = zip(
+        ("full", *tested.info.subset_names), with_full(tested.subsets).T.numpy(), strict=True
+    )
+    each_face = ByFace(
+        seeds=tuple(seeds),
+        photo=tested.photo,
+        group=tested.group or _group_tested_later(cell, tested.photo),
+        members=dict(subsets),
+        values={keys: np.stack([each[keys] for each in of_faces]) for keys in of_faces[0]},
+    )
     mean: dict[str, Any] = {kind: _mean([curves[kind] for curves in read]) for kind in read[0]}
     errors = mean.pop("errors")
-    return CellCurves(cell, len(read), names=names, sorted_errors=first, **mean, **errors), unread
+    curves = CellCurves(
+        cell, len(read), names=names, sorted_errors=first, by_face=each_face, **mean, **errors
+    )
+    return curves, unread
+
+
+def _group_tested_later(cell: Cell, photo: tuple[str, ...]) -> tuple[str, ...]:
+    """Whom the faces show, of runs that do not say it, from a later evaluation of one of them."""
+    for run in cell.runs:
+        evaluated = RunFolder(RunFolder(run.path).evaluations / cell.dataset)
+        with suppress(OSError, ValueError):
+            records = read_records(evaluated.predictions)
+            if records.group and records.photo == photo:
+                return records.group
+    return ()
 
 
 def _mean(curves: list[Curves]) -> Curves:

@@ -54,11 +54,12 @@ def discard_curve(
         (P,) for each of ``signal`` (absent for a model without one), ``prior``, ``random`` and
         ``oracle``.
     """
-    by_face = _discard_by_face(records, percents)
+    by_face = discard_by_face(records, percents)
     return {name: errors.nanmean(dim=0) for name, errors in by_face.items()}
 
 
-def _discard_by_face(records: Records, percents: Sequence[float]) -> dict[str, Tensor]:
+def discard_by_face(records: Records, percents: Sequence[float]) -> dict[str, Tensor]:
+    """As ``discard_curve``, (N, P) of each face."""
     error = records.error
     scores = {"signal": records.signal, "prior": records.prior.expand_as(error), "oracle": error}
     known = {name: score for name, score in scores.items() if score is not None}
@@ -98,7 +99,7 @@ def summarize(records: Records) -> dict[str, dict[str, Any]]:
     less_mean = error_less_mean(prediction, target, lengths[info.normalizers[0]])
     seen = (records.visible == VISIBLE).any(dim=1) & (records.visible == COVERED).any()
     measured = measurable(target, records.normalizer)
-    discarded = _discard_by_face(records, DISCARD_PERCENTS)
+    discarded = discard_by_face(records, DISCARD_PERCENTS)
     discarded.setdefault("signal", discarded["random"])
     figures = {}
     for subset, member in zip(

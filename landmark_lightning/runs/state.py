@@ -103,6 +103,12 @@ def read_state(path: Path) -> CellState:
     return CellState(whole.parent.parent.name, whole.parent.name, seed, state, error, path)
 
 
+def written_at(folder: RunFolder) -> str | None:
+    """When a run's state was reached, as its state.json says; None where it does not."""
+    time = _read(folder.state).get("time")
+    return time if isinstance(time, str) else None
+
+
 def write_plan(runs: Path, cells: Iterable[str]) -> Path:
     """Notes which runs a sweep will make, so that one that never started is seen to be missing.
 

@@ -55,13 +55,13 @@ def variants(known: Sequence[Settings | None], content: Sequence[str | None]) ->
     sure = any(settings is not None for settings in known)
     for unknown in (False, True):
         of_kind = [kind for (is_unknown, _), kind in kinds.items() if is_unknown == unknown]
-        differing = _differing([settings for settings, _ in of_kind])
-        telling, more = _telling(differing, [settings for settings, _ in of_kind])
+        names = differing([settings for settings, _ in of_kind])
+        telling, more = _telling(names, [settings for settings, _ in of_kind])
         first = ["settings unknown"] if unknown and sure else []
         of_kind.sort(key=lambda kind: _order(kind[0], telling))
         for settings, members in of_kind:
             words = first + [_word(name, settings) for name in telling] + ["..."] * more
-            apart = tuple(first + [_word(name, settings) for name in differing])
+            apart = tuple(first + [_word(name, settings) for name in names])
             found.append(Variant(tuple(members), ", ".join(words), apart))
     return found
 
@@ -71,7 +71,7 @@ def data_name(content: str | None) -> str:
     return f"data {'unknown' if content is None else content[:6]}"
 
 
-def _differing(settings: Sequence[Settings]) -> list[str]:
+def differing(settings: Sequence[Settings]) -> list[str]:
     """The names of what is not the same in all, those that tell most first."""
     names = dict.fromkeys(name for of_one in settings for name in of_one)
     return sorted((name for name in names if _classes([name], settings) > 1), key=_rank)

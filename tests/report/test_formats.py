@@ -40,9 +40,9 @@ def test_csv_is_long_and_unrounded() -> None:
     pupil = "NME inter_pupil (%)"
     assert rows[1][:4] == ["table_5", "10%, B_B|x", f"Full, {pupil}", "1.5"]
     assert abs(float(rows[1][4]) - 0.5**0.5) < 1e-9
-    assert rows[1][5:] == ["2", "1.3"]
-    assert rows[2][3:] == ["0.5", "", "1", ""]
-    assert rows[3] == ["table_5", "20%, *LAB <b>", f"Full, {pupil}", "", "", "", "16.66"]
+    assert rows[1][5:] == ["2", "1.3", "", ""]
+    assert rows[2][3:] == ["0.5", "", "1", "", "", ""]
+    assert rows[3] == ["table_5", "20%, *LAB <b>", f"Full, {pupil}", "", "", "", "16.66", "", ""]
     assert rows[4][3:] == ["", "", "1", ""]
 
 

@@ -23,8 +23,8 @@ DATASETS = {
     "wflw": ("wflw98", ("pose", "blur")),
 }
 SECTIONS = {
-    "figure4": 12, "discard": 12, "coverage": 24, "ced": 3, "landmarks": 3, "calibration": 3,
-    "balancing": 6, "surprises": 9,
+    "figure4": 12, "discard": 15, "training": 12, "coverage": 24, "ced": 3,
+    "landmarks": 3, "calibration": 3, "balancing": 6, "surprises": 9,
 }  # fmt: skip
 """Figures of each section."""
 
@@ -43,6 +43,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if records.signal is not None:
                 points = records.target[:1], records.prediction[:1], records.signal[:1]
                 predicted_faces(image, *points).save(run / "surprises.png")
+            curves = "step,epoch,val/nme,train/loss,train/lr,balancing/effective_sample_size\n"
+            curves += "4,,,9.5,0.001,12\n4,0,8.5,,,\n9,,,7.5,0.0005,11\n9,1,6.5,,,\n"
+            (run / "metrics.csv").write_text(curves)
             if model in ("bbo", "bb"):
                 effect = {"subsets": {subsets[0]: {"faces": 0.2, "draws": 0.4}}}
                 (run / "balancing.json").write_text(json.dumps(effect))
@@ -112,6 +115,29 @@ def test_a_browser_has_nothing_to_complain_of(page: Path, tmp_path: Path) -> Non
     # The same look finds an error where there is one.
     _, log = _browse(_with_script(page, "nowhere();"), tmp_path / "two")
     assert "CONSOLE" in log
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+def test_twelve_runs_are_seen_at_once_and_the_rest_unfolds(page: Path, tmp_path: Path) -> None:
+    script = """
+      document.documentElement.style.width = "1400px";
+      const seen = [document.body.scrollHeight];
+      location.hash = "#calibration";
+      addEventListener("hashchange", () => {
+        seen.push(document.querySelector("#calibration details").open);
+        dispatchEvent(new Event("beforeprint"));
+        seen.push(document.querySelectorAll("details:not([open])").length);
+        document.body.textContent = "seen " + JSON.stringify(seen) + " end";
+      });
+    """
+    shown, log = _browse(_with_script(page, script), tmp_path / "profile")
+    assert "CONSOLE" not in log
+    found = re.search(r"seen (\[.*\]) end", shown)
+    assert found is not None
+    height, opened, folded = json.loads(found[1])
+    assert 1000 < height < 8000
+    assert opened
+    assert folded == 0
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium")

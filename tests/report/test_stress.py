@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from landmark_lightning.report.stress import stress_panels, stress_tables, with_stress
+from landmark_lightning.report.evaluations import read_evaluations
+from landmark_lightning.report.stress import stress_panels, stress_tables
 from landmark_lightning.report.table import entry_text
 from landmark_lightning.report.write import write_report
 from landmark_lightning.runs.results import find_runs, gather
@@ -46,7 +47,7 @@ def test_a_row_for_each_condition_of_each_model(tmp_path: Path) -> None:
     for seed in (0, 1):
         _tested(tmp_path, "nobb", seed)
     write_run(tmp_path, made_records(faces=12, model="non", dataset="mine"))
-    cells, unread = with_stress(gather(find_runs(tmp_path)[0]))
+    cells, _, unread = read_evaluations(gather(find_runs(tmp_path)[0]))
     assert unread == []
     (table,) = stress_tables(cells)
     rows = {tuple(row[:2]): dict(zip(table.headings, row, strict=True)) for row in table.rows}
@@ -68,7 +69,7 @@ def test_curves_go_from_clean_faces_to_the_worst(
         lambda plot, points, *rest: plotted.setdefault(plot.__name__, points) and "<svg />",
     )
     _tested(tmp_path, "nobb")
-    cells, _ = with_stress(gather(find_runs(tmp_path)[0]))
+    cells, _, _ = read_evaluations(gather(find_runs(tmp_path)[0]))
     ((dark, rise),) = stress_panels(cells).rows
     assert plotted["plot_severities"] == {"nobb": [(0, 4.0), (1, 5.0), (3, 7.0), (5, 9.0)]}
     assert dark.alt == "mine, NME by severity of dark: nobb from 4.00 to 9.00"
@@ -80,7 +81,7 @@ def test_a_test_of_other_faces_or_a_broken_one_is_left_out(tmp_path: Path) -> No
     _tested(tmp_path, "nobb", data="others")
     broken = _tested(tmp_path, "bb")
     broken.write_text("{")
-    cells, unread = with_stress(gather(find_runs(tmp_path)[0]))
+    cells, _, unread = read_evaluations(gather(find_runs(tmp_path)[0]))
     assert stress_tables(cells) == []
     assert stress_panels(cells).rows == []
     assert len(unread) == 1

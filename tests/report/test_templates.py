@@ -3,15 +3,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
 from landmark_lightning.report.balancing import BalancingEffect
-from landmark_lightning.report.formats import ENVIRONMENT, identifier, render
+from landmark_lightning.report.formats import ENVIRONMENT, identifier, markdown_table, render
 from landmark_lightning.report.page import Contents, render_page
-from landmark_lightning.report.panels import Panel
+from landmark_lightning.report.panels import Panel, Panels
 from landmark_lightning.report.table import Entry, Table
 from landmark_lightning.runs.curves import read_curves
+from landmark_lightning.runs.history import History
 from landmark_lightning.runs.results import Cell, Run, find_runs, gather
 from tests.made_runs import made_records, write_run
 
@@ -62,7 +64,13 @@ def _contents(folder: Path, text: str) -> Contents:
         state=table,
         paper=[table],
         paper_left_out=[text],
-        general=[[table, table]],
+        findings=[text],
+        general=[[table, replace(table, folded=True)]],
+        training=[table],
+        elsewhere=[table],
+        histories=[History(named, 0, {"val/nme": (np.arange(3.0), np.arange(3.0))})],
+        faces=[(named, 0, b"x")],
+        cells=[named],
         curves=[replace(curves, cell=named, names=(text,) * 19)],
         effects=[BalancingEffect(named, [text], [(text, 3, 1.5)])],
         surprises=[(named, 0, b"x")],
@@ -118,6 +126,15 @@ def test_a_table_for_every_reader() -> None:
     assert "In brackets: as the paper prints it." in html
 
 
+def test_what_is_beyond_doubt_is_bold() -> None:
+    entry = Entry([-0.3, -0.5], bounds=(-0.61, -0.2), strong=True)
+    table = Table("t", "T", ["model", "full"], [["bb", entry]])
+    html = _made("table(table)", table=table)
+    assert '<td data-value="-0.4" class="strong">-0.40 (-0.61 to -0.20)</td>' in html
+    assert "| bb | **-0.40 (-0.61 to -0.20)** |" in markdown_table(table)
+    assert r"bb & \textbf{-0.40 (-0.61 to -0.20)} \\" in render("tables.tex", tables=[table])
+
+
 def test_states_have_a_colour_in_words() -> None:
     html = _made("table(table)", table=Table("state", "", ["model", "seed 0"], [["bb", "failed"]]))
     assert '<span class="state failed">failed</span>' in html
@@ -125,7 +142,8 @@ def test_states_have_a_colour_in_words() -> None:
 
 def test_panels_share_no_ids() -> None:
     svg = '<svg viewBox="0 0 1 1"><g id="a"/><use xlink:href="#a" clip-path="url(#b)"/></svg>'
-    html = _made("panels(rows)", rows=[[Panel("one", "", "", svg), Panel("two", "", "", svg)]])
+    rows = [[Panel("one", "", "", svg), Panel("two", "", "", svg)]]
+    html = _made("panels(figure)", figure=Panels([], rows))
     assert len(set(re.findall(r'\bid="([^"]*)"', html))) == 4
     assert 'href="#two-a" clip-path="url(#two-b)"' in html
 

@@ -23,3 +23,26 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   }
 }
+// Says which tables are wider than their place.
+const measure = () => {
+  for (const place of document.querySelectorAll(".scroll")) {
+    place.classList.toggle("wide", place.scrollWidth > place.clientWidth + 1);
+  }
+};
+measure();
+addEventListener("resize", measure);
+document.addEventListener("toggle", measure, true);
+// Unfolds what a link leads to, and everything for a printer.
+const unfold = () => {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  if (!target) return;
+  const own = target.querySelector(":scope > details");
+  if (own) own.open = true;
+  for (let at = target; at; at = at.parentElement?.closest("details")) at.open = true;
+  target.scrollIntoView();
+};
+unfold();
+addEventListener("hashchange", unfold);
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details")) folded.open = true;
+});
