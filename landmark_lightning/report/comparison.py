@@ -246,10 +246,10 @@ def _ranked(
     alone = " Of one seed each: other seeds may differ by more." if seeds == {1} else ""
     lead = f"{first.name} has the lowest {what}, {percent(first)}"
     if open_:
-        rest = len(others) - len(open_) - len(unknown)
-        worse = f" Worse beyond doubt: {rest} more." * (rest > 0)
+        worse = [o.name for o, found in pairs if found is not None and found[2].high < 0]
+        rest = f" Worse beyond doubt: {', '.join(worse)}." if worse else ""
         told = f"no model is best beyond doubt. {lead}, but it can't be told from "
-        return told + f"{', '.join(open_)}.{worse}{_not_compared(unknown)}{alone}"
+        return told + f"{', '.join(open_)}.{rest}{_not_compared(unknown)}{alone}"
     if len(unknown) == len(others):
         next_one = f"{others[0].name} follows with {percent(others[0])}"
         return f"{lead}; {next_one}.{_not_compared(unknown)}"

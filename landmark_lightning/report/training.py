@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from landmark_lightning.report.columns import Columns, epochs_of, figure, table_of
@@ -70,11 +71,17 @@ def _folded(names: Sequence[str], known: Sequence[Settings]) -> dict[str, list[s
             below = [n for n in names if n.startswith(f"{group}.")]
             kinds = {_plain([of_one.get(n, UNSET) for n in below]) for of_one in known}
             if len(below) > 1 and len(kinds) == 2 and _plain([UNSET] * len(below)) in kinds:
-                columns.setdefault(group, below)
+                columns.setdefault(_shared_start(below), below)
                 break
         else:
             columns[name] = []
     return columns
+
+
+def _shared_start(names: Sequence[str]) -> str:
+    """The dotted name of what all of these settings are in."""
+    split = zip(*(name.split(".") for name in names), strict=False)
+    return ".".join(parts[0] for parts in takewhile(lambda p: len(set(p)) == 1, split))
 
 
 def _value(settings: Settings | None, name: str, below: Sequence[str]) -> str:

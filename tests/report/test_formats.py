@@ -43,7 +43,7 @@ def test_csv_is_long_and_unrounded() -> None:
     assert rows[1][5:] == ["2", "1.3", "", ""]
     assert rows[2][3:] == ["0.5", "", "1", "", "", ""]
     assert rows[3] == ["table_5", "20%, *LAB <b>", f"Full, {pupil}", "", "", "", "16.66", "", ""]
-    assert rows[4][3:] == ["", "", "1", ""]
+    assert rows[4][3:] == ["", "", "1", "", "", ""]
 
 
 def test_tex_is_balanced_and_escaped() -> None:

@@ -132,6 +132,25 @@ def test_discarding_on_another_normalizer_is_not_compared() -> None:
         assert _row(_tables(gather(runs))["table5"], "30%", "BB")[2] == "2.00 (2.74)"
 
 
+def test_figures_on_rendered_faces_say_so_beside_the_paper_s() -> None:
+    cells = gather(
+        _run(dataset, model, rendered=dataset != "aflw")
+        for dataset in NORMALIZER
+        for model in MODELS
+    )
+    tables = _tables(cells)
+    assert tables["table1"].metric == "ours on drawn faces (300w, wflw)"
+    assert tables["table2"].metric == "NME inter_pupil (%), ours on drawn faces (300w)"
+    assert "drawn" not in tables["table3"].metric
+
+
+def test_the_mean_face_has_a_row_among_the_models() -> None:
+    full = {"full": {"nme": 30.0, "nme_by": {"box": 30.0}}}
+    table = _tables(gather([_run("aflw", "bb", mean_face=full)]))["table3"]
+    (row,) = (row for row in table.rows if "MEAN FACE" in str(row[0]))
+    assert "30.00" in [entry_text(entry) for entry in row[1:]]
+
+
 def test_other_test_faces_than_the_paper_s_are_said() -> None:
     run = _run("aflw", "bb")
     run.content["subsets"]["full"]["faces"] = 12

@@ -117,7 +117,7 @@ def test_a_table_for_every_reader() -> None:
     ]
     table = Table("t", "Table 2", ["Method", "Full"], rows, metric="NME box (%)")
     html = _made("table(table)", table=table)
-    assert '<caption id="t-caption">Table 2</caption>' in html
+    assert '<caption id="t-caption"><span>Table 2</span></caption>' in html
     assert html.count('scope="col"') == 2
     assert html.count('scope="row"') == 3
     assert '<td data-value="3.5">3.50 ± 0.71 <span class="printed">(3.69)</span></td>' in html
