@@ -42,12 +42,14 @@ def states(runs: Path) -> dict[str, str]:
 
 
 def figures(runs: Path) -> dict[str, Any]:
-    """metrics.json of every run below a folder, without what a clock says."""
+    """metrics.json of every run below a folder, without what a clock says and their seals."""
     found = {}
     for path in sorted(runs.rglob("metrics.json")):
         content = json.loads(path.read_text())
         found[str(path.relative_to(runs))] = {
-            key: value for key, value in content.items() if not key.endswith(("seconds", "fps"))
+            key: value
+            for key, value in content.items()
+            if not key.endswith(("seconds", "fps", "sha256"))
         }
     return found
 
