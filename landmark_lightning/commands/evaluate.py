@@ -56,7 +56,7 @@ def run(config: Evaluate) -> None:
     output = config.output or run_of(config.run).evaluations / dataset.name
     content = evaluate(
         task, faces, output, conditions=conditions, seed=config.seed,
-        trained_on=_trained_on(task, data_dir),
+        trained_on=_trained_on(task, data_dir), csv=config.csv,
     )  # fmt: skip
     print(figures_line(content))
     if conditions:

@@ -67,6 +67,7 @@ class Evaluate:
     blur: list[int] = setting(SEVERITIES)
     noise: list[int] = setting(SEVERITIES)
     dark: list[int] = setting(SEVERITIES)
+    csv: bool = setting(FLAG)
     seed: int = setting(whole(0, 2**32 - 1))
     allow_targets: list[str] = setting(TARGETS)
 

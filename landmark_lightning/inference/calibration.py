@@ -142,6 +142,38 @@ class Calibration:
         return cls(**content)
 
 
+def trusted(
+    calibration: Calibration | None,
+    signal: Numbers | None,
+    step: Numbers,
+    landmarks: int,
+    kind: str = "true",
+) -> tuple[Numbers, Numbers, NDArray[np.bool_], Numbers]:
+    """How far to trust landmarks, in pixels of their photos.
+
+    Args:
+        calibration: What was measured; None: nothing, so the signal stands as it is, there is
+            neither bound nor validity, and all landmarks are kept.
+        signal: (F, L) validation signals, input pixels; None: a network without.
+        step: (F, 1) photo pixels in a pixel of the input.
+        landmarks: Number of landmarks L.
+        kind: As of ``Calibration.bound``.
+
+    Returns:
+        (F, L) predicted errors, (F, L) bounds, (F, L) whether each is kept, (F,) validity; NaN
+        where nothing was measured.
+    """
+    faces = len(step)
+    if calibration is None:
+        shape = (faces, landmarks)
+        error = np.full(shape, np.nan) if signal is None else signal * step
+        return error, np.full(shape, np.nan), np.ones(shape, np.bool_), np.full(faces, np.nan)
+    predicted = calibration.predicted_error(signal, faces)
+    bound = calibration.bound(signal, kind, faces)
+    kept, validity = predicted <= calibration.usual, calibration.validity(predicted)
+    return predicted * step, bound * step, kept, validity
+
+
 def followed(signal: Numbers | None, power: float) -> Numbers:
     """What a bound follows: the signal (N, L) to a power; (1, 1) a one without signal."""
     return np.ones((1, 1)) if signal is None else np.maximum(signal, LEAST_SIGNAL) ** power

@@ -13,6 +13,7 @@ from landmark_lightning.datasets import detectors
 from landmark_lightning.datasets.boxes import squares_of, tight_boxes
 from landmark_lightning.datasets.photos import cut_crop
 from landmark_lightning.errors import UserError
+from landmark_lightning.inference.calibration import trusted
 from landmark_lightning.inference.card import Card
 from landmark_lightning.inference.networks import Network, network_of
 from landmark_lightning.inference.photos.pictures import Picture, as_grays
@@ -250,7 +251,7 @@ class LandmarkDetector:
         step = np.mean(pixels, axis=0)[:, None]
         known = [each for each in signals if each is not None]
         signal = np.mean(known, axis=0) / step if known else None
-        trust = self._trust(signal, step, kind)
+        trust = trusted(self.card.calibration, signal, step, self.card.landmarks, kind)
         return [np.mean(points, axis=0), *trust, np.mean(covers, axis=0, dtype=np.float64)]
 
     def around(self, points: Numbers) -> Numbers:
@@ -264,17 +265,3 @@ class LandmarkDetector:
         if calibration is not None and calibration.again is not None:
             return calibration.again(boxes)
         return squares_of(boxes)
-
-    def _trust(
-        self, signal: Numbers | None, step: Numbers, kind: str
-    ) -> tuple[NDArray[np.generic], ...]:
-        """Predicted errors and bounds in the photo, kept, and validity, of signals (F, L)."""
-        calibration, faces = self.card.calibration, len(step)
-        if calibration is None:
-            shape = (faces, self.card.landmarks)
-            error = np.full(shape, np.nan) if signal is None else signal * step
-            return error, np.full(shape, np.nan), np.ones(shape, np.bool_), np.full(faces, np.nan)
-        predicted = calibration.predicted_error(signal, faces)
-        bound = calibration.bound(signal, kind, faces)
-        kept, validity = predicted <= calibration.usual, calibration.validity(predicted)
-        return predicted * step, bound * step, kept, validity

@@ -21,6 +21,7 @@ from landmark_lightning.inference.predict import (
     predict_test,
     spread,
 )
+from landmark_lightning.inference.predictions_csv import write_table
 from landmark_lightning.inference.rejection import rejection_figures
 from landmark_lightning.inference.speed import frames_per_second
 from landmark_lightning.inference.stress.conditions import Condition
@@ -59,6 +60,7 @@ def evaluate(
     conditions: Sequence[Condition] = (),
     seed: int = 0,
     trained_on: FaceFile | None = None,
+    csv: bool = False,
 ) -> dict[str, Any]:
     """Tests a task on a FaceFile and writes its figures, predictions and pictures of faces.
 
@@ -73,6 +75,7 @@ def evaluate(
         seed: Seed of covers and noise among them.
         trained_on: The faces that it was trained on, whose mean shape is a rival; None: those of
             ``faces``, where they are the ones, else not known.
+        csv: Whether to write predictions.csv, too.
 
     Returns:
         The content of metrics.json.
@@ -82,12 +85,17 @@ def evaluate(
     """
     names = [path.name for path in _files(RunFolder(output))]
     with replacing_set(output, names) as staged:
-        return _evaluate(task, faces, RunFolder(staged), training, conditions, seed)
+        return _evaluate(
+            task, faces, RunFolder(staged), training, conditions, seed, trained_on, csv
+        )
 
 
 def _files(folder: RunFolder) -> tuple[Path, ...]:
     """The files that a test may write."""
-    return folder.metrics, folder.predictions, folder.faces, folder.surprises, folder.stress
+    return (
+        folder.metrics, folder.predictions, folder.table, folder.faces, folder.surprises,
+        folder.stress,
+    )  # fmt: skip
 
 
 def _evaluate(
@@ -97,6 +105,8 @@ def _evaluate(
     training: Mapping[str, Any] | None,
     conditions: Sequence[Condition],
     seed: int,
+    trained_on: FaceFile | None,
+    csv: bool,
 ) -> dict[str, Any]:
     """Tests a task and writes all files into a folder; gives the content of metrics.json."""
     dataset, model = faces.name, task.run["model"]
@@ -107,6 +117,8 @@ def _evaluate(
         split=test,
     )  # fmt: skip
     write_records(folder.predictions, records)
+    if csv:
+        write_table(folder.table, records, task.calibration)
     tested = len(test)  # none where the dataset has no test split
     if tested:
         _plot(task, test, records, spread(PLOTTED_FACES, tested), folder.faces)

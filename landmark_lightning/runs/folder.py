@@ -90,6 +90,8 @@ class RunFolder:
     """The test figures; a run that has them is finished."""
     predictions = Place("predictions.h5")
     """The test predictions, HDF5."""
+    table = Place("predictions.csv")
+    """The same as a table, CSV; where it was asked for."""
     faces = Place("faces.png")
     """Test faces with their predictions, PNG."""
     state = Place("state.json")

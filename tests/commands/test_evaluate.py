@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -178,3 +179,22 @@ def test_a_stress_test_that_can_t_be_is_one_sentence(command: Command, table: Pa
     assert "cover=mask is placed by eyes and mouth, but scheme own names no part eyes" in done.err
     done = command("evaluate", "run=runs/mine/nobb/seed0", "cover=patch")
     assert done.code == 0, done.err
+
+
+def test_a_table_of_the_predictions(command: Command, tmp_path: Path) -> None:
+    assert command("train", "model=nobb", *QUIET).code == 0
+    run = "run=runs/synthetic/nobb/seed0"
+    done = command("evaluate", run, "csv=true", "output=there")
+    assert done.code == 0, done.err
+    assert "metrics.json, predictions.h5, predictions.csv" in done.out
+    table = np.genfromtxt(tmp_path / "there/predictions.csv", delimiter=",", names=True)
+    assert len(table) == 8 * 68
+    boxes = read_records(tmp_path / "there/predictions.h5")
+    nme = (
+        table["error"].reshape(8, 68).mean(axis=1)
+        / (boxes.normalizer[:, 0] * boxes.to_photo[:, 0, 0]).numpy()
+    )
+    full = json.loads((tmp_path / "there/metrics.json").read_text())["subsets"]["full"]
+    assert 100 * nme.mean() == pytest.approx(full["nme"], rel=1e-3)
+    assert command("evaluate", run, "output=there").code == 0
+    assert not (tmp_path / "there/predictions.csv").exists(), "it would tell of another test"
