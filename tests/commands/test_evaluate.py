@@ -148,7 +148,7 @@ def test_a_stress_test_stands_beside_the_test(command: Command, tmp_path: Path) 
         assert sheet.height > 5 * 192
     report = command("report", "runs=runs")
     assert report.code == 0, report.err
-    assert "synthetic: stress test" in (tmp_path / "report/tables.md").read_text()
+    assert "synthetic (drawn faces): stress test" in (tmp_path / "report/tables.md").read_text()
     assert command("evaluate", f"run={run}").code == 0
     assert "stress" not in json.loads((folder / "metrics.json").read_text())
     assert not (folder / "stress.png").exists()
