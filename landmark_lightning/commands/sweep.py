@@ -18,12 +18,14 @@ from omegaconf import DictConfig
 from landmark_lightning.commands.checks import check_files
 from landmark_lightning.commands.requeueing import queued_again
 from landmark_lightning.config.compose import settings_of
+from landmark_lightning.config.limits import VARIANT
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
 from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.state import Attempt, read_state, write_plan
+from landmark_lightning.runs.variants import variant_of
 from landmark_lightning.terminal import aligned, steady_output
 
 
@@ -145,14 +147,14 @@ class Sweep(BasicSweeper):
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         (combinations,) = self.split_arguments(overrides, None)
-        cells = [self._cell(combination) for combination in combinations]
+        cells = [self._cell(*placed) for placed in self._placed(combinations)]
         folders: dict[Path, int] = {}
         for number, cell in enumerate(cells, 1):
             if (other := folders.setdefault(cell.folder.path, number)) != number:
                 raise UserError(
                     f"cells {other} and {number} of the sweep would both be written to "
-                    f"{cell.folder.path}; put what is swept into model.name, as in "
-                    "'model.name=bb-${model.balancing.power}', or into runs_dir"
+                    f"{cell.folder.path}; leave out model.name, runs_dir and variant, or put "
+                    "all that is swept into one of them"
                 )
         for runs in {cell.folder.runs for cell in cells}:
             write_plan(runs, (cell.folder.name for cell in cells if cell.folder.runs == runs))
@@ -167,11 +169,37 @@ class Sweep(BasicSweeper):
                 "try them once more"
             )
 
-    def _cell(self, overrides: Sequence[str]) -> Cell:
-        """Composes a run's settings: a wrong one is said before the first run starts."""
+    def _placed(self, combinations: Sequence[Sequence[str]]) -> list[tuple[list[str], Train]]:
+        """Runs by overrides and settings, what is varied put into ``variant``.
+
+        What the folders tell apart already, as model and seed, or what is given a place in
+        model.name or runs_dir, is left out.
+        """
+        settings = [self._settings(overrides) for overrides in combinations]
+        folders = [RunFolder.of(each).path for each in settings]
+        unplaced = _unplaced(combinations, folders)
+        placed = []
+        for overrides, given in zip(combinations, settings, strict=True):
+            pairs = (override.partition("=") for override in overrides)
+            varied = {key: value for k, (key, _, value) in enumerate(pairs) if k in unplaced}
+            if not varied:
+                placed.append((list(overrides), given))
+                continue
+            words = "+".join(word for word in (given.variant, variant_of(varied)) if word)
+            rest = [override for override in overrides if not override.startswith("variant=")]
+            named = replace(given, variant=VARIANT.check(words, "variant"))
+            placed.append(([*rest, f"variant='{words}'"], named))
+        return placed
+
+    def _settings(self, overrides: Sequence[str]) -> Train:
+        """A run's settings: a wrong one is said before the first run starts."""
         loader = self.hydra_context.config_loader
         composed = loader.load_sweep_config(self.config, list(overrides))
         settings: Train = settings_of("train", composed, composed.hydra)
+        return settings
+
+    def _cell(self, overrides: list[str], settings: Train) -> Cell:
+        """A run, and whether it is finished."""
         check_files("train", settings)
         from landmark_lightning.datasets.preparation.prepared import for_training
 
@@ -180,7 +208,7 @@ class Sweep(BasicSweeper):
         folder = RunFolder.of(settings)
         finished = folder.metrics.is_file() and not settings.rerun
         whole = finished and folder.clash(plain(settings)) is None
-        return Cell(list(overrides), folder, whole)
+        return Cell(overrides, folder, whole)
 
     def _check_origin(self, settings: Train) -> None:
         """Says once a dataset, before the first run starts, that it must be prepared again."""
@@ -208,6 +236,19 @@ class Sweep(BasicSweeper):
             (c.folder.path, job.return_value) for c, job in zip(started, returned, strict=True)
         )
         return {path: error for path, error in ended if error is not None}
+
+
+def _unplaced(combinations: Sequence[Sequence[str]], folders: Sequence[Path]) -> set[int]:
+    """Which overrides, by place, may be all that differs between two runs of one folder."""
+    found = set()
+    for place in range(len(combinations[0])):
+        others: dict[tuple[str, ...], dict[Path, str]] = {}
+        for overrides, folder in zip(combinations, folders, strict=True):
+            rest = (*overrides[:place], *overrides[place + 1 :])
+            of_rest = others.setdefault(rest, {})
+            if of_rest.setdefault(folder, overrides[place]) != overrides[place]:
+                found.add(place)
+    return found
 
 
 def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:

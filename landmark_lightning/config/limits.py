@@ -141,5 +141,12 @@ MAPPING = Limit("a mapping", lambda value: isinstance(value, Mapping), (), dict)
 ANYTHING = Limit("anything", lambda _: True)
 NAME = Limit("letters, digits, -, _ and dots between them", _is_name, (), str)
 """What names files and folders; YAML makes a number of 300."""
+VARIANT = Limit(
+    "at most 150 letters, digits and - _ . = +, not beginning with - . = or +",
+    lambda value: _is(value, str, int) and bool(re.fullmatch(r"\w[\w.=+-]{0,149}", str(value))),
+    (),
+    str,
+)
+"""What a folder's name has beside the model's: settings as ``name=value``, ``+`` between them."""
 PATH = Limit("a path without line breaks", _is_path, (), _path)
 """A path, ``~`` being the home folder; YAML makes a number of 2024."""

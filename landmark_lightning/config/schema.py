@@ -20,6 +20,7 @@ from landmark_lightning.config.limits import (
     PATH,
     SHARE,
     TEXT,
+    VARIANT,
     Limit,
     between,
     list_of,
@@ -294,6 +295,7 @@ class Train(Prepare):
     seed: int = setting(whole(0, 2**32 - 1))
     batch_size: int = setting(whole(1))
     runs_dir: Path = setting(PATH)
+    variant: str | None = setting(or_null(VARIANT), default=None)
     init_from: Path | None = setting(or_null(PATH), default=None)
     threads: int | str = setting(THREADS, default="auto")
     compile: Any = setting(one_of(False, True, "cudagraph"))

@@ -1,5 +1,6 @@
 """The state of an experiment's cells, as a table."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from landmark_lightning.runs.state import STATES, CellState
 
 
 def state_table(states: Sequence[CellState]) -> Table:
-    """A row for each dataset and model, a column for each seed; empty where no run was planned.
+    """A row for each dataset, model and variant, a column a seed; empty where no run was planned.
 
     A model that lies in several ``runs_dir`` has a row for each, which names it.
     """
@@ -19,7 +20,7 @@ def state_table(states: Sequence[CellState]) -> Table:
     by_cell = {(cell.dataset, name, cell.seed): cell.state for cell, name in names}
     rows = sorted(
         {(cell.dataset, cell.model, name) for cell, name in names},
-        key=lambda row: (row[0], model_rank(row[1]), row[2]),
+        key=lambda row: (row[0], model_rank(row[1]), _in_order(row[2])),
     )
     return Table(
         name="state",
@@ -36,15 +37,22 @@ def state_table(states: Sequence[CellState]) -> Table:
 
 def _names(states: Sequence[CellState]) -> list[tuple[CellState, str]]:
     """Each cell and what its row is called."""
-    places = {(cell.dataset, cell.model, _runs_dir(cell)) for cell in states}
-    counts = Counter((dataset, model) for dataset, model, _ in places)
-    return [
-        (
-            cell,
-            cell.model + (f" ({_runs_dir(cell)})" if counts[cell.dataset, cell.model] > 1 else ""),
-        )
-        for cell in states
-    ]
+    places = {(cell.dataset, _name(cell), _runs_dir(cell)) for cell in states}
+    counts = Counter((dataset, name) for dataset, name, _ in places)
+    named = []
+    for cell in states:
+        several = counts[cell.dataset, _name(cell)] > 1
+        named.append((cell, _name(cell) + (f" ({_runs_dir(cell)})" if several else "")))
+    return named
+
+
+def _name(cell: CellState) -> str:
+    return f"{cell.model} ({', '.join(cell.variant.split('+'))})" if cell.variant else cell.model
+
+
+def _in_order(name: str) -> list[str]:
+    """Sorts the numbers in a name as numbers."""
+    return [part.zfill(12) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _runs_dir(cell: CellState) -> Path:

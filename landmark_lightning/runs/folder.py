@@ -1,4 +1,8 @@
-"""A run's folder: ``<runs_dir>/<dataset>/<model>/seed<k>/`` and what lies where in it."""
+"""A run's folder: ``<runs_dir>/<dataset>/<model>/seed<k>/`` and what lies where in it.
+
+Behind the model's name, and a ``+``, may stand the run's variant: what sets it apart from others
+of the model, as ``nobb+network.width=8`` (``variants.py``).
+"""
 
 import shutil
 from collections.abc import Mapping
@@ -12,12 +16,13 @@ from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_differe
 from landmark_lightning.config.older import modern
 from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError
+from landmark_lightning.runs.variants import varied_in
 from landmark_lightning.seals import check_seal
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
 IGNORED = (
-    "rerun", "data_dir", "runs_dir", "logger", "allow_targets", "workers", "threads",
+    "rerun", "data_dir", "runs_dir", "variant", "logger", "allow_targets", "workers", "threads",
     "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
     "dataset.schedule", "phases.schedules", "data.residency",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
@@ -57,9 +62,8 @@ class RunFolder:
     @classmethod
     def of(cls, config: Train) -> "RunFolder":
         """The folder that the settings of landmark-train name."""
-        return cls(
-            config.runs_dir / config.dataset.name / config.model.name / f"seed{config.seed}"
-        )
+        model = f"{config.model.name}+{config.variant}" if config.variant else config.model.name
+        return cls(config.runs_dir / config.dataset.name / model / f"seed{config.seed}")
 
     @property
     def runs(self) -> Path:
@@ -209,11 +213,12 @@ def run_of(run: Path) -> RunFolder:
 def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings, by dotted name, that must agree for runs to be seeds of one experiment.
 
-    They are all but the seed, the names of dataset and model, and ``IGNORED``. Streaming counts
-    where it reads ahead and LPBB draws by older losses for it. Of which faces a run is, its
-    metrics.json says.
+    They are all but the seed, the names of dataset and model, and ``IGNORED``, of which those
+    count that a sweep varied. Streaming counts where it reads ahead and LPBB draws by older losses
+    for it. Of which faces a run is, its metrics.json says.
     """
     flat = dict(leaves(config))
+    varied = varied_in(config.get("variant"))
     ahead = flat.get("data.residency") == "stream" and flat.get("data.prefetch") != 0
     older = ahead and flat.get("model.balancing.refresh") != "none"
     passed = ("seed", "dataset.name", "model.name", "dataset.content", *IGNORED)
@@ -221,6 +226,7 @@ def shared_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         key: value
         for key, value in flat.items()
         if (key == "data.residency" and older)
+        or key in varied
         or not any(key == name or key.startswith(f"{name}.") for name in passed)
     }
 

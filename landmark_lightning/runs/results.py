@@ -17,7 +17,7 @@ from landmark_lightning.errors import UserError
 from landmark_lightning.files import finish_set
 from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settings
 from landmark_lightning.runs.search import Below, folders_below
-from landmark_lightning.runs.variants import data_name, variants
+from landmark_lightning.runs.variants import data_name, variants, varied_in
 from landmark_lightning.seals import unsealed
 
 MODELS = ("non", "nobb", "bbo", "bb", "bbs", "validated")
@@ -42,6 +42,7 @@ class Run:
         normalizer: What its errors are divided by.
         content: All of its metrics.json.
         settings: Those of its config.yaml that seeds share; None: not known.
+        varied: What a sweep varied of them, as its user calls it.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Run:
     normalizer: str
     content: dict[str, Any] = field(repr=False)
     settings: Mapping[str, Any] | None = field(default=None, repr=False)
+    varied: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def figure(self, *keys: str) -> float | None:
         """The number under ``keys``; None where it is null, missing or not finite."""
@@ -121,11 +123,13 @@ def read_run(path: Path) -> Run:
     if not isinstance(under(content, ("subsets", "full")), dict):
         raise UserError(f"{file} holds no figures of a run: subsets.full is missing")
     identity = {key: content[key] for key in ("dataset", "model", "seed", "normalizer")}
+    settings, varied = None, {}
     try:
-        settings = shared_settings(folder.read_config())
+        config = folder.read_config()
+        settings, varied = shared_settings(config), varied_in(config.get("variant"))
     except (FileNotFoundError, ValueError):
-        settings = None
-    return Run(path, **identity, content=content, settings=settings)
+        pass
+    return Run(path, **identity, content=content, settings=settings, varied=varied)
 
 
 def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
@@ -193,7 +197,7 @@ def gather(runs: Iterable[Run]) -> list[Cell]:
     for key in sorted(models, key=lambda key: (*key[:2], *model_rank(key[2]))):
         of_model = sorted(models[key], key=lambda run: run.seed)
         settings, content = zip(*((r.settings, r.word("data")) for r in of_model), strict=True)
-        for variant in variants(settings, content):
+        for variant in variants(settings, content, [run.varied for run in of_model]):
             members = tuple(of_model[place] for place in variant.members)
             cells.append(Cell(*key, members, variant.name, variant.differing))
     return cells

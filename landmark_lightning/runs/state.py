@@ -51,6 +51,7 @@ class CellState:
         state: One of ``STATES``.
         error: Of a failed run, one sentence that says why.
         folder: The run's folder; that of a missing run need not exist.
+        variant: What sets it apart from others of the model, as its folder's name has it.
     """
 
     dataset: str
@@ -59,6 +60,7 @@ class CellState:
     state: str
     error: str | None
     folder: Path
+    variant: str = ""
 
 
 def read_states(runs: Path) -> list[CellState]:
@@ -100,7 +102,8 @@ def read_state(path: Path) -> CellState:
     else:
         state = "cut" if folder.begun else "missing"
     whole = path.absolute()
-    return CellState(whole.parent.parent.name, whole.parent.name, seed, state, error, path)
+    model, _, variant = whole.parent.name.partition("+")
+    return CellState(whole.parent.parent.name, model, seed, state, error, path, variant)
 
 
 def written_at(folder: RunFolder) -> str | None:

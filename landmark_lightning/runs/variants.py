@@ -1,11 +1,14 @@
 """Variants: runs of one model that may not share a row, and what their rows are called.
 
 Seeds share a row only where the settings and the faces are the same. Rows are named by what
-differs: ``network.width=8``, or ``data 3f2a91``, the first digits of the faces' hash.
+differs: ``network.width=8``, or ``data 3f2a91``, the first digits of the faces' hash. A sweep
+names the folders of its runs likewise, by what it varies.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +17,9 @@ CONTENT, SETS = "dataset.content", "dataset.sets"
 
 SHOWN = 3
 """Most settings in a row's name, unless it takes more to tell the rows apart."""
+
+LONGEST = 120
+"""Characters of what a sweep varies in a folder's name; beyond that a digest stands for it."""
 
 _UNSET = "\0unset"
 
@@ -35,13 +41,58 @@ class Variant:
     differing: tuple[str, ...]
 
 
-def variants(known: Sequence[Settings | None], content: Sequence[str | None]) -> list[Variant]:
+def variant_of(varied: Mapping[str, str]) -> str:
+    """What a sweep varies as a part of a folder's name: ``network.width=8+phases.lr=0.001``.
+
+    Args:
+        varied: The settings that it varies and their values in this run, as the command line has
+            them. Values that can't stand in a name are shortened to what can, and a digest.
+    """
+    words = [f"{_as_name(name.lstrip('+~'))}={_as_name(value)}" for name, value in varied.items()]
+    text = "+".join(words)
+    return text if len(text) <= LONGEST else f"sweep-{_digest(text)}"
+
+
+def varied_in(variant: str | None) -> dict[str, Any]:
+    """The settings that a variant names, and their values: numbers, or else texts."""
+    words = (word.partition("=") for word in (variant or "").split("+"))
+    return {name: _number(value) for name, joint, value in words if joint}
+
+
+def _as_name(text: str) -> str:
+    """A text as a part of a file's name, the same for no other text."""
+    bare = text[1:-1] if re.fullmatch(r"'[^']*'|\"[^\"]*\"", text) else text
+    clean = re.sub(r"[^\w.-]+", "_", bare).strip("_")
+    return clean if clean == bare and len(bare) <= 40 else f"{clean[:24]}-{_digest(text)[:6]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def variants(
+    known: Sequence[Settings | None],
+    content: Sequence[str | None],
+    varied: Sequence[Settings] | None = None,
+) -> list[Variant]:
     """Divides runs of one model into those that may share a row.
 
     Args:
         known: The settings of each run by dotted name; None: not known. Such runs share a row with
             each other alone.
         content: The hash of each run's faces; None: not known.
+        varied: What a sweep varied of each run's settings, as its user calls them. Where all that
+            are of a kind have them, the rows go by these names, such as ``phases.lr`` for the
+            rates of all phases; None: no run is of a sweep.
 
     Returns:
         The variants in the order of what sets them apart, unknown settings last.
@@ -55,7 +106,13 @@ def variants(known: Sequence[Settings | None], content: Sequence[str | None]) ->
     sure = any(settings is not None for settings in known)
     for unknown in (False, True):
         of_kind = [kind for (is_unknown, _), kind in kinds.items() if is_unknown == unknown]
-        names = differing([settings for settings, _ in of_kind])
+        swept = [_shared([varied[place] for place in m] if varied else []) for _, m in of_kind]
+        by_all = set(swept[0]).intersection(*swept[1:]) if swept else set()
+        of_kind = [
+            ({**{name: own[name] for name in by_all}, **settings}, members)
+            for own, (settings, members) in zip(swept, of_kind, strict=True)
+        ]
+        names = differing([settings for settings, _ in of_kind], by_all)
         telling, more = _telling(names, [settings for settings, _ in of_kind])
         first = ["settings unknown"] if unknown and sure else []
         of_kind.sort(key=lambda kind: _order(kind[0], telling))
@@ -71,10 +128,23 @@ def data_name(content: str | None) -> str:
     return f"data {'unknown' if content is None else content[:6]}"
 
 
-def differing(settings: Sequence[Settings]) -> list[str]:
-    """The names of what is not the same in all, those that tell most first."""
+def _shared(settings: Sequence[Settings]) -> Settings:
+    """What all agree in."""
+    first = settings[0] if settings else {}
+    return {name: v for name, v in first.items() if all(s.get(name) == v for s in settings)}
+
+
+def differing(settings: Sequence[Settings], swept: Collection[str] = ()) -> list[str]:
+    """The names of what is not the same in all: what a sweep varies, then those that tell most.
+
+    Those are left out that follow from what the sweep varies.
+    """
     names = dict.fromkeys(name for of_one in settings for name in of_one)
-    return sorted((name for name in names if _classes([name], settings) > 1), key=_rank)
+    found = sorted((name for name in names if _classes([name], settings) > 1), key=_rank)
+    told = [name for name in found if name in swept]
+    classes = _classes(told, settings)
+    rest = [name for name in found if name not in swept]
+    return told + [name for name in rest if _classes([*told, name], settings) > classes]
 
 
 def _rank(name: str) -> tuple[bool, bool, int, str]:

@@ -130,7 +130,7 @@ class RunLogger(WandbLogger):
         known = folder.wandb_id.is_file() and not config.rerun
         super().__init__(
             id=folder.wandb_id.read_text().strip() if known else secrets.token_hex(4),
-            name=f"{dataset}-{model}-s{seed}",
+            name="-".join(name for name in (dataset, model, config.variant, f"s{seed}") if name),
             project=config.logger.project,
             # Absolute, since W&B's own process may have been started in another folder.
             save_dir=folder.path.resolve(),

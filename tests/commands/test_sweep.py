@@ -91,8 +91,52 @@ def test_a_cell_that_another_process_trains_is_left_to_it(
     assert states(tmp_path / "runs") == {"non": "done", "nobb": "running"}
 
 
+def _folders(command: Command, tmp_path: Path, *grid: str) -> set[str]:
+    """The folders that a sweep plans; it is interrupted as its first run begins."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("landmark_lightning.commands.sweep.Attempt.begin", _interrupt)
+        done = command("train", "-m", *QUIET, *grid)
+    assert done.code == 130, done.err
+    (plan,) = tmp_path.glob("*/plan-*.json")
+    return set(json.loads(plan.read_text())["cells"])
+
+
+@pytest.mark.parametrize(
+    ("grid", "folders"),
+    [
+        (
+            ("phases.lr=1e-3,3e-3", "model=non,nobb"),
+            {f"{m}+phases.lr={lr}/seed0" for m in ("non", "nobb") for lr in ("0.001", "0.003")},
+        ),
+        (
+            ("phases.lr=1e-3,3e-3", "batch_size=5,10", "model.name='mine-${batch_size}'"),
+            {f"mine-{n}+phases.lr={lr}/seed0" for n in (5, 10) for lr in ("0.001", "0.003")},
+        ),
+        (("batch_size=5,10", "variant=b${batch_size}"), {"nobb+b5/seed0", "nobb+b10/seed0"}),
+        (
+            ("batch_size=5,10", "variant=trial"),
+            {"nobb+trial+batch_size=5/seed0", "nobb+trial+batch_size=10/seed0"},
+        ),
+        (("batch_size=5", "seed=0,1", "network.width=4"), {"nobb/seed0", "nobb/seed1"}),
+    ],
+)  # fmt: skip
+def test_what_is_swept_has_its_place_in_the_folder_s_name(
+    command: Command, tmp_path: Path, grid: tuple[str, ...], folders: set[str]
+) -> None:
+    assert _folders(command, tmp_path, *grid) == {f"synthetic/{folder}" for folder in folders}
+
+
+def test_a_sweep_over_runs_dir_names_what_else_it_varies(command: Command, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("landmark_lightning.commands.sweep.Attempt.begin", _interrupt)
+        command("train", "-m", *QUIET, "runs_dir=a,b", "batch_size=5,10", "compile=false")
+    planned = {(s.folder.parts[-4], s.variant) for s in read_states(tmp_path)}
+    assert planned == {(r, f"batch_size={n}") for r in ("a", "b") for n in (5, 10)}
+
+
 def test_two_cells_in_one_folder_are_refused(command: Command, tmp_path: Path) -> None:
-    done = command("train", "-m", "model=nobb", "phases.lr=0.01,0.001", *QUIET)
+    name = "model.name=m${seed}${batch_size}"
+    done = command("train", "-m", *QUIET, "seed=1", "batch_size=5,5", name)
     assert done.code == 1
     assert "cells 1 and 2 of the sweep would both be written to" in done.err
     assert not (tmp_path / "runs").exists()

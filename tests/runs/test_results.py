@@ -198,3 +198,16 @@ def test_a_run_behind_a_link_is_read_once(tmp_path: Path) -> None:
         "runs count once",
         f"{runs / 'round'} is the folder {runs} under another name: its runs count once",
     ]
+
+
+def test_a_setting_counts_where_a_sweep_varies_it(tmp_path: Path) -> None:
+    for residency in ("host", "stream"):
+        for seed in (0, 1):
+            variant = f"data.residency={residency}"
+            config = CONFIG | {"data": {"residency": residency}, "seed": seed, "variant": variant}
+            _write(tmp_path / residency / f"{seed}/metrics.json", config, seed=seed)
+    runs, left_out = find_runs(tmp_path)
+    assert not left_out
+    assert [(cell.name, len(cell.runs)) for cell in gather(runs)] == [
+        ("bb (data.residency=host)", 2), ("bb (data.residency=stream)", 2)
+    ]  # fmt: skip

@@ -1,9 +1,10 @@
 from pathlib import Path
 from typing import Any
 
+from landmark_lightning.config.limits import VARIANT
 from landmark_lightning.report.columns import main_table
 from landmark_lightning.runs.results import SHOWN_SETTINGS, Cell, Run
-from landmark_lightning.runs.variants import Settings, variants
+from landmark_lightning.runs.variants import Settings, variant_of, variants, varied_in
 
 
 def _named(*known: Settings | None, content: str | None = "a") -> dict[str, tuple[int, ...]]:
@@ -107,3 +108,43 @@ def test_rows_on_other_faces_than_the_rest_are_said() -> None:
         "Not all are on the same faces: non, bb on data 3f2a91; nobb on data unknown."
     ]
     assert main_table([cells[0], cells[2]]).notes == []
+
+
+def test_what_a_sweep_varies_is_a_name_that_can_be_read_again() -> None:
+    text = variant_of({"network.width": "8", "+trainer.max_time": "1e-05", "phases": "paper"})
+    assert text == "network.width=8+trainer.max_time=1e-05+phases=paper"
+    assert varied_in(text) == {"network.width": 8, "trainer.max_time": 1e-05, "phases": "paper"}
+    assert varied_in(None) == varied_in("b5+trial") == {}
+
+
+def test_what_can_t_stand_in_a_name_is_told_apart_all_the_same() -> None:
+    values = ("'runs/a'", "'runs/b'", "[0.5,1]", "[0.5,2]", "'a,b=c'", "x" * 50, "x" * 51, "1e+16")
+    texts = [variant_of({"init_from": value}) for value in values]
+    assert len(set(texts)) == len(values)
+    for text in texts:
+        assert VARIANT.holds(text)
+        assert list(varied_in(text)) == ["init_from"]
+    many = [variant_of({f"room.setting{k}": f"{k + n}" for k in range(9)}) for n in (0, 1)]
+    assert len(set(many)) == 2
+    assert all(VARIANT.holds(text) for text in many)
+
+
+def test_rows_of_a_sweep_go_by_what_it_varies() -> None:
+    known = [
+        {"network.width": w, "phases.list.0.lr": lr, "phases.list.1.lr": lr, "batch_size": 5}
+        for w in (8, 16)
+        for lr in (0.001, 0.003)
+    ]
+    varied = [
+        {"network.width": k["network.width"], "phases.lr": k["phases.list.0.lr"]} for k in known
+    ]
+    found = variants(known, ["a"] * 4, varied)
+    assert [v.name for v in found] == [
+        f"network.width={w}, phases.lr={lr}" for w in (8, 16) for lr in (0.001, 0.003)
+    ]
+    assert found[0].differing == ("network.width=8", "phases.lr=0.001")
+    # What differs besides is named, too, and a run of no sweep goes by its settings.
+    found = variants([*known, known[0] | {"batch_size": 9}], ["a"] * 5, [*varied, varied[0]])
+    assert found[0].differing == ("network.width=8", "phases.lr=0.001", "batch_size=5")
+    found = variants(known[:2], ["a"] * 2, [varied[0], {}])
+    assert [v.name for v in found] == ["phases.list.0.lr=0.001", "phases.list.0.lr=0.003"]
