@@ -35,11 +35,13 @@ class Cell:
 
     Attributes:
         overrides: What the sweep adds to the command line for it.
+        settings: All that it is trained with.
         folder: Its folder.
         whole: It is finished already with the same settings.
     """
 
     overrides: list[str]
+    settings: Train
     folder: RunFolder
     whole: bool
 
@@ -51,13 +53,11 @@ class CellJob:
     the other runs go on.
 
     Args:
-        numbers: The place in the sweep of each launched run, from 1.
-        total: Runs of the sweep.
+        titles: What each launched run is called, such as ``Cell 2 of 8``.
     """
 
-    def __init__(self, numbers: list[int], total: int) -> None:
-        self.numbers = numbers
-        self.total = total
+    def __init__(self, titles: list[str]) -> None:
+        self.titles = titles
         self.sweep_process = os.getpid()
         self.replaced: dict[int, float | None] = {}
 
@@ -77,8 +77,8 @@ class CellJob:
         hydra = HydraConfig.get()
         settings: Train = settings_of("train", config, hydra)
         folder = RunFolder.of(settings)
-        number = self.numbers[hydra.job.num]
-        print(f"Cell {number} of {self.total}: {folder.path}", flush=True)
+        number = hydra.job.num
+        print(f"{self.titles[number]}: {folder.path}", flush=True)
         # A process that the sweep's own has started, as joblib does, ends with it.
         child = os.getppid() == self.sweep_process
         attempt = Attempt(folder.path, parent=self.sweep_process if child else None)
@@ -128,7 +128,9 @@ class Sweep(BasicSweeper):
     config: DictConfig
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
-        super().__init__(max_batch_size=None, params=params)
+        # Not by BasicSweeper's constructor: that fails where this module is loaded before Hydra
+        # loads its plugins, BasicSweeper once more among them.
+        self.params = params or {}
         self.checked: set[str] = set()
 
     def setup(
@@ -158,14 +160,13 @@ class Sweep(BasicSweeper):
                 )
         for runs in {cell.folder.runs for cell in cells}:
             write_plan(runs, (cell.folder.name for cell in cells if cell.folder.runs == runs))
-        numbers = [number for number, cell in enumerate(cells, 1) if not cell.whole]
+        left = {f"Cell {n} of {len(cells)}": c for n, c in enumerate(cells, 1) if not c.whole}
         plural = "" if len(cells) == 1 else "s"
-        print(f"Sweep of {len(cells)} cell{plural}, finished already: {len(cells) - len(numbers)}")
-        errors = self._launch(cells, numbers) if numbers else {}
-        left = _print_table(cells, errors)
-        if left:
+        print(f"Sweep of {len(cells)} cell{plural}, finished already: {len(cells) - len(left)}")
+        errors = self._launch([*left.values()], [*left]) if left else {}
+        if undone := _print_table(cells, errors):
             raise UserError(
-                f"{left} of {len(cells)} cells are not done; start the same command again to "
+                f"{undone} of {len(cells)} cells are not done; start the same command again to "
                 "try them once more"
             )
 
@@ -208,7 +209,7 @@ class Sweep(BasicSweeper):
         folder = RunFolder.of(settings)
         finished = folder.metrics.is_file() and not settings.rerun
         whole = finished and folder.clash(plain(settings)) is None
-        return Cell(overrides, folder, whole)
+        return Cell(overrides, settings, folder, whole)
 
     def _check_origin(self, settings: Train) -> None:
         """Says once a dataset, before the first run starts, that it must be prepared again."""
@@ -219,14 +220,13 @@ class Sweep(BasicSweeper):
             check_origin(settings)
             self.checked.add(key)
 
-    def _launch(self, cells: list[Cell], numbers: list[int]) -> dict[Path, str]:
-        """Starts runs; gives the errors that they ended with, by folder."""
+    def _launch(self, started: list[Cell], titles: list[str]) -> dict[Path, str]:
+        """Starts runs, each with its title; gives the errors that they ended with, by folder."""
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context,
-            task_function=CellJob(numbers, len(cells)),
+            task_function=CellJob(titles),
             config=self.config,
         )
-        started = [cells[number - 1] for number in numbers]
         try:
             returned = launcher.launch([cell.overrides for cell in started], initial_job_idx=0)
         except RuntimeError as error:  # the launcher's own: a run's process was killed

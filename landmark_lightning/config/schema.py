@@ -296,6 +296,7 @@ class Train(Prepare):
     batch_size: int = setting(whole(1))
     runs_dir: Path = setting(PATH)
     variant: str | None = setting(or_null(VARIANT), default=None)
+    optimized_metric: str | None = setting(or_null(TEXT), default=None)
     init_from: Path | None = setting(or_null(PATH), default=None)
     threads: int | str = setting(THREADS, default="auto")
     compile: Any = setting(one_of(False, True, "cudagraph"))

@@ -24,13 +24,16 @@ from landmark_lightning.report.page import Contents, render_page
 from landmark_lightning.report.paper import paper_tables
 from landmark_lightning.report.state import failures, state_line, state_table
 from landmark_lightning.report.stress import stress_tables
+from landmark_lightning.report.studies import best_trials
 from landmark_lightning.report.training import training_tables
 from landmark_lightning.report.trust import trust_tables
 from landmark_lightning.runs.curves import CellCurves, read_curves
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.runs.history import History, read_histories
 from landmark_lightning.runs.results import Cell, find_runs, gather
+from landmark_lightning.runs.search import folders_below
 from landmark_lightning.runs.state import CellState, read_states
+from landmark_lightning.runs.studies import read_studies
 
 
 def write_report(runs: Path, output: Path, baseline: str | None = None) -> list[Path]:
@@ -96,9 +99,11 @@ def read_contents(runs: Path, baseline: str | None = None) -> Contents:
     for name in ("faces", "surprises", "most_drawn"):
         pictures[name], unread = _pictures(cells, partial(_place, name))
         left_out += unread
+    studies, unread = read_studies(folders_below(runs).folders)
+    left_out += unread
     paper, paper_left_out = paper_tables(cells)
     return Contents(
-        summary=_summary(runs, cells, states),
+        summary=" ".join([_summary(runs, cells, states), *best_trials(studies, cells)]),
         findings=[finding(comparison) for comparison in comparisons.values()],
         state=state_table(states) if states else None,
         paper=paper,

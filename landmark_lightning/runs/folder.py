@@ -22,7 +22,8 @@ from landmark_lightning.seals import check_seal
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
 IGNORED = (
-    "rerun", "data_dir", "runs_dir", "variant", "logger", "allow_targets", "workers", "threads",
+    "rerun", "data_dir", "runs_dir", "variant", "optimized_metric", "logger", "allow_targets",
+    "workers", "threads",
     "dataset.root", "dataset.strict", "dataset.max_rejected", "dataset.protocol",
     "dataset.schedule", "phases.schedules", "data.residency",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
@@ -41,6 +42,10 @@ CHECKPOINTS, EVALUATIONS = "checkpoints", "evaluations"
 
 PLANS = "plan-*.json"
 """Files in a ``runs_dir`` that say which runs a sweep makes; ``*`` is a digest of that."""
+
+
+STUDIES = "study-*.json"
+"""Files in a ``runs_dir`` that say what became of a study's trials; ``*`` is its name."""
 
 
 class Place:
