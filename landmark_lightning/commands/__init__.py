@@ -3,5 +3,5 @@
 ``entry`` has the scripts, ``help`` what they say of themselves; ``prepare``, ``inspect``,
 ``train``, ``evaluate``, ``report``, ``export``, ``predict`` and ``calibrate`` a ``run(config)``
 each; ``checks`` what is checked before anything heavy is loaded; ``sweep`` a multirun of
-landmark-train, ``requeueing`` one in jobs of a cluster.
+landmark-train, ``study`` one that searches, ``requeueing`` one in jobs of a cluster.
 """
