@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from landmark_lightning.terminal import shown
+
 
 class UserError(ValueError):
     """What a user can mend: one sentence that names the file or setting, its value and the remedy.
@@ -13,6 +15,9 @@ class UserError(ValueError):
     Any other exception but those of ``USER_ERRORS`` is a bug of this library and shows its trace.
     """
 
+
+LONGEST = 2000
+"""Letters of a sentence; names and values in it, which others gave, may be longer."""
 
 USER_ERRORS = (UserError, OSError, HydraException, OmegaConfBaseException)
 """Said in one sentence, without a trace: ours, the operating system's and Hydra's."""
@@ -44,7 +49,12 @@ def unknown_key(error: BaseException) -> str | None:
 
 
 def sentence(error: BaseException) -> str:
-    """An error as one line, Hydra's own put in words of the command line."""
+    """An error as one line of at most ``LONGEST`` letters, Hydra's own in our words."""
+    text = shown(_sentence(error))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+
+
+def _sentence(error: BaseException) -> str:
     text, _, key = " ".join(str(error).split()).partition(" full_key: ")
     if not isinstance(error, USER_ERRORS):
         return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -52,8 +53,34 @@ class Kind:
         """
         try:
             yield
-        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (
+            OSError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+        ) as error:  # fmt: skip
             raise self._damaged(path, error) from error
+
+    @staticmethod
+    def said(file: h5py.File, name: str, longest: int) -> Any:  # noqa: ANN401
+        """An attribute of a file: one text or number, looked at before it is read.
+
+        Raises:
+            UserError: There is none, it is an array or of another kind, or a text of more than
+                ``longest`` bytes; the message is the reason alone.
+        """
+        if name not in file.attrs:
+            raise UserError(f"it does not say its {name}")
+        told = file.attrs.get_id(name)
+        if told.shape != () or told.dtype.kind not in "OSiu":
+            raise UserError(f"its {name} is no single text or number")
+        if told.dtype.itemsize > longest:
+            raise UserError(f"its {name} has {told.dtype.itemsize:,} bytes")
+        value = file.attrs[name]
+        if isinstance(value, h5py.Empty | h5py.Reference | h5py.RegionReference):
+            raise UserError(f"its {name} is no single text or number")
+        if isinstance(value, bytes):
+            value = value.decode()
+        if isinstance(value, str) and len(value) > longest:
+            raise UserError(f"its {name} has {len(value):,} letters")
+        return value
 
     def _damaged(self, path: Path, error: Exception) -> UserError:
         text = error.args[0] if isinstance(error, KeyError) else error

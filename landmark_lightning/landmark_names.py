@@ -18,6 +18,9 @@ _SIDE = re.compile(
     r"|(?<![A-Z])[LR](?![A-Za-z])"  # L_eye, eyeL
     r"|(?<![A-Za-z])[LR](?=[A-Z][a-z])"  # LEye
 )
+LONGEST = 200
+"""Letters of a landmark's name."""
+
 _OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT", "l": "r", "L": "R"}
 _OTHER |= {right: left for left, right in _OTHER.items()}
 
@@ -49,8 +52,12 @@ def check_names(names: object, landmarks: int, where: str) -> tuple[str, ...]:
         raise UserError(f"{where}: names has {len(names)} names for {landmarks} landmarks")
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            raise UserError(f"{where}: names holds {name!r}, which must be a line of text")
+        line = isinstance(name, str) and name.strip() and name.isprintable()
+        if not line or len(name) > LONGEST:
+            raise UserError(
+                f"{where}: names holds {name!r:.80}, which must be a line of text of at most "
+                f"{LONGEST} letters"
+            )
         if name in seen:
             raise UserError(f"{where}: names has {name!r} twice")
         seen.add(name)

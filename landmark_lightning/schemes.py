@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
+from landmark_lightning.documents import from_yaml, read_text
 from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.landmark_names import check_names, mirror_pairs
 from landmark_lightning.landmark_parts import BUILT_IN, Parts, check_parts
+
+MOST_LANDMARKS = 10_000
+"""Of a scheme: tens of times as many as any in use; a file may claim any number."""
+
+LONGEST_NAME = 200
+"""Letters of a scheme's, landmark's or normalizer's name."""
 
 BOX_NORMALIZERS = ("box", "diag")
 """Normalizers that are measured on the face box: sqrt(w h) and sqrt(w^2 + h^2)."""
@@ -59,6 +65,8 @@ class Scheme:
     parts: Parts = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if len(self.name) > LONGEST_NAME:
+            raise UserError(f"a scheme's name has {len(self.name):,} letters; shorten it")
         _check_count(self.name, self.landmarks)
         check_names(self.names, self.landmarks, f"scheme {self.name}")
         check_parts(self.parts, self.landmarks, f"scheme {self.name}")
@@ -71,6 +79,10 @@ class Scheme:
         if not self.normalizers:
             raise UserError(f"scheme {self.name}: name at least one normalizer, such as box: box")
         for name, rule in self.normalizers.items():
+            if len(name) > LONGEST_NAME:
+                raise UserError(
+                    f"scheme {self.name}: a normalizer's name has {len(name):,} letters"
+                )
             if isinstance(rule, str):
                 if rule not in BOX_NORMALIZERS:
                     raise UserError(
@@ -136,9 +148,11 @@ class Scheme:
 
 
 def _check_count(name: str, landmarks: object) -> None:
-    if isinstance(landmarks, bool) or not isinstance(landmarks, int) or landmarks < 1:
+    whole = isinstance(landmarks, int) and not isinstance(landmarks, bool)
+    if not whole or not 1 <= landmarks <= MOST_LANDMARKS:  # type: ignore[operator]
         raise UserError(
-            f"scheme {name}: landmarks={landmarks!r} must be a whole number of at least 1"
+            f"scheme {name}: landmarks={landmarks!r} must be a whole number of at least 1, "
+            f"and at most {MOST_LANDMARKS}"
         )
 
 
@@ -202,11 +216,13 @@ SCHEMES: dict[str, Scheme] = {
 """The schemes of 300W (68), WFLW (98) and AFLW's 19-point protocol."""
 
 
-def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
+def scheme_from(value: str | Mapping[str, Any] | None, file: bool = True) -> Scheme:
     """A built-in scheme by its name, or one's own from a YAML file or a mapping.
 
     Args:
         value: The name, the file's path, or a mapping as in the module docstring.
+        file: Whether it may be a path. Where it is itself from a file, it may not: others' files
+            don't say which of ours are read.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -221,7 +237,7 @@ def scheme_from(value: str | Mapping[str, Any] | None) -> Scheme:
     if isinstance(value, str):
         if value in SCHEMES:
             return SCHEMES[value]
-        if not value.endswith((".yaml", ".yml")):
+        if not file or not value.endswith((".yaml", ".yml")):
             hint = did_you_mean(value, SCHEMES)
             raise UserError(
                 f"scheme={value!r} is unknown; choose from {known}, or name a .yaml{hint}"
@@ -273,9 +289,9 @@ def _scheme_of_file(path: Path) -> Scheme:
     if not path.is_file():
         raise FileNotFoundError(f"scheme={path} does not exist")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"scheme={path} is no YAML: {' '.join(str(error).split())}") from error
+        content = from_yaml(read_text(path))
+    except UserError as error:
+        raise UserError(f"scheme={path} can't be read: {error}") from error
     if not isinstance(content, Mapping):
         raise UserError(f"scheme={path} must hold name, landmarks, mirror and normalizers")
     try:

@@ -145,10 +145,10 @@ def test_a_scheme_in_a_file(tmp_path: Path) -> None:
     [
         (HAND.replace("wrist", "thumb"), r"hand\.yaml: scheme hand4: names has 'thumb' twice"),
         (HAND.replace("mirror: []", ""), r"hand\.yaml: a scheme has landmarks, mirror"),
-        ("name: [", r"scheme=.*hand\.yaml is no YAML: while parsing"),
+        ("name: [", r"scheme=.*hand\.yaml can't be read: it is no YAML of plain values, line 2"),
         ("- 1", r"hand\.yaml must hold name, landmarks, mirror and normalizers"),
         ("", r"hand\.yaml must hold name"),
-        ("\udcff", r"hand\.yaml is no YAML"),
+        ("\udcff", r"hand\.yaml can't be read: it is no text in UTF-8"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, content: str, said: str) -> None:

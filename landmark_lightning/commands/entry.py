@@ -19,6 +19,7 @@ from landmark_lightning.commands.checks import check_files
 from landmark_lightning.commands.help import help_of
 from landmark_lightning.config.compose import config_folder, known_names, settings_of
 from landmark_lightning.config.experiments import with_files
+from landmark_lightning.config.outside import check_outside
 from landmark_lightning.config.typed_paths import as_typed, readable
 from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.errors import USER_ERRORS, no_setting, sentence, unknown_key
@@ -76,6 +77,7 @@ def _compose_and_run(name: str) -> int:
             _say(name, sentence(error), where)
 
     try:
+        check_outside(sys.argv[1:])
         sys.argv[1:] = with_files(as_typed(readable(sys.argv[1:])))
         if {"--help", "-h"} & set(sys.argv[1:]):
             print(help_of(name, [a for a in sys.argv[1:] if not a.startswith("-")]))

@@ -21,6 +21,7 @@ from landmark_lightning.config.compose import settings_of
 from landmark_lightning.config.limits import VARIANT
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Train
+from landmark_lightning.documents import from_json, read_text
 from landmark_lightning.ending import Ended, ended_by_signals
 from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.runs.folder import RunFolder
@@ -273,7 +274,7 @@ def _print_table(cells: list[Cell], errors: dict[Path, str]) -> int:
 def _figures(folder: RunFolder) -> tuple[str, str]:
     """Seconds of training and test NME of a finished run; dashes where its file is damaged."""
     try:
-        content = json.loads(folder.metrics.read_text(encoding="utf-8"))
+        content = from_json(read_text(folder.metrics))
         nme = content["subsets"]["full"]["nme"]
         shown = "-" if nme is None else f"{nme:.2f} {content['normalizer']}"
         return f"{content['train_seconds']:.0f}", shown

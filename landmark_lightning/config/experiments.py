@@ -4,12 +4,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from landmark_lightning.config.outside import read_outside
 from landmark_lightning.errors import UserError
 
 ENDINGS = (".yaml", ".yml")
@@ -29,7 +28,7 @@ def with_files(arguments: Sequence[str]) -> list[str]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        UserError: A file is no mapping in YAML.
+        UserError: A file is no mapping in YAML, or asks for more than settings.
     """
     return [_with_file(argument) for argument in arguments]
 
@@ -52,17 +51,13 @@ def _known(name: str) -> str:
             )
         return name
     path = Path(name).expanduser().resolve()
-    try:
-        content: Any = OmegaConf.load(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"experiment={name} can't be read as YAML ({reason})") from error
-    if not OmegaConf.is_dict(content):
+    content = read_outside(path)
+    if not isinstance(content, dict):
         raise UserError(f"experiment={name} must be a mapping, as conf/experiment/own.yaml is")
     digest = hashlib.sha256(bytes(path)).hexdigest()[:8]  # Hydra's names take few characters
     known = f"{re.sub(r'[^0-9A-Za-z_-]', '_', path.stem)}_{digest}"
-    store = ConfigStore.instance()
-    store.store(name=known, node=content, group=f"experiment/{FOLDER}", package="_global_")
+    node, group = OmegaConf.create(content), f"experiment/{FOLDER}"
+    ConfigStore.instance().store(name=known, node=node, group=group, package="_global_")
     return f"{FOLDER}/{known}"
 
 

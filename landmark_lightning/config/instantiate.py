@@ -23,20 +23,24 @@ TRUSTED = (
 )  # fmt: skip
 """Where classes come from that may be built; their methods may not: some load and run files."""
 
-FUNCTIONS = "torch.nn.functional."
-"""Where functions come from that may be called."""
+FUNCTIONS = ("torch.nn.functional.",)
+"""Where functions come from that may be called, in places that take one."""
 
 OWN = (
-    "Even", "LandmarkNetwork", "Online", "OnlineBalancing", "Rescored", "Rescoring", "read_300w",
-    "read_aflw", "read_own", "read_synthetic", "read_wflw",
+    "Even", "LandmarkNetwork", "Online", "OnlineBalancing", "Rescored", "Rescoring",
 )  # fmt: skip
-"""Public names of this library that may be built; others write files, or are no parts of a run."""
+"""Public classes of this library that may be built; others write files or are no parts of runs."""
+
+READERS = ("read_300w", "read_aflw", "read_own", "read_synthetic", "read_wflw")
+"""Public functions of this library that may be called where a dataset's source is named."""
 
 
 def build(
     config: Mapping[str, Any],
     *args: Any,  # noqa: ANN401
-    kind: type | None = None,
+    kind: type = object,
+    function: Sequence[str] = (),
+    parts: Sequence[type] = (),
     has: Sequence[str] = (),
     allow: Sequence[str] = (),
     **kwargs: Any,  # noqa: ANN401
@@ -46,7 +50,10 @@ def build(
     Args:
         config: The mapping; nested mappings with a ``_target_`` are built first.
         *args: Positional arguments of the call.
-        kind: What the place takes, such as ``torch.nn.Module``; None: anything.
+        kind: Class of what the place takes, such as ``torch.nn.Module``.
+        function: Where functions come from that the place takes as well, such as ``FUNCTIONS``;
+            then what is made may be anything.
+        parts: Classes of what may stand in nested mappings; empty: none may.
         has: Attributes that this must have.
         allow: Prefixes of targets to trust besides ``TRUSTED``.
         **kwargs: More arguments of the call.
@@ -55,9 +62,9 @@ def build(
         What the target returns (or a partial, with ``_partial_: true``).
 
     Raises:
-        UserError: A target that is not trusted, does not exist, or makes no ``kind`` or one
-            without an attribute, what it says of its arguments, or a value that asks for another
-            one, such as ``${oc.env:HOME}``.
+        UserError: A target that is not trusted, does not exist, does not belong where it stands,
+            or makes no ``kind`` or one without an attribute, what it says of its arguments, or a
+            value that asks for another one, such as ``${oc.env:HOME}``.
     """
     if not isinstance(config, Mapping) or "_target_" not in config:
         raise UserError(f"{config!r} must be a mapping with a _target_")
@@ -66,15 +73,21 @@ def build(
             f"allow_targets={allow!r} must be a list of packages, such as [mypackage.]"
         )
     for name, inner in leaves(config):
-        if name.rpartition(".")[2] == "_target_":
-            _check(str(inner), allow)
+        if name == "_target_":
+            _check(str(inner), allow, [kind], function)
+        elif name.rpartition(".")[2] == "_target_":
+            if not parts and not _allowed(str(inner), allow):
+                raise UserError(
+                    f"{name}={inner!r} has no place in the arguments of {config['_target_']}"
+                )
+            _check(str(inner), allow, parts)
         elif isinstance(inner, str) and "${" in inner:
             raise UserError(f"{name}={inner!r} must be a value itself")
     target = str(config["_target_"])
     found = None
     with suppress(ImportError, ValueError):  # what does not exist, instantiate names
         found = get_object(target)
-    if kind is not None and inspect.isclass(found) and not issubclass(found, kind):
+    if not function and inspect.isclass(found) and not issubclass(found, kind):
         raise UserError(f"_target_={target!r} makes no {kind.__name__}")
     try:
         made = instantiate(config, *args, _convert_="all", **kwargs)
@@ -83,7 +96,7 @@ def build(
         own = _allowed(target, allow)  # conf/ gives it no arguments: all were passed
         hint = _hint(get_object(target), message, config if own else ())
         raise UserError(f"{target.rpartition('.')[2]}: {message}{hint}") from error
-    if kind is not None and not isinstance(made, kind):
+    if not function and not isinstance(made, kind):
         raise UserError(f"_target_={target!r} makes no {kind.__name__}")
     for name in has:
         if not hasattr(made, name):
@@ -117,8 +130,10 @@ def _allowed(target: str, allow: Sequence[str]) -> bool:
     return any(f"{target}.".startswith(f"{prefix.rstrip('.')}.") for prefix in allow if prefix)
 
 
-def _check(target: str, allow: Sequence[str]) -> None:
-    """Refuses a target by its name and by where what it names really comes from.
+def _check(
+    target: str, allow: Sequence[str], kinds: Sequence[type], function: Sequence[str] = ()
+) -> None:
+    """Refuses a target by its name, by what it is, and by where what it names really comes from.
 
     A module of a trusted package also holds what it imports: there is a
     ``torch.nn.modules.module.torch.load``.
@@ -126,16 +141,25 @@ def _check(target: str, allow: Sequence[str]) -> None:
     if _allowed(target, allow):
         return
     package, _, name = target.rpartition(".")
-    if package == "landmark_lightning" and name in OWN:
-        return
-    if target.startswith((*TRUSTED, "pytorch_lightning.")):
+    own = package == "landmark_lightning"
+    if (own and name in (*OWN, *READERS)) or target.startswith((*TRUSTED, "pytorch_lightning.")):
         try:
             found = get_object(target)
         except (ImportError, ValueError) as error:
             raise UserError(f"_target_={target!r} does not exist") from error
         origin = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
-        if origin.startswith(TRUSTED if inspect.isclass(found) else FUNCTIONS):
+        if inspect.isclass(found):
+            if (own and name in OWN) or origin.startswith(TRUSTED):
+                if issubclass(found, tuple(kinds)):
+                    return
+                wanted = " or ".join(kind.__name__ for kind in kinds)
+                raise UserError(f"_target_={target!r} makes no {wanted}")
+        elif (own and name in function) or origin.startswith(
+            tuple(f for f in function if "." in f)
+        ):
             return
+        elif (own and name in READERS) or origin.startswith(FUNCTIONS):
+            raise UserError(f"_target_={target!r} is a function, which has no place there")
     raise UserError(
         f"_target_={target!r} is not of a trusted package; allow it with "
         f"'allow_targets=[{target.rpartition('.')[0]}.]'"

@@ -1,11 +1,11 @@
 """Face: one annotated face as a source reads it, before it is cropped and stored."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning.documents import UNFIT
 from landmark_lightning.errors import UserError
 
 SPLITS = ("train", "test")
@@ -14,9 +14,6 @@ never of test."""
 
 NOT_LABELLED, COVERED, VISIBLE = 0, 1, 2
 """What is known of a landmark: nothing; its place, though something covers it; its place."""
-
-UNFIT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Line breaks, control characters and bytes that are no UTF-8."""
 
 
 @dataclass(frozen=True)

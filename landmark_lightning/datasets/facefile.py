@@ -29,16 +29,19 @@ from landmark_lightning.config.older import modern
 from landmark_lightning.config.read import check
 from landmark_lightning.datasets.face import SPLITS
 from landmark_lightning.datasets.facefile_arrays import (
+    LONGEST,
     SCHEMA,
     Digests,
     arrays_of,
+    check_numbers,
     check_split,
     digests,
     row_shapes,
     seal_of,
 )
+from landmark_lightning.documents import LARGEST, check_plain, from_json
 from landmark_lightning.errors import UserError
-from landmark_lightning.schemes import Scheme, scheme_from
+from landmark_lightning.schemes import LONGEST_NAME, Scheme, scheme_from
 
 RENDERED_MARK = "rendered-faces.txt"
 """A file in a dataset's folder that says that its photos are rendered ones."""
@@ -178,25 +181,31 @@ class FaceFile(Description):
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist; landmark-prepare writes it")
         with KIND.open(path) as file, KIND.guarded(path):
-            if (schema := file.attrs.get("schema")) != SCHEMA:
+            if (schema := KIND.said(file, "schema", LONGEST)) != SCHEMA:
                 raise UserError(f"it has schema {schema}, this version reads {SCHEMA}")
+            marks: dict[str, Any] = {
+                digest: str(KIND.said(file, digest, LONGEST)) for digest in Digests._fields
+            }
+            text = KIND.said(file, "described", LARGEST)
             # A file of an older version has none.
-            if file.attrs.get("seal", seal := seal_of(file)) != seal:
+            if "seal" in file.attrs and KIND.said(file, "seal", LONGEST) != seal_of(file):
                 raise UserError("what it says of itself does not agree with its seal")
-            described = json.loads(file.attrs["described"])
+            described = from_json(text)
             described |= {
-                "scheme": scheme_from(described["scheme"]),
+                "scheme": scheme_from(described["scheme"], file=False),
                 "crop": CropRule(**described["crop"]),
-                "settings": modern(described["settings"]),
+                "settings": _settings(described["settings"]),
                 "origin": Origin(**described["origin"]),
             }
             for names in ("normalizers", "subsets", "notes"):
                 described[names] = tuple(described[names])
             told = Description(**described)
+            _check_names(told)
             counts = len(told.normalizers), len(told.subsets)
             shapes = row_shapes(told.scheme, *counts, told.crop.side)
             faces = {split: check_split(file, split, shapes) for split in SPLITS}
-            marks: dict[str, Any] = {digest: str(file.attrs[digest]) for digest in Digests._fields}
+            if not any(faces.values()):
+                raise UserError("it has no faces")
             return cls(**described, path=path, faces=faces, **marks)
 
     def read(self, split: str, images: bool = True) -> FaceSplit:
@@ -207,8 +216,8 @@ class FaceFile(Description):
             images: False leaves them in the file: the split's ``images`` have no rows.
 
         Raises:
-            UserError: An unknown split, a damaged file, or one that was replaced since it was
-                opened.
+            UserError: An unknown split, a damaged file, one that was replaced since it was opened,
+                or numbers that can't be a face's.
         """
         if split not in SPLITS:
             raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")
@@ -217,9 +226,10 @@ class FaceFile(Description):
                 name: file[split][name][() if images or name != "images" else slice(0)]
                 for name in arrays_of(file)
             }
-        for name in ("photo", "group"):
-            arrays[name] = [text.decode() for text in arrays[name].tolist()]
-        arrays.setdefault("detector_box", np.full_like(arrays["box"], np.nan))
+            arrays.setdefault("detector_box", np.full_like(arrays["box"], np.nan))
+            check_numbers(arrays)
+            for name in ("photo", "group"):
+                arrays[name] = [text.decode() for text in arrays[name].tolist()]
         return FaceSplit(**arrays)
 
     @property
@@ -260,3 +270,27 @@ class FaceFile(Description):
         with self.reopened() as file, KIND.guarded(self.path):
             if digests(file) != (self.sha256, self.content, self.sets):
                 raise UserError("it has changed since it was written: its SHA-256 differs")
+
+
+def _settings(settings: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """The settings that a FaceFile was prepared with, as they would be written today."""
+    if not isinstance(settings, Mapping):
+        raise UserError("its settings are no mapping")
+    if settings.get("scheme") is not None:
+        scheme_from(settings["scheme"], file=False)
+    made: Mapping[str, Any] = modern(settings)
+    return made
+
+
+def _check_names(told: Description) -> None:
+    """Checks the names in a Description, which stand in tables and name files."""
+    for name, names in (("name", [told.name]), ("subsets", told.subsets)):
+        for each in names:
+            check_plain(each, LONGEST_NAME)
+            if not isinstance(each, str) or not each:
+                raise UserError(f"its {name} holds {each!r}, which is no name")
+    if set(told.normalizers) != set(told.scheme.normalizers):
+        raise UserError("its normalizers are not those of its scheme")
+    for text in (told.library, *told.notes, told.origin.root, told.origin.photos):
+        if not isinstance(text, str | None):
+            raise UserError("its notes or its origin are no texts")

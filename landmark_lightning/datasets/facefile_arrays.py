@@ -5,13 +5,14 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.datasets.face import SPLITS
+from landmark_lightning.datasets.face import NOT_LABELLED, SPLITS, VISIBLE
 from landmark_lightning.datasets.photos import THUMBNAIL
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
@@ -36,6 +37,15 @@ LAYOUT = {
 
 CONTENT = ("images", "landmarks", "visible", "normalizer", "detector_box")
 SETS = ("subsets", "validation", "group")
+
+LONGEST = 4096
+"""Bytes of the longest name of a photo or group, as of a path of Linux."""
+
+FARTHEST = 1e7
+"""Pixels: no landmark or box of a face lies so far out, and no face is so large."""
+
+BLOCK = 65536
+"""Rows whose numbers are looked at together."""
 
 ROWS_AT_ONCE = 1024
 """Rows of an array that are read at a time for its digest."""
@@ -82,10 +92,54 @@ def check_split(file: h5py.File, split: str, shapes: dict[str, tuple[int, ...]])
             raise UserError(f"{name} has shape {array.shape}, not (N, {shapes[own]})")
         if array.id.get_storage_size() < array.nbytes:
             raise UserError(f"{name} is shorter than it declares")
+        if array.dtype.itemsize > LONGEST:
+            raise UserError(f"{name} has names of {array.dtype.itemsize:,} bytes")
         counts.add(len(array))
     if len(counts) != 1:
         raise UserError(f"the arrays of {split} differ in length")
     return counts.pop()
+
+
+def check_numbers(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Checks the numbers of a split: what would spoil a training, or a figure, without a word.
+
+    Args:
+        arrays: All of ``LAYOUT`` but the images.
+
+    Raises:
+        UserError: A landmark, length or box that can't be one; the message is the reason alone.
+    """
+    for start in range(0, len(arrays["visible"]), BLOCK):
+        rows = slice(start, start + BLOCK)
+        _check_block({name: array[rows] for name, array in arrays.items()}, start)
+
+
+def _check_block(arrays: Mapping[str, NDArray[Any]], start: int) -> None:
+    landmarks, visible = arrays["landmarks"], arrays["visible"]
+    missing = np.isnan(landmarks).any(axis=2)
+    lengths = arrays["normalizer"]
+    wrong = {
+        "visible": (visible > VISIBLE).any(axis=1),
+        "landmarks": ((missing != (visible == NOT_LABELLED)) | _far(landmarks)).any(axis=1),
+        "normalizer": ((lengths <= 0) | (lengths > FARTHEST)).any(axis=1),
+        "to_photo": (~np.isfinite(arrays["to_photo"])).any(axis=(1, 2)),
+        "box": (np.isnan(arrays["box"]) | _far(arrays["box"])).any(axis=1),
+        "detector_box": _far(arrays["detector_box"]).any(axis=1),
+    }
+    for name, faces in wrong.items():
+        if faces.any():
+            face = int(faces.argmax())
+            raise UserError(
+                f"{name} of face {start + face} can't be: "
+                f"{' '.join(str(arrays[name][face]).split()):.80}"
+            )
+
+
+def _far(places: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which places (N, K), or of which places (N, K, 2) a coordinate, lie too far out."""
+    sizes = np.abs(places.reshape(*places.shape[:2], -1))
+    far: NDArray[np.bool_] = np.fmax.reduce(sizes, axis=2) > FARTHEST
+    return far
 
 
 class Digests(NamedTuple):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
+from landmark_lightning.documents import read_text
 from landmark_lightning.errors import UserError
 
 SHARE = 0.1
@@ -112,17 +113,18 @@ def _listed(faces: FaceFile, split: FaceSplit, path: Path) -> NDArray[np.bool_]:
             f"data.validation={path} is neither a subset of {faces.path} ({known}) nor a text file"
         )
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).splitlines()
+    except (OSError, UserError) as error:
         raise UserError(f"data.validation={path} can't be read as text ({error})") from error
     known_photos, named = set(split.photo), set()
     for number, line in enumerate(lines, 1):
         if not (photo := line.strip()):
             continue
         if photo not in known_photos:
+            # It is not quoted: somebody else's checkpoint may name any file of ours.
             raise UserError(
-                f"data.validation={path} line {number}: {photo!r} is no photo of the training "
-                f"faces of {faces.path}, such as {split.photo[0]!r}"
+                f"data.validation={path} line {number} names no photo of the training faces of "
+                f"{faces.path}, such as {split.photo[0]!r}"
             )
         named.add(photo)
     return np.array([photo in named for photo in split.photo])

@@ -91,9 +91,12 @@ def _onnx_network(path: Path, threads: int | None) -> tuple[Network, Card]:
     if threads is not None:
         options.intra_op_num_threads = options.inter_op_num_threads = threads
     try:
+        # By its content: then it can't have weights in other files, whose names it would say.
         session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
+    except OSError:
+        raise
     except Exception as error:  # onnxruntime's own kinds
         raise UserError(
             f"{path} is no ONNX model or is damaged; landmark-export writes it"

@@ -22,7 +22,7 @@ def plot_distributions(found: Inspection, title: str) -> Figure:
     fewest = min(len(measures["padding"]) for measures in found.measures.values())
     bins = min(max(8, round(fewest**0.5)), MOST_BINS)
     figure = Figure(figsize=(3.4 * len(names), 3.2), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         values = {
             split: measures[name][~np.isnan(measures[name])]

@@ -39,7 +39,8 @@ def extras(
             named.
     """
     built: list[Any] = [
-        build(m, kind=nn.Module, allow=allow) if isinstance(m, Mapping) else m for m in modules
+        build(m, kind=nn.Module, parts=[nn.Module], allow=allow) if isinstance(m, Mapping) else m
+        for m in modules
     ]
     for module in built:
         if not isinstance(module, nn.Module):

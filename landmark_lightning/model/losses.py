@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from landmark_lightning.config.instantiate import build
+from landmark_lightning.config.instantiate import FUNCTIONS, build
 from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.geometry import euclidean, manhattan
 
@@ -58,7 +58,9 @@ def _one_of(
             )
         return known[value]
     try:
-        found = build(value, allow=allow) if isinstance(value, Mapping) else value
+        found = value
+        if isinstance(value, Mapping):
+            found = build(value, kind=nn.Module, function=FUNCTIONS, allow=allow)
     except UserError as error:
         if isinstance(value, Mapping) and "_target_" in value and "_partial_" not in value:
             raise UserError(f"{error}; a function needs _partial_:true beside it") from error

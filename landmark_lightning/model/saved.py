@@ -77,7 +77,10 @@ def take_weights(
     content = read_checkpoint(path)
     try:
         arguments = modern(content["hyper_parameters"])
-        other, before = scheme_from(arguments["dataset"]["scheme"]), dict(arguments["network"])
+        other, before = (
+            scheme_from(arguments["dataset"]["scheme"], file=False),
+            dict(arguments["network"]),
+        )
     except (LookupError, TypeError) as error:
         raise UserError(f"init_from={path} is no checkpoint of this library") from error
     named = content["state_dict"].items()

@@ -74,6 +74,8 @@ class LandmarkTask(pl.LightningModule):
         run: What made the run, so that the checkpoint alone says it: the settings ``dataset``,
             ``data``, ``data_dir``, ``model`` (its name) and ``seed``.
         allow_targets: Prefixes of ``_target_`` to trust besides the usual.
+        to_train: Whether it is to be trained. Else of its ``_target_``s the network's alone are
+            built: no loss, optimizer or augmentation of one's own.
 
     Attributes:
         score: Which loss of a face LPBB draws it by: ``total``, or that of its ``coordinates``.
@@ -100,10 +102,12 @@ class LandmarkTask(pl.LightningModule):
         coverage: bool | float = False,
         run: Mapping[str, Any] | None = None,
         allow_targets: Sequence[str] = (),
+        to_train: bool = True,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)  # the loggers get the whole configuration
-        self.scheme = scheme_from(dataset["scheme"])
+        # The loggers get the whole configuration.
+        self.save_hyperparameters(logger=False, ignore=["to_train"])
+        self.scheme = scheme_from(dataset["scheme"], file=False)
         check(schema.Model, coverage=coverage)
         if coverage and validation is None:
             raise UserError(
@@ -117,9 +121,11 @@ class LandmarkTask(pl.LightningModule):
         with speaking_of("network"):
             self.network: LandmarkNetwork = build(
                 network, landmarks=self.scheme.landmarks, outputs=outputs, kind=nn.Module,
-                has=["side"], allow=allow_targets,
+                parts=[nn.Module], has=["side"], allow=allow_targets,
             )  # fmt: skip
         self.network.to(memory_format=torch.channels_last)  # a quarter faster on a CPU
+        if not to_train:
+            augmentation = {**augmentation, "extra": ()}
         with speaking_of("augmentation"):
             self.augmentation = Augmentation(
                 self.scheme,
@@ -143,8 +149,9 @@ class LandmarkTask(pl.LightningModule):
                 phases["decay"],
                 phases.get("lr_scale", 1.0),
             )
+        phases_trained = self.schedule.phases if to_train else ()
         self.objectives = [
-            Objective(phase.loss, validation, allow_targets) for phase in self.schedule.phases
+            Objective(phase.loss, validation, allow_targets) for phase in phases_trained
         ]
         per_output = phases["reduction"] == "mean"
         self.loss_scale = 1 / (self.scheme.landmarks * outputs) if per_output else 1.0
@@ -154,7 +161,8 @@ class LandmarkTask(pl.LightningModule):
         self.calibration: dict[str, Any] | None = None  # inference/calibration's, once measured
         self.optimizer_config = dict(phases["optimizer"])
         self.allow_targets = tuple(allow_targets)
-        self._build_optimizer()  # a wrong argument is said before the training starts
+        if to_train:
+            self._build_optimizer()  # a wrong argument is said before the training starts
         self.register_buffer("static_prior", torch.full((self.scheme.landmarks,), torch.nan))
         normalizers, subsets = dataset["normalizers"], dataset["subsets"]
         self.metrics = nn.ModuleList(

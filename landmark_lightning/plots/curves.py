@@ -235,12 +235,12 @@ def plot_discard_curves(curves: Sequence[CellCurves]) -> Figure:
         _plot_scores(axes, CURVE_PERCENTS, each.discard)
         seeds = f" ({each.seeds} seeds)" if each.seeds > 1 else ""
         lines = [f"{cell.dataset}, {cell.model}{seeds}", *wrap(cell.variant, 42)]
-        axes.set_title("\n".join(lines), fontsize=11)
+        axes.set_title("\n".join(lines), fontsize=11, parse_math=False)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     for row, (_, normalizer) in enumerate(rows):
         first = next(axes for axes in grid[row] if axes.get_visible())
-        first.set_ylabel(f"NME {normalizer} (%)")
+        first.set_ylabel(f"NME {normalizer} (%)", parse_math=False)
         first.tick_params(labelleft=True)
     for column in grid.T:
         last = [axes for axes in column if axes.get_visible()][-1]

@@ -1,10 +1,10 @@
 """Which training faces LPBB drew, from the balancing.json that a balanced run writes."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from landmark_lightning.documents import from_json, read_text
 from landmark_lightning.report.columns import Columns, figure, in_percent
 from landmark_lightning.report.table import Entry, Table
 from landmark_lightning.runs.folder import RunFolder
@@ -62,7 +62,7 @@ def read_effects(cells: Sequence[Cell]) -> tuple[list[BalancingEffect], list[str
             if not path.is_file():
                 continue
             try:
-                content = unsealed(json.loads(path.read_text(encoding="utf-8")))
+                content = unsealed(from_json(read_text(path, within=run.path)))
             except (OSError, ValueError) as error:
                 unread.append(f"{path} can't be read: {' '.join(str(error).split())}")
                 continue

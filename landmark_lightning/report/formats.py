@@ -12,6 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from landmark_lightning.report.table import Entry, Table, entry_text
 from landmark_lightning.runs.state import STATES
 
+_FORMULA = tuple("=+-@\t\r\n")
+"""What a cell begins with that spreadsheets take for a formula."""
+
 CSV_HEADINGS = (
     "table", "row", "column", "ours mean", "ours std", "seeds", "printed", "low", "high",
 )  # fmt: skip
@@ -50,6 +53,11 @@ def latex_entry(entry: str | Entry) -> str:
     """A cell of a table for LaTeX, bold where it is strong."""
     text = latex(entry_text(entry))
     return f"\\textbf{{{text}}}" if isinstance(entry, Entry) and entry.strong else text
+
+
+def cell(text: str) -> str:
+    """Text for a cell of CSV; an apostrophe keeps a spreadsheet from taking it for a formula."""
+    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def number(value: float | None) -> str:
@@ -107,5 +115,6 @@ def csv_tables(tables: Iterable[Table]) -> str:
                         entry.mean, entry.spread, len(entry.ours) or None, entry.printed,
                         *(entry.bounds or (None, None)),
                     )  # fmt: skip
-                    writer.writerow([table.name, label, column, *map(number, figures)])
+                    words = map(cell, (table.name, label, column))
+                    writer.writerow([*words, *map(number, figures)])
     return output.getvalue()

@@ -9,9 +9,10 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
+from landmark_lightning.documents import check_file
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing, replacing_set, write_text
 from landmark_lightning.plots.curves import plot_discard_curves
@@ -34,6 +35,9 @@ from landmark_lightning.runs.results import Cell, find_runs, gather
 from landmark_lightning.runs.search import folders_below
 from landmark_lightning.runs.state import CellState, read_states
 from landmark_lightning.runs.studies import read_studies
+
+MOST_PIXELS = 50_000_000
+"""Of a picture that is put into the page: that of 200 faces has a tenth of it."""
 
 
 def write_report(runs: Path, output: Path, baseline: str | None = None) -> list[Path]:
@@ -165,13 +169,16 @@ def _pictures(
     for cell in cells:
         for run in cell.runs:
             path = place(RunFolder(run.path))
-            if not path.is_file():
+            if not path.exists():
                 continue
             try:
+                check_file(path, within=run.path)
                 with Image.open(path, formats=["PNG"]) as image:
+                    if image.width * image.height > MOST_PIXELS:
+                        raise UserError(f"it is {image.width} x {image.height} pixels large")
                     small = image.convert("RGB")
                     small.thumbnail((960, 1920))  # as wide as their captions can be read
-            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                 unread.append(f"{path} can't be read: {' '.join(str(error).split())}")
                 continue
             content = BytesIO()

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from landmark_lightning.config.difference import LEFT_TO_THE_FILE, first_difference, leaves
 from landmark_lightning.config.older import modern
 from landmark_lightning.config.schema import Train
+from landmark_lightning.documents import from_yaml, read_text
 from landmark_lightning.errors import UserError
 from landmark_lightning.runs.variants import varied_in
 from landmark_lightning.seals import check_seal
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # twenty times as fast as OmegaConf's
 
 IGNORED = (
     "rerun", "data_dir", "runs_dir", "variant", "optimized_metric", "logger", "allow_targets",
@@ -132,11 +129,12 @@ class RunFolder:
             UserError: It is damaged.
         """
         try:
+            text = read_text(self.config, within=self.path)
             check_seal(self.config)
-            content = yaml.load(self.config.read_text(encoding="utf-8"), Loader=_LOADER)
+            content = from_yaml(text)
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{self.config} is damaged ({reason})") from error
         if not isinstance(content, dict):

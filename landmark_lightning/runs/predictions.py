@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landmark_lightning import hdf5
+from landmark_lightning.documents import LARGEST, from_json
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import replacing
 from landmark_lightning.metrics.nme import normalized_error
+from landmark_lightning.schemes import scheme_from
 
 KIND = hdf5.Kind("file of predictions", "landmark-evaluate writes it again")
 FORMAT = "landmark-lightning predictions"
@@ -211,13 +213,14 @@ def read_records(path: Path) -> Records:
 
 
 def _read(file: h5py.File) -> Records:
-    if file.attrs.get("format") != FORMAT:
-        raise UserError(f"its format is {file.attrs.get('format')!r}, expected {FORMAT!r}")
-    if file.attrs.get("version") != VERSION:
-        raise UserError(f"its version is {file.attrs.get('version')}, expected {VERSION}")
-    content = json.loads(file.attrs["info"])
+    if (found := KIND.said(file, "format", LARGEST)) != FORMAT:
+        raise UserError(f"its format is {found!r:.80}, expected {FORMAT!r}")
+    if (found := KIND.said(file, "version", LARGEST)) != VERSION:
+        raise UserError(f"its version is {found!r:.80}, expected {VERSION}")
+    content = from_json(KIND.said(file, "info", LARGEST))
     for field in ("normalizers", "subset_names"):
         content[field] = tuple(content[field])
+    scheme_from(content["scheme"], file=False)
     info = RunInfo(**content)
     tensors: dict[str, Tensor | None] = {
         name: torch.from_numpy(_array(file, name))
@@ -230,7 +233,7 @@ def _read(file: h5py.File) -> Records:
         if name == "photo" or name in file
     }
     records = Records(**{"signal": None, **tensors}, **texts, info=info)  # type: ignore[arg-type]
-    if file.attrs["sha256"] != _digest(records):
+    if KIND.said(file, "sha256", LARGEST) != _digest(records):
         raise UserError("its content does not agree with its sha256")
     return records
 

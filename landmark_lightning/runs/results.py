@@ -5,14 +5,13 @@ landmark-evaluate write them. It may lie anywhere below the given folder: ``metr
 which dataset, model and seed it is, and ``config.yaml`` how it was made.
 """
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from landmark_lightning.config.difference import under
+from landmark_lightning.documents import from_json, read_text
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import finish_set
 from landmark_lightning.runs.folder import EVALUATIONS, RunFolder, shared_settings
@@ -25,6 +24,12 @@ MODELS = ("non", "nobb", "bbo", "bb", "bbs", "validated")
 
 REMEDY = "remove it, and start landmark-train or landmark-evaluate again, which writes it anew"
 """For a damaged metrics.json."""
+
+LARGEST = 1e100
+"""No figure is so large, either way."""
+
+LONGEST = 200
+"""Letters of a name of a dataset, model or normalizer."""
 
 SHOWN_SETTINGS = 12
 """How many settings a note names of those that set a cell apart."""
@@ -55,11 +60,12 @@ class Run:
     varied: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def figure(self, *keys: str) -> float | None:
-        """The number under ``keys``; None where it is null, missing or not finite."""
+        """The number under ``keys``; None where it is null, missing or no figure."""
         value = under(self.content, keys)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return float(value) if math.isfinite(value) else None
+        # Beyond that no sum of them would be finite.
+        return float(value) if abs(value) < LARGEST else None
 
     def word(self, *keys: str) -> str | None:
         """The text under ``keys``; None where there is none."""
@@ -111,14 +117,15 @@ def read_run(path: Path) -> Run:
     folder = RunFolder(path)
     file = folder.metrics
     try:
-        content = unsealed(json.loads(file.read_text(encoding="utf-8")))
+        content = unsealed(from_json(read_text(file, within=path)))
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{file} can't be read ({reason}); {REMEDY}") from error
     if not isinstance(content, dict):
         raise UserError(f"{file} holds no figures of a run: it is no object")
     for key, kind in (("dataset", str), ("model", str), ("seed", int), ("normalizer", str)):
-        if not isinstance(content.get(key), kind):
+        value = content.get(key)
+        if not isinstance(value, kind) or len(str(value)) > LONGEST:
             raise UserError(f"{file} holds no figures of a run: {key} is missing or wrong")
     if not isinstance(under(content, ("subsets", "full")), dict):
         raise UserError(f"{file} holds no figures of a run: subsets.full is missing")
@@ -148,7 +155,7 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
             continue
         try:
             finish_set(path)
-            if RunFolder(path).metrics.is_file():
+            if RunFolder(path).metrics.exists():
                 read.append(read_run(path))
         except (OSError, ValueError) as error:
             left_out.append(str(error))

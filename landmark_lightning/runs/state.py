@@ -8,7 +8,6 @@ A plan holds ``cells``: the folders that a sweep was started with, relative to t
 """
 
 import hashlib
-import json
 import os
 import threading
 import time
@@ -17,10 +16,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
+from landmark_lightning.documents import from_json, read_text
 from landmark_lightning.errors import UserError, sentence
 from landmark_lightning.files import write_json, write_text
 from landmark_lightning.runs import lock, processes
@@ -242,9 +242,9 @@ def _seed(path: Path) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none or it is damaged."""
+    """A JSON object; empty where there is none, or it is damaged or a link to elsewhere."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = from_json(read_text(path, within=path.parent))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -252,8 +252,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _planned(plan: Path) -> list[Path]:
     cells = _read(plan).get("cells")
-    paths = [plan.parent / str(cell) for cell in cells] if isinstance(cells, list) else []
-    return [path for path in paths if _seed(path) is not None]
+    named = [PurePosixPath(str(cell)) for cell in cells] if isinstance(cells, list) else []
+    below = [cell for cell in named if not cell.is_absolute() and ".." not in cell.parts]
+    return [plan.parent / cell for cell in below if _seed(plan.parent / cell) is not None]
 
 
 def _alive(record: dict[str, Any], folder: RunFolder, locked: bool | None = None) -> bool:

@@ -22,6 +22,9 @@ from pytorch_lightning.callbacks import (
     StochasticWeightAveraging,
 )
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import Precision
+from pytorch_lightning.profilers import Profiler
+from pytorch_lightning.strategies import Strategy
 
 from landmark_lightning.config.instantiate import build
 from landmark_lightning.config.schema import Train
@@ -141,7 +144,10 @@ def build_trainer(
         )
     # Else a checkpoint that Lightning once left here for Slurm would start any new run.
     settings = {"default_root_dir": str(RunFolder.of(config).path)} | config.trainer
-    trainer: pl.Trainer = build(settings, kind=pl.Trainer, allow=config.allow_targets, **own)
+    parts = [Strategy, Profiler, Precision]
+    trainer: pl.Trainer = build(
+        settings, kind=pl.Trainer, parts=parts, allow=config.allow_targets, **own
+    )
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch

@@ -112,7 +112,7 @@ def test_the_source_s_validation_set_is_used_and_said(command: Command, tmp_path
             "data.validation=none is neither a subset of data/mine.h5 (even) nor a text file",
         ),
         ("2", "data.validation=2 must be a number above 0 and below 1, the name of a subset, a"),
-        ("list.txt", "data.validation=list.txt line 1: 'test0.png' is no photo of the training"),
+        ("list.txt", "data.validation=list.txt line 1 names no photo of the training"),
     ],
 )
 def test_a_wrong_validation_set_is_one_sentence(

@@ -56,5 +56,5 @@ def test_what_is_no_experiment(here: Path) -> None:
     with pytest.raises(UserError, match=r"experiment=wrong.yaml must be a mapping"):
         with_files(["experiment=wrong.yaml"])
     (here / "wrong.yaml").write_text("a: [")
-    with pytest.raises(UserError, match=r"experiment=wrong.yaml can't be read as YAML"):
+    with pytest.raises(UserError, match=r"wrong.yaml can't be used: it is no"):
         with_files(["experiment=wrong.yaml"])

@@ -108,7 +108,7 @@ def test_a_text_file(dots: FaceFile, tmp_path: Path) -> None:
     [
         (
             "train/4.png\ntest/4.png\n",
-            r"val\.txt line 2: 'test/4\.png' is no photo of the training",
+            r"val\.txt line 2 names no photo of the training",
         ),
         ("", r"val\.txt \(listed in .*val\.txt\) holds out none of the 60 training faces of"),
         ("\n".join(f"train/{i}.png" for i in range(60)), "holds out all of the 60 training faces"),

@@ -123,17 +123,19 @@ def changed_files(
 def annotations_digest(root: Path, annotations: Annotations | None) -> str | None:
     """SHA-256 over the names and contents of a source's annotations under a root.
 
-    None where the source does not name them or one of them can't be read.
+    None where the source does not name them, or one of them can't be read.
     """
     if annotations is None:
         return None
     digest = hashlib.sha256()
     try:
         for name in sorted(annotations(root)):
+            if not (root / name).is_file():  # a pipe would never end
+                return None
             with (root / name).open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
             digest.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return None
     return digest.hexdigest()
 

@@ -27,8 +27,15 @@ def facefile_path(dataset: Dataset, data_dir: Path) -> Path:
 
 
 def dataset_of(run: Mapping[str, Any]) -> Dataset:
-    """The settings of the dataset that a run was trained on, of ``LandmarkTask.run``."""
-    return read(Dataset, run["dataset"], "dataset")
+    """The settings of the dataset that a run was trained on, of ``LandmarkTask.run``.
+
+    Raises:
+        UserError: They are none that a run has.
+    """
+    dataset = read(Dataset, run["dataset"], "dataset")
+    if dataset.scheme is not None:
+        scheme_from(dataset.scheme, file=False)
+    return dataset
 
 
 def for_training(config: Train) -> Train:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.config.instantiate import build, check_arguments
+from landmark_lightning.config.instantiate import READERS, build, check_arguments
 from landmark_lightning.config.read import speaking_of
 from landmark_lightning.config.schema import Dataset
 from landmark_lightning.errors import UserError
@@ -26,7 +26,8 @@ def source_of(settings: Mapping[str, Any], allow_targets: Iterable[str] = ()) ->
         UserError: A source that is not there or not to be trusted, or settings that are not its.
     """
     with speaking_of("dataset.source"):
-        read: partial[Any] = build({**settings, "_partial_": True}, allow=tuple(allow_targets))
+        given = {**settings, "_partial_": True}
+        read: partial[Any] = build(given, function=READERS, allow=tuple(allow_targets))
     check_arguments(read.func, read.keywords, "dataset.source")
     _check_call(read, "root", "scheme")
     return read
