@@ -55,7 +55,7 @@ def run(config: Inspect) -> None:
         print(f"  Warning: {changed}")
     for note in faces.notes:
         print(f"  {note}")
-    splits = {name: faces.read(name) for name in SPLITS}
+    splits = {name: faces.look(name) for name in SPLITS}
     found = inspect_faces(faces, splits, protocol)
     print(_tables(found))
     for warning in found.warnings:

@@ -14,8 +14,9 @@ own checksums, and the arrays have fletcher32.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,14 @@ from landmark_lightning.datasets.facefile_arrays import (
     row_shapes,
     seal_of,
 )
+from landmark_lightning.datasets.stored_rows import StoredRows
 from landmark_lightning.documents import LARGEST, check_plain, from_json
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import LONGEST_NAME, Scheme, scheme_from
 
 RENDERED_MARK = "rendered-faces.txt"
 """A file in a dataset's folder that says that its photos are rendered ones."""
+PICTURES = ("images", "thumbnail")
 
 KIND = hdf5.Kind("FaceFile", "run landmark-prepare again")
 
@@ -81,7 +84,8 @@ class CropRule:
 class FaceSplit:
     """The arrays of one split; shapes and units as in the module's text.
 
-    ``images`` have no rows where they were left in the file; ``detector_box`` is NaN in a file
+    ``images`` and ``thumbnail`` have no rows where they were left in the file, and are StoredRows
+    where they are read as they are looked at; ``detector_box`` is NaN in a file
     without that array.
     """
 
@@ -213,7 +217,7 @@ class FaceFile(Description):
 
         Args:
             split: ``train`` or ``test``.
-            images: False leaves them in the file: the split's ``images`` have no rows.
+            images: False leaves them and thumbnails in the file: these arrays have no rows.
 
         Raises:
             UserError: An unknown split, a damaged file, one that was replaced since it was opened,
@@ -223,7 +227,7 @@ class FaceFile(Description):
             raise UserError(f"split={split!r} must be one of {', '.join(SPLITS)}")
         with self.reopened() as file, KIND.guarded(self.path):
             arrays = {
-                name: file[split][name][() if images or name != "images" else slice(0)]
+                name: file[split][name][() if images or name not in PICTURES else slice(0)]
                 for name in arrays_of(file)
             }
             arrays.setdefault("detector_box", np.full_like(arrays["box"], np.nan))
@@ -231,6 +235,25 @@ class FaceFile(Description):
             for name in ("photo", "group"):
                 arrays[name] = [text.decode() for text in arrays[name].tolist()]
         return FaceSplit(**arrays)
+
+    def look(self, split: str) -> FaceSplit:
+        """A split whose ``images`` and ``thumbnail`` stay in the file, read as they are looked at.
+
+        Raises:
+            UserError: As of ``read``; where they are looked at, too.
+        """
+        rest = self.read(split, images=False)
+        shapes = row_shapes(self.scheme, len(self.normalizers), len(self.subsets), self.crop.side)
+
+        def stored(name: str) -> Any:  # noqa: ANN401  as an array for all that it is used for
+            @contextmanager
+            def opened() -> Iterator[h5py.Dataset]:
+                with self.reopened() as file, KIND.guarded(self.path):
+                    yield file[split][name]
+
+            return StoredRows(opened, (len(rest), *shapes[name]), np.dtype(np.uint8))
+
+        return replace(rest, images=stored("images"), thumbnail=stored("thumbnail"))
 
     @property
     def marks(self) -> dict[str, str]:

@@ -16,12 +16,13 @@ from landmark_lightning.datasets.face import COVERED, NOT_LABELLED
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
 from landmark_lightning.datasets.preparation.leaks import leaks, same_groups
 from landmark_lightning.datasets.preparation.protocol import Protocol
+from landmark_lightning.datasets.stored_rows import blocks
 from landmark_lightning.inspection.problems import fixed_landmarks, same_pictures
 from landmark_lightning.inspection.shapes import (
     Shapes,
     disorder,
     distances,
-    mean_shape,
+    mean_shape_of,
     shapes,
     yaw,
 )
@@ -104,12 +105,11 @@ def inspect_faces(
 
     Args:
         faces: The FaceFile.
-        splits: Its splits, as ``read`` gives them; one of them may be empty.
+        splits: Its splits, as ``look`` or ``read`` gives them; one of them may be empty.
         protocol: The faces that the dataset must have.
     """
     both, splits = splits, {name: split for name, split in splits.items() if len(split)}
-    in_split = {name: shapes(split.landmarks) for name, split in splits.items()}
-    mean = mean_shape(np.concatenate(list(in_split.values())))
+    mean = mean_shape_of([split.landmarks for split in splits.values()])
     measures: dict[str, Measures] = {}
     outside = {}
     kinds = {
@@ -118,21 +118,27 @@ def inspect_faces(
         if any(bool((split.visible == value).any()) for split in splits.values())
     }
     for name, split in splits.items():
-        bands = padding(split.images)
+        bands = np.concatenate([padding(some) for some in blocks(split.images)])
         turned = yaw(split.landmarks, faces.scheme)
         width, height = (split.box[:, 2:] - split.box[:, :2]).astype(np.float64).T
         measured = {
             "face_size": np.sqrt(width * height),
             "padding": 100 * padded_share(bands, faces.crop.side),
-            "shape_distance": 100 * distances(in_split[name], mean),
+            "shape_distance": 100
+            * np.concatenate([distances(shapes(some), mean) for some in blocks(split.landmarks)]),
         }
         if turned is not None:
             measured["yaw"] = turned
         shares = {kind: (split.visible == value).mean(axis=1) for kind, value in kinds.items()}
         measures[name] = measured | {kind: 100 * share for kind, share in shares.items()}
         outside[name] = {
-            "photo": landmarks_outside(split.landmarks, bands, faces.crop.side),
-            "crop": landmarks_outside(split.landmarks, np.zeros_like(bands), faces.crop.side),
+            where: np.concatenate(
+                [
+                    landmarks_outside(some, shown, faces.crop.side)
+                    for some, shown in zip(blocks(split.landmarks), blocks(around), strict=True)
+                ]
+            )
+            for where, around in (("photo", bands), ("crop", np.zeros_like(bands)))
         }
     found = [
         Outlier(name, int(i), splits[name].photo[i], float(measures[name]["shape_distance"][i]))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landmark_lightning.datasets.facefile import FaceSplit
 from landmark_lightning.datasets.preparation.leaks import picture_digests
@@ -14,15 +15,9 @@ FIXED = 0.5
 
 def fixed_landmarks(splits: Mapping[str, FaceSplit], scheme: Scheme) -> list[str]:
     """Landmarks that lie on one spot of the photo, to a tenth of a pixel, in most faces."""
-    places = np.concatenate(
-        [
-            split.landmarks @ split.to_photo[:, :, :2].swapaxes(1, 2)
-            + split.to_photo[:, None, :, 2]
-            for split in splits.values()
-        ]
-    )
     messages = []
-    for landmark, of_faces in enumerate(places.swapaxes(0, 1)):
+    for landmark in range(scheme.landmarks):
+        of_faces = np.concatenate([_in_photo(split, landmark) for split in splits.values()])
         spots = of_faces[~np.isnan(of_faces).any(axis=1)]
         if len(spots) < 2:
             continue
@@ -35,6 +30,14 @@ def fixed_landmarks(splits: Mapping[str, FaceSplit], scheme: Scheme) -> list[str
                 f"{100 * share:.0f}% of the faces"
             )
     return messages
+
+
+def _in_photo(split: FaceSplit, landmark: int) -> NDArray[np.float32]:
+    """(N, 2) a landmark of each face in pixels of its photo."""
+    points: NDArray[np.float32] = split.landmarks[:, landmark]
+    turned = (split.to_photo[:, :, :2] @ points[:, :, None])[..., 0]
+    placed: NDArray[np.float32] = turned + split.to_photo[:, :, 2]
+    return placed
 
 
 def same_pictures(splits: Mapping[str, FaceSplit]) -> list[str]:

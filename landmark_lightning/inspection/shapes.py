@@ -6,11 +6,13 @@ another. The closed forms are those of full Procrustes analysis (Dryden and Mard
 Shape Analysis). A landmark that is not labelled is NaN; a face is then judged by its others.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning.datasets.stored_rows import blocks
 from landmark_lightning.datasets.synthetic.head import Expression, Head, Identity
 from landmark_lightning.datasets.synthetic.head_landmarks import landmarks as head_landmarks
 from landmark_lightning.schemes import SCHEMES, Scheme
@@ -50,25 +52,55 @@ def mean_shape(faces: Shapes) -> Shapes:
     Missing landmarks are put where the mean of the others has them, a few times over; one that no
     face has lies in the middle.
     """
-    labelled = ~np.isnan(faces)
-    if labelled.all():
-        return _mean(faces)
-    count = labelled.sum(axis=0)
-    mean: Shapes = np.where(labelled, faces, 0).sum(axis=0) / np.maximum(count, 1)
+    return _mean_shape(lambda: blocks(faces))
+
+
+def mean_shape_of(splits: Sequence[NDArray[Any]]) -> Shapes:
+    """The ``mean_shape`` of the landmarks (N, L, 2) of splits, in any pixels.
+
+    The shapes are made some at a time: all of them would take a kilobyte a face and more.
+    """
+    return _mean_shape(lambda: (shapes(some) for split in splits for some in blocks(split)))
+
+
+def _mean_shape(parts: Callable[[], Iterator[Shapes]]) -> Shapes:
+    """The mean shape of all parts; ``parts`` gives them anew."""
+    every = 0
+    known: Any = 0
+    total: Any = 0
+    for some in parts():
+        labelled = ~np.isnan(some)
+        every += len(some)
+        known = known + labelled.sum(axis=0)
+        total = total + np.where(labelled, some, 0).sum(axis=0)
+    if np.all(known == every):
+        return _mean(parts())
+    mean: Shapes = total / np.maximum(known, 1)
     for _ in range(FILLINGS):
-        known, of_mean = np.where(labelled, faces, 0), np.where(labelled, mean, 0)
-        middle = of_mean.sum(axis=1, keepdims=True) / labelled.sum(axis=1, keepdims=True)
-        of_mean = np.where(labelled, mean - middle, 0)
-        size = (np.abs(of_mean) ** 2).sum(axis=1, keepdims=True)
-        turn = (known * of_mean.conj()).sum(axis=1, keepdims=True) / np.where(size > 0, size, 1)
-        filled: Shapes = np.where(labelled, faces, turn * (mean - middle))
-        mean = _mean(_standard(filled, np.ones_like(labelled)))
+        mean = _mean(_filled(some, mean) for some in parts())
     return mean
 
 
-def _mean(faces: Shapes) -> Shapes:
-    mean: Shapes = np.linalg.eigh(faces.T @ faces.conj())[1][:, -1]
-    turn = (faces @ mean.conj()).sum()
+def _filled(faces: Shapes, mean: Shapes) -> Shapes:
+    """Shapes (N, L) with their missing landmarks where the mean has them."""
+    labelled = ~np.isnan(faces)
+    known, of_mean = np.where(labelled, faces, 0), np.where(labelled, mean, 0)
+    middle = of_mean.sum(axis=1, keepdims=True) / labelled.sum(axis=1, keepdims=True)
+    of_mean = np.where(labelled, mean - middle, 0)
+    size = (np.abs(of_mean) ** 2).sum(axis=1, keepdims=True)
+    turn = (known * of_mean.conj()).sum(axis=1, keepdims=True) / np.where(size > 0, size, 1)
+    filled: Shapes = np.where(labelled, faces, turn * (mean - middle))
+    return _standard(filled, np.ones_like(labelled))
+
+
+def _mean(parts: Iterable[Shapes]) -> Shapes:
+    products: Any = 0
+    total: Any = 0
+    for some in parts:
+        products = products + some.T @ some.conj()
+        total = total + some.sum(axis=0)
+    mean: Shapes = np.linalg.eigh(products)[1][:, -1]
+    turn = (total * mean.conj()).sum()
     return mean * turn / abs(turn) if turn else mean
 
 

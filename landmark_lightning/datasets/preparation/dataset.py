@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from landmark_lightning.config.read import plain
 from landmark_lightning.config.schema import Dataset
 from landmark_lightning.datasets.detectors import detector
-from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS, Face, Rejection
+from landmark_lightning.datasets.face import COVERED, NOT_LABELLED, SPLITS
+from landmark_lightning.datasets.face_list import FaceList, listed
 from landmark_lightning.datasets.facefile import (
     RENDERED_MARK,
     CropRule,
@@ -88,15 +89,15 @@ def prepare_dataset(
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         source = read(root, scheme)
+        if protocol is not None or (dataset.exif is None and root is not None):
+            source = listed(source)  # they are gone through several times
     for message in told:
         print(f"  Warning: {shown(message.message)}")
     if protocol is not None:
-        source = list(source)
         _check_protocol(protocol, source, dataset)
     exif = dataset.exif
     notes = ["photos are turned as EXIF says (dataset.exif=apply)"] if exif == "apply" else []
     if exif is None and root is not None:
-        source = list(source)
         found = find_orientation(source, root, workers or cores())
         if found is not None:
             exif, notes = found[0], [found[1]]
@@ -124,12 +125,13 @@ def prepare_dataset(
         notes=notes,
         origin=origin,
     )
+    del source
     seconds = time.monotonic() - started
     faces = FaceFile.open(path)
     print(summary(faces))
     for note in faces.notes:
         print(f"  {note}")
-    splits = {split: faces.read(split) for split in SPLITS}
+    splits = {split: faces.look(split) for split in SPLITS}
     for warning in (*leaks(splits), *same_groups(splits)):
         print(f"  Warning: {shown(warning)}")
     _print_rejections(done)
@@ -141,11 +143,9 @@ def prepare_dataset(
     return faces
 
 
-def _check_protocol(
-    protocol: Protocol, listed: Sequence[Face | Rejection], dataset: Dataset
-) -> None:
+def _check_protocol(protocol: Protocol, faces: FaceList, dataset: Dataset) -> None:
     """Says what differs from the protocol; if strict, as an error before anything is written."""
-    if different := protocol.differences(listed, dataset.max_rejected is not None):
+    if different := protocol.differences(faces, dataset.max_rejected is not None):
         what = f"{dataset.name} under {dataset.root}"
         message = f"{what} is not as its protocol says: {'; '.join(different)}"
         if dataset.strict:
@@ -154,7 +154,7 @@ def _check_protocol(
                 "or dataset.strict=false to prepare what is there"
             )
         print(f"  Warning: {shown(message)}")
-    for remark in protocol.remarks(listed):
+    for remark in protocol.remarks(faces):
         print(f"  Warning: {shown(remark)}")
 
 

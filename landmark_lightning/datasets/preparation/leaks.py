@@ -2,13 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.datasets.facefile import FaceSplit
 from landmark_lightning.datasets.photos import THUMBNAIL, thumbnail
+from landmark_lightning.datasets.stored_rows import blocks
 from landmark_lightning.datasets.validation import straddling
 
 SAME_PHOTO = 0.97
@@ -32,17 +33,11 @@ def leaks(splits: Mapping[str, FaceSplit]) -> list[str]:
     train, test = splits["train"], splits["test"]
     known = dict(zip(picture_digests(train), range(len(train)), strict=True))
     pairs = {i: known[digest] for i, digest in enumerate(picture_digests(test)) if digest in known}
-    of_train, of_test = _patterns(train.thumbnail), _patterns(test.thumbnail)
-    for start in range(0, len(test), PORTION):
-        likeness = of_test[start : start + PORTION] @ of_train.T
-        for row in np.flatnonzero((likeness > SAME_PHOTO).any(axis=1)):
-            i, like = start + int(row), likeness[row]
-            likely = np.argsort(-like, kind="stable")[:LIKELY]
-            likely = likely[like[likely] > SAME_PHOTO]
-            crops = _patterns(np.concatenate([test.images[i : i + 1], train.images[likely]]))
-            alike = crops[1:] @ crops[0]
-            if alike.max() > SAME_FACE:
-                pairs.setdefault(i, int(likely[alike.argmax()]))
+    for i, likely in _same_photos(train, test):
+        crops = _patterns(np.concatenate([test.images[i : i + 1], train.images[likely]]))
+        alike = crops[1:] @ crops[0]
+        if alike.max() > SAME_FACE:
+            pairs.setdefault(i, int(likely[alike.argmax()]))
     if not pairs:
         return []
     shown = [f"{test.photo[i]} that of {train.photo[pairs[i]]}" for i in sorted(pairs)[:SHOWN]]
@@ -52,9 +47,30 @@ def leaks(splits: Mapping[str, FaceSplit]) -> list[str]:
     ]
 
 
+def _same_photos(train: FaceSplit, test: FaceSplit) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Test faces with the training faces, ``LIKELY`` at most, that may be of the same photo."""
+    for start in range(0, len(test), PORTION):
+        of_test = _patterns(test.thumbnail[start : start + PORTION])
+        found: dict[int, list[tuple[float, int]]] = {}
+        for first in range(0, len(train), PORTION):
+            likeness = of_test @ _patterns(train.thumbnail[first : first + PORTION]).T
+            for row in np.flatnonzero((likeness > SAME_PHOTO).any(axis=1)).tolist():
+                places = np.flatnonzero(likeness[row] > SAME_PHOTO)
+                more = zip(
+                    (-likeness[row, places]).tolist(), (first + places).tolist(), strict=True
+                )
+                found[row] = sorted([*found.get(row, ()), *more])[:LIKELY]
+        for row, likely in sorted(found.items()):
+            yield start + row, np.array([place for _, place in likely], np.int64)
+
+
 def picture_digests(split: FaceSplit) -> list[bytes]:
     """N digests of the crops: equal where crops are equal to the last bit."""
-    return [hashlib.blake2b(image.tobytes()).digest() for image in split.images]
+    return [
+        hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+        for some in blocks(split.images)
+        for image in some
+    ]
 
 
 def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,8 +78,9 @@ def _patterns(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     A picture without contrast is 0 and like no other.
     """
-    small = [p if len(p) == THUMBNAIL else thumbnail(p) for p in pictures]
-    flat = np.array(small, np.float32).reshape(len(pictures), THUMBNAIL**2)
+    if pictures.shape[1] != THUMBNAIL:
+        pictures = np.array([thumbnail(picture) for picture in pictures])
+    flat = pictures.astype(np.float32).reshape(len(pictures), THUMBNAIL**2)
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.where(length > THUMBNAIL, flat / np.maximum(length, 1), 0)

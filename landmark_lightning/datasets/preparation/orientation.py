@@ -1,6 +1,6 @@
 """Orientation: whether coordinates are of the photos as EXIF turns them, or as they are stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,7 @@ more than this share of the photo's longer side."""
 
 
 def find_orientation(
-    faces: Sequence[Face | Rejection], root: Path, workers: int = 1
+    faces: Iterable[Face | Rejection], root: Path, workers: int = 1
 ) -> tuple[str, str] | None:
     """Finds out which picture the coordinates are of, by where the landmarks lie.
 

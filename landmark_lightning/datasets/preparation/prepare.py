@@ -125,7 +125,8 @@ def prepare(
     done = Preparation()
     with replacing(path) as temporary, hdf5.created(temporary, path) as file:
         hdf5.check_room(path, length_hint(faces) * crop.side**2)
-        writers = {split: SplitWriter(file.create_group(split), crop.side) for split in SPLITS}
+        shapes = row_shapes(scheme, len(normalizers), 0, crop.side)
+        writers = {split: SplitWriter(file.create_group(split), shapes) for split in SPLITS}
         with closing(cropped_blocks(faces, cropper, workers or cores())) as blocks:
             for block in blocks:
                 done.rejections += block.rejections
@@ -149,12 +150,11 @@ def prepare(
                 f"subsets={list(subsets)}"
             )
         names = tuple(sorted(done.subsets)) if subsets is None else subsets
-        shapes = row_shapes(scheme, len(normalizers), len(names), crop.side)
         for writer in writers.values():
-            writer.finish(names, shapes, () if done.detected.total() else OPTIONAL)
+            writer.finish(names, () if done.detected.total() else OPTIONAL)
         photos = None
         if root is not None:
-            photos = photos_digest(root, (f.photo for w in writers.values() for f in w.faces))
+            photos = photos_digest(root, (name for w in writers.values() for name in w.photos()))
         described = Description(
             name,
             scheme,
@@ -189,11 +189,9 @@ def cropped_blocks(
     any moment, and what a block holds does not depend on the number of threads.
     """
     stop, waiting = Event(), deque[Future[CroppedFaces]]()
-    source = iter(faces)
+    source, count = iter(faces), length_hint(faces)
     pool = ThreadPoolExecutor(workers, "cropping")
-    with tqdm(
-        total=length_hint(source) or None, desc="preparing", unit="face", mininterval=1.0
-    ) as shown:
+    with tqdm(total=count or None, desc="preparing", unit="face", mininterval=1.0) as shown:
         try:
             while (block := list(islice(source, BLOCK))) or waiting:
                 if block:

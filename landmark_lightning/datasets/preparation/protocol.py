@@ -1,7 +1,7 @@
 """Protocol: how many faces a dataset must have, so that figures on it compare with others'."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
 
@@ -56,22 +56,24 @@ class Protocol:
             )
         return cls(**settings)
 
-    def differences(self, listed: Sequence[Face | Rejection], tolerant: bool = False) -> list[str]:
+    def differences(self, listed: Iterable[Face | Rejection], tolerant: bool = False) -> list[str]:
         """What is missing or surplus, split by split and folder by folder; empty if nothing is.
 
         Args:
-            listed: What the source reads. A face that can't be used counts as there, unless it
+            listed: What the source reads, which can be gone through again. A face that can't be used counts as there, unless it
                 is its photo that is missing.
             tolerant: Whether it counts as there even where its photo is missing.
         """
-        there = [i for i in listed if isinstance(i, Face) or tolerant or not i.missing]
-        splits = Counter(item.split for item in there)
+        splits, folders = Counter[str](), Counter[str]()
+        for item in listed:
+            if isinstance(item, Face) or tolerant or not item.missing:
+                splits[item.split] += 1
+                folders[_folder(item)] += 1
         messages = [
             f"{split} has {splits[split]:,} faces instead of {expected:,}"
             for split, expected in zip(SPLITS, (self.train, self.test), strict=True)
             if splits[split] != expected
         ]
-        folders = Counter(_folder(item) for item in there)
         if self.folders:
             counts = dict(self.folders) | {f: 0 for f in folders if f not in self.folders}
             messages += [
@@ -83,9 +85,9 @@ class Protocol:
             messages += list(_by_folder(listed, folders))
         return messages
 
-    def remarks(self, listed: Sequence[Face | Rejection]) -> list[str]:
+    def remarks(self, listed: Iterable[Face | Rejection]) -> list[str]:
         """The test subsets that have another number of faces than is reported."""
-        test = [item for item in listed if isinstance(item, Face) and item.split == "test"]
+        test = (item for item in listed if isinstance(item, Face) and item.split == "test")
         subsets = Counter(name for face in test for name in face.subsets)
         return [
             f"subset {name} has {subsets[name]:,} test faces, reported are {count:,}"
@@ -94,7 +96,7 @@ class Protocol:
         ]
 
 
-def _by_folder(listed: Sequence[Face | Rejection], folders: Mapping[str, int]) -> Iterator[str]:
+def _by_folder(listed: Iterable[Face | Rejection], folders: Mapping[str, int]) -> Iterator[str]:
     """Where faces are missing, or else where there are some."""
     missing = [item for item in listed if isinstance(item, Rejection) and item.missing]
     if missing:

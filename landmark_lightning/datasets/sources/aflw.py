@@ -9,7 +9,7 @@ hides it), and ``ra``, an order of the faces, counted from 1, whose first 20,000
 set. A photo may hold several faces.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection, visibility
+from landmark_lightning.datasets.face_list import FaceList
 from landmark_lightning.datasets.photos import photo_path
 from landmark_lightning.datasets.sources.checks import (
     LARGEST,
@@ -40,7 +41,7 @@ FLICKR = ("flickr", "data/flickr", "aflw/flickr", "aflw/data/flickr")
 
 def read(
     root: Path | None, scheme: Scheme, *, train: int | None = None
-) -> Iterator[Face | Rejection]:
+) -> Iterable[Face | Rejection]:
     """Reads AFLW; every annotation is checked before the first face is given.
 
     Args:
@@ -73,12 +74,12 @@ def read(
     flickr = next((folder for folder in FLICKR if (root / folder).is_dir()), None)
     if flickr is None:
         raise UserError(f"{root} holds none of the folders {', '.join(FLICKR)} of AFLW's photos")
-    faces = []
+    faces = FaceList()
     for place, row in enumerate(order.tolist()):
         listed = f"{flickr}/{arrays['nameList'][row]}"
         split = "train" if place < train else "test"
         faces.append(_face(root, f"{path} row {row + 1}", arrays, row, split, listed))
-    return iter(faces)
+    return faces
 
 
 def annotations(root: Path, *, train: int | None = None) -> list[str]:

@@ -48,7 +48,7 @@ def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> N
         check_count(f"{listing.path} names", len(names), "keypoints", scheme)
     images = _images(listing.path, content["images"])
     photos = Photos(listing.root, _folders(listing))
-    faces: Listed = []
+    faces = Listed()
     highest = left_out = 0
     for place, annotation in enumerate(content["annotations"]):
         key = str(annotation.get("id", f"number {place + 1}"))[:40]
@@ -77,7 +77,7 @@ def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> N
         warnings.warn(
             f"{listing.path}: no keypoint has v=2, so 1 is taken for visible", stacklevel=2
         )
-        faces = [_uncovered(face) for face in faces]
+        faces = Listed(_uncovered(face) for face in faces)
     return names, faces
 
 

@@ -47,7 +47,7 @@ def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> N
     order = [names[i] for i in order_of(listing.path, names, expected, "bodypart")]
     places = {animal: [of[n] for n in order] for animal, of in heading.places.items()}
     photos = Photos(listing.root, [".", listing.folder])
-    faces: Listed = []
+    faces = Listed()
     empty = 0
     for line, cells in rows:
         where = f"{listing.path} line {line}"

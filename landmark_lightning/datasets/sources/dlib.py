@@ -23,6 +23,7 @@ import numpy as np
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources.checks import labelled, number, ordered_box, rejected
 from landmark_lightning.datasets.sources.listing import (
+    Listed,
     Listing,
     Named,
     Photos,
@@ -66,7 +67,7 @@ def read_listing(listing: Listing, scheme: Scheme, expected: Sequence[str]) -> N
         )
     photos = Photos(listing.root, [listing.folder, "."])
     places = {name: place for place, name in enumerate(expected)}
-    return tuple(expected), [_face(listing, box, places, photos) for box in boxes]
+    return tuple(expected), Listed(_face(listing, box, places, photos) for box in boxes)
 
 
 def landmark_names(path: Path) -> tuple[str, ...]:

@@ -20,14 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landmark_lightning.datasets.face import Face, Rejection, fit_name
+from landmark_lightning.datasets.face import Face, fit_name
+from landmark_lightning.datasets.face_list import FaceList
 from landmark_lightning.datasets.sources.checks import first_found
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 
-Listed = list[Face | Rejection]
+Listed = FaceList
 Named = tuple[tuple[str, ...], Listed]
 """What ``read_listing`` gives: landmarks' names, and faces."""
+
+REMEMBERED = 10_000
+"""Photos whose places are kept: those of several faces mostly follow each other."""
 
 SEPARATORS = ",;\t"
 _MARKS = {
@@ -116,6 +120,8 @@ class Photos:
             UserError: A name that can't be a photo's.
         """
         if name not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
             plain = name.removeprefix(f"{self.root}/")
             names = [plain, plain.replace("\\", "/")] if "\\" in plain else [plain]  # of Windows
             places: dict[str, str] = {}

@@ -8,7 +8,7 @@ import os
 import posixpath
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def read(
     test: str | None = None,
     first_pixel: float | None = None,
     groups: str | None = None,
-) -> Iterator[Face | Rejection]:
+) -> Iterable[Face | Rejection]:
     """Reads faces of one's own; every annotation is checked before the first face is given.
 
     Args:
@@ -70,7 +70,7 @@ def read(
     listings = _listings(root, format, table, train, validation, test, first_pixel)
     if groups not in (None, "folder", "none"):
         raise UserError(f"dataset.source.groups={groups!r} must be folder, none or null")
-    faces: Listed = []
+    faces = Listed()
     expected: Sequence[str] = scheme.names
     for listing in listings:
         if format in NAMELESS:
@@ -79,7 +79,7 @@ def read(
             names, found = NAMING[format].read_listing(listing, scheme, expected)
             expected = expected or names
             faces += found
-    return iter(_grouped(faces, format, groups))
+    return _grouped(faces, format, groups)
 
 
 def annotations(root: Path, **settings: object) -> list[str]:
@@ -133,12 +133,12 @@ def _grouped(faces: Listed, format: str, groups: str | None) -> Listed:
             stacklevel=3,
         )
         return faces
-    return [
+    return Listed(
         replace(face, group=posixpath.dirname(face.photo))
         if isinstance(face, Face) and not face.group
         else face
         for face in faces
-    ]
+    )
 
 
 def _listings(

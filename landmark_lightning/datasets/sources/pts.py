@@ -36,7 +36,7 @@ UNSAID = "its line must be nan nan"
 
 def read_listing(listing: Listing, scheme: Scheme) -> Listed:
     """The faces in a folder and the folders in it, folder by folder, by name."""
-    faces: Listed = []
+    faces = Listed()
     unused: list[str] = []
     for folder, names in _folders(listing.path):
         faces += _read_folder(listing, scheme, folder, names, unused)

@@ -55,7 +55,7 @@ def read_listing(listing: Listing, scheme: Scheme) -> Listed:
                 f"{listing.path} is no table with a heading row; pass "
                 f"dataset.source.format={other}"
             )
-    faces: Listed = []
+    faces = Listed()
     table: _Table | None = None
     for line, cells in rows:
         where = f"{listing.path} line {line}"

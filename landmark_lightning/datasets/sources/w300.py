@@ -11,7 +11,7 @@ is what a detector found.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landmark_lightning.datasets.face import Face, Rejection
+from landmark_lightning.datasets.face_list import FaceList
 from landmark_lightning.datasets.photos import photo_path
 from landmark_lightning.datasets.sources.checks import given_root, ordered_box
 from landmark_lightning.datasets.sources.listing import Listing
@@ -47,7 +48,7 @@ Boxes = dict[str, tuple[NDArray[np.float64] | None, ...]]
 
 def read(
     root: Path | None, scheme: Scheme, *, one_based: bool = True
-) -> Iterator[Face | Rejection]:
+) -> Iterable[Face | Rejection]:
     """Reads 300W; every annotation is checked before the first face is given.
 
     Args:
@@ -70,8 +71,8 @@ def read(
         )
     shift = 1.0 if one_based else 0.0
     boxes = _read_boxes(root, present, shift)
-    return iter(
-        [face for f in present for face in _read_folder(root, f, boxes.get(f, {}), scheme, shift)]
+    return FaceList(
+        face for f in present for face in _read_folder(root, f, boxes.get(f, {}), scheme, shift)
     )
 
 

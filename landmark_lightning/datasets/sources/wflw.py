@@ -8,12 +8,13 @@ photo's path under WFLW_images. A photo may hold several faces. Landmarks outsid
 box are kept as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from landmark_lightning.datasets.face import SPLITS, Face, Rejection
+from landmark_lightning.datasets.face_list import FaceList
 from landmark_lightning.datasets.photos import photo_path
 from landmark_lightning.datasets.sources.checks import (
     find_photo,
@@ -36,7 +37,7 @@ NUMBERS += ["x_min", "y_min", "x_max", "y_max"]
 CELLS = len(NUMBERS) + len(FLAGS) + 1
 
 
-def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
+def read(root: Path | None, scheme: Scheme) -> Iterable[Face | Rejection]:
     """Reads WFLW; every line is checked before the first face is given.
 
     Args:
@@ -53,7 +54,7 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
     root = given_root(root, scheme, "WFLW", LANDMARKS)
     lists = annotations(root)
     images = _folder(root, "WFLW_images")
-    faces = []
+    faces = FaceList()
     for split, name in zip(SPLITS, lists, strict=True):
         path = root / name
         if not path.is_file():
@@ -62,7 +63,7 @@ def read(root: Path | None, scheme: Scheme) -> Iterator[Face | Rejection]:
         for count, line in enumerate(text.splitlines(), start=1):
             if cells := line.split():
                 faces.append(_face(root, images, f"{path} line {count}", cells, split))
-    return iter(faces)
+    return faces
 
 
 def annotations(root: Path) -> list[str]:
