@@ -14,9 +14,9 @@ own checksums, and the arrays have fletcher32.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -246,12 +246,11 @@ class FaceFile(Description):
         shapes = row_shapes(self.scheme, len(self.normalizers), len(self.subsets), self.crop.side)
 
         def stored(name: str) -> Any:  # noqa: ANN401  as an array for all that it is used for
-            @contextmanager
-            def opened() -> Iterator[h5py.Dataset]:
-                with self.reopened() as file, KIND.guarded(self.path):
-                    yield file[split][name]
+            def opened() -> h5py.Dataset:
+                return self.reopened()[split][name]
 
-            return StoredRows(opened, (len(rest), *shapes[name]), np.dtype(np.uint8))
+            guarded = partial(KIND.guarded, self.path)
+            return StoredRows(opened, guarded, (len(rest), *shapes[name]), np.dtype(np.uint8))
 
         return replace(rest, images=stored("images"), thumbnail=stored("thumbnail"))
 

@@ -60,8 +60,8 @@ class Protocol:
         """What is missing or surplus, split by split and folder by folder; empty if nothing is.
 
         Args:
-            listed: What the source reads, which can be gone through again. A face that can't be used counts as there, unless it
-                is its photo that is missing.
+            listed: What the source reads, which can be gone through again. A face that can't be
+                used counts as there, unless it is its photo that is missing.
             tolerant: Whether it counts as there even where its photo is missing.
         """
         splits, folders = Counter[str](), Counter[str]()

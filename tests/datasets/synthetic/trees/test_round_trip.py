@@ -1,7 +1,7 @@
 """Faces written in an official layout, read and prepared, are the faces that were written."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from landmark_lightning.geometry import apply_affine
 from landmark_lightning.schemes import SCHEMES
 from tests.datasets.synthetic.trees.conftest import FACES
 
-READERS: dict[str, tuple[str, Callable[..., Iterator[Face | Rejection]], dict[str, Any]]] = {
+READERS: dict[str, tuple[str, Callable[..., Iterable[Face | Rejection]], dict[str, Any]]] = {
     "300w": ("ibug68", w300.read, {}),
     "aflw": ("aflw19", aflw.read, {}),
     "wflw": ("wflw98", wflw.read, {}),
