@@ -6,7 +6,6 @@ The settings and the figures behind them were measured on YouTube Faces (docs/ow
 import json
 import os
 import textwrap
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from landmark_lightning.datasets.boxes import BoxMap, squares_of
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
 from landmark_lightning.datasets.validation import Validation, choose_validation
 from landmark_lightning.errors import UserError
+from landmark_lightning.metrics.nme import normalized_mean_error
 from landmark_lightning.model.saved import read_checkpoint
 from landmark_lightning.runs.folder import checkpoint_of
 
@@ -112,12 +112,11 @@ def mean_face_error(
         split: The faces to answer.
         chosen: (V,) their places in it.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a landmark or a face without labels
-        mean = np.nanmean(trained.astype(np.float64), axis=0)
-        away = np.linalg.norm(split.landmarks[chosen] - mean, axis=-1)  # (V, L)
-        errors = np.nanmean(away, axis=1) / split.normalizer[chosen, 0]
-        return float(100 * np.nanmean(errors[np.isfinite(errors)]))
+    mean = torch.from_numpy(trained).double().nanmean(dim=0).float()
+    target = torch.from_numpy(split.landmarks[chosen])
+    length = torch.from_numpy(split.normalizer[chosen, 0])
+    nme = normalized_mean_error(mean.expand_as(target), target, length)
+    return float(nme.nanmean())
 
 
 def reached(count: int) -> float:
