@@ -12,8 +12,6 @@ from landmark_lightning.config.outside import read_outside
 from landmark_lightning.errors import UserError
 
 ENDINGS = (".yaml", ".yml")
-FOLDER = "files"
-"""Where Hydra's group ``experiment`` has them, below the names of ``conf/``."""
 
 
 def with_files(arguments: Sequence[str]) -> list[str]:
@@ -56,9 +54,9 @@ def _known(name: str) -> str:
         raise UserError(f"experiment={name} must be a mapping, as conf/experiment/own.yaml is")
     digest = hashlib.sha256(bytes(path)).hexdigest()[:8]  # Hydra's names take few characters
     known = f"{re.sub(r'[^0-9A-Za-z_-]', '_', path.stem)}_{digest}"
-    node, group = OmegaConf.create(content), f"experiment/{FOLDER}"
-    ConfigStore.instance().store(name=known, node=node, group=group, package="_global_")
-    return f"{FOLDER}/{known}"
+    node = OmegaConf.create(content)
+    ConfigStore.instance().store(name=known, node=node, group="experiment", package="_global_")
+    return known
 
 
 def _is_file(name: str) -> bool:

@@ -45,7 +45,7 @@ def test_other_arguments_and_names_stay() -> None:
     assert with_files(arguments) == arguments
     several = with_files(["experiment=demo,mine.yml"])[0].split(",")
     assert several[0] == "experiment=demo"
-    assert several[1].startswith("files/mine_")
+    assert several[1].startswith("mine_")
 
 
 @pytest.mark.usefixtures("here")
