@@ -15,9 +15,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from landmark_lightning.commands.checks import check_files
+from landmark_lightning.commands.checks import check_settings
 from landmark_lightning.commands.help import help_of
-from landmark_lightning.config.compose import config_folder, known_names, settings_of
+from landmark_lightning.config.compose import as_chosen, config_folder, known_names, settings_of
 from landmark_lightning.config.experiments import with_files
 from landmark_lightning.config.outside import check_outside
 from landmark_lightning.config.typed_paths import as_typed, readable
@@ -65,7 +65,7 @@ def _compose_and_run(name: str) -> int:
         composed = HydraConfig.get()
         try:
             settings = settings_of(name, config, composed)
-            check_files(name, settings)
+            check_settings(name, settings)
             command = importlib.import_module(f"landmark_lightning.commands.{name}")
             status = command.run(settings) or status
         except USER_ERRORS as error:
@@ -78,7 +78,7 @@ def _compose_and_run(name: str) -> int:
 
     try:
         check_outside(sys.argv[1:])
-        sys.argv[1:] = with_files(as_typed(readable(sys.argv[1:])))
+        sys.argv[1:] = with_files(as_typed(as_chosen(name, readable(sys.argv[1:]))))
         if {"--help", "-h"} & set(sys.argv[1:]):
             print(help_of(name, [a for a in sys.argv[1:] if not a.startswith("-")]))
             return 0

@@ -27,10 +27,6 @@ def run(config: Export) -> None:
     checkpoint = checkpoint_of(config.run)
     task = load_task(checkpoint, config.allow_targets)
     output = config.output or run_of(config.run).onnx
-    if output.is_dir():
-        raise UserError(f"output={output} is a folder; name the file to write, such as model.onnx")
-    if output.suffix != ".onnx":
-        raise UserError(f"output={output} must end in .onnx, so that no other file is replaced")
     print(f"Exporting {checkpoint} to {output}")
     images = _test_images(task, checkpoint, config.data_dir) if config.check else None
     worst = export(task, output, images, config.batch)

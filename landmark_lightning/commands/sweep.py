@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from landmark_lightning.commands.checks import check_files
+from landmark_lightning.commands.checks import check_settings
 from landmark_lightning.commands.requeueing import queued_again
 from landmark_lightning.config.compose import settings_of
 from landmark_lightning.config.limits import VARIANT
@@ -202,7 +202,7 @@ class Sweep(BasicSweeper):
 
     def _cell(self, overrides: list[str], settings: Train) -> Cell:
         """A run, and whether it is finished."""
-        check_files("train", settings)
+        check_settings("train", settings)
         from landmark_lightning.datasets.preparation.prepared import for_training
 
         settings = for_training(settings)

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from landmark_lightning.config.limits import (
+    BATCH,
     FLAG,
     INSIDE,
     PATH,
     TEXT,
+    WORKERS,
     Limit,
     one_of,
     or_null,
     whole,
 )  # fmt: skip
 from landmark_lightning.config.read import room, setting
-from landmark_lightning.config.schema import TARGETS, WORKERS, Dataset, Prepare, Train
+from landmark_lightning.config.schema import TARGETS, Dataset, Prepare, Train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class Inspect:
     dataset: Dataset = room(Dataset)
     data_dir: Path = setting(PATH)
     output: Path | None = setting(or_null(PATH))
-    faces: int = setting(whole(1))
+    faces: int = setting(whole(1, 10_000))
     init_from: Path | None = setting(or_null(PATH))
     allow_targets: list[str] = setting(TARGETS)
 
@@ -87,7 +89,7 @@ class Export:
 
     run: Path = setting(PATH)
     output: Path | None = setting(or_null(PATH))
-    batch: int | None = setting(or_null(whole(1)))
+    batch: int | None = setting(or_null(BATCH))
     check: bool = setting(FLAG)
     data_dir: Path | None = setting(or_null(PATH))
     allow_targets: list[str] = setting(TARGETS)
@@ -102,6 +104,12 @@ LENGTH = or_null(
         "a length such as 4px, or 3% of the face's box",
         lambda v: isinstance(v, str) and bool(re.fullmatch(rf"{_PERCENT}|\d+(\.\d+)?px", v)),
     )
+)
+
+DEVICE = Limit(
+    "cpu, cuda, or one of several such as cuda:1",
+    lambda v: isinstance(v, str) and bool(re.fullmatch(r"cpu|mps|cuda(:\d+)?", v)),
+    ("cpu", "cuda"),
 )
 
 
@@ -119,9 +127,9 @@ class Predict:
     max_error: str | None = setting(LENGTH)
     max_bound: str | None = setting(LENGTH)
     passes: int | None = setting(or_null(whole(1, 3)))
-    batch_size: int = setting(whole(1))
+    batch_size: int = setting(BATCH)
     workers: int | None = setting(WORKERS)
-    device: str = setting(TEXT)
+    device: str = setting(DEVICE)
     max_pixels: int = setting(whole(1))
     allow_targets: list[str] = setting(TARGETS)
 

@@ -1,5 +1,6 @@
 """From a command line to its settings: composed by Hydra, then read and checked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,8 +17,10 @@ from landmark_lightning.config.command_schemas import COMMANDS
 from landmark_lightning.config.difference import leaves, under
 from landmark_lightning.config.experiments import with_files
 from landmark_lightning.config.read import names, read
-from landmark_lightning.config.schema import Dataset, Train
+from landmark_lightning.config.schema import SCHEDULE, Dataset, Train
 from landmark_lightning.config.typed_paths import as_typed
+
+_NO_TEXT = re.compile(r"null|true|false|nan|[+-]?(inf|[\d.]+(e[+-]?\d+)?)", re.IGNORECASE)
 
 
 def config_folder() -> Path:
@@ -43,11 +46,31 @@ def compose(*overrides: str) -> Train:
         UserError: A setting that is unknown, or that is not what it must be.
         HydraException: A choice that there is not.
     """
-    typed = with_files(as_typed(overrides))
+    typed = with_files(as_typed(as_chosen("train", overrides)))
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         composed = compose_with_hydra("train", typed, return_hydra_config=True)
     settings: Train = settings_of("train", composed, composed.hydra)
     return settings
+
+
+def as_chosen(command: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command, its groups' choices as text.
+
+    Hydra would read ``network=3`` as a number, and refuses null also where a group's choice is
+    null by itself: there it is left out.
+    """
+    folder = config_folder()
+    entries = OmegaConf.load(folder / f"{command}.yaml").defaults
+    named = [pair for entry in entries if not isinstance(entry, str) for pair in entry.items()]
+    optional = {group for group, choice in named if choice is None}
+    chosen = []
+    for argument in arguments:
+        group, _, value = argument.partition("=")
+        if not (folder / group).is_dir() or not _NO_TEXT.fullmatch(value):
+            chosen.append(argument)
+        elif value.lower() != "null" or group not in optional:
+            chosen.append(f"{group}='{value}'")
+    return chosen
 
 
 def settings_of(command: str, composed: DictConfig, hydra: Any) -> Any:  # noqa: ANN401
@@ -62,6 +85,8 @@ def settings_of(command: str, composed: DictConfig, hydra: Any) -> Any:  # noqa:
         UserError: A setting that is unknown, or that is not what it must be.
     """
     ours = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+    if "phases" in ours:  # which read it by interpolation
+        SCHEDULE.check(OmegaConf.select(ours, "dataset.schedule"), "dataset.schedule")
     plain: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     changes = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
     choices = hydra.runtime.choices

@@ -8,10 +8,12 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any
 
+from hydra._internal.utils import _locate  # hydra.utils.get_object prints what it does not find
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 
 from landmark_lightning.config.difference import leaves
 from landmark_lightning.errors import UserError, did_you_mean
@@ -80,13 +82,17 @@ def build(
                 raise UserError(
                     f"{name}={inner!r} has no place in the arguments of {config['_target_']}"
                 )
-            _check(str(inner), allow, parts)
+            _check(str(inner), allow, parts, setting=name)
         elif isinstance(inner, str) and "${" in inner:
             raise UserError(f"{name}={inner!r} must be a value itself")
     target = str(config["_target_"])
-    found = None
-    with suppress(ImportError, ValueError):  # what does not exist, instantiate names
-        found = get_object(target)
+    try:
+        found = _locate(target)
+    except (ImportError, ValueError) as error:
+        message = " ".join(str(error.__cause__ or error).split())
+        raise UserError(
+            f"_target_={target!r} can't be loaded: {message}{_near(target)}"
+        ) from error
     if not function and inspect.isclass(found) and not issubclass(found, kind):
         raise UserError(f"_target_={target!r} makes no {kind.__name__}")
     try:
@@ -94,8 +100,12 @@ def build(
     except InstantiationException as error:
         message = " ".join(str(error.__cause__ or error).split())
         own = _allowed(target, allow)  # conf/ gives it no arguments: all were passed
-        hint = _hint(get_object(target), message, config if own else ())
-        raise UserError(f"{target.rpartition('.')[2]}: {message}{hint}") from error
+        hint = argument_hint(found, message, config if own else ())
+        called = target.rpartition(".")[2]
+        if isinstance(error.__cause__, TypeError) and "argument" not in message:
+            given = {**config, **kwargs}.items()
+            called += f"({', '.join(f'{k}={v!r}' for k, v in given if k[0] != '_')})"
+        raise UserError(f"{called}: {message}{hint}") from error
     if not function and not isinstance(made, kind):
         raise UserError(f"_target_={target!r} makes no {kind.__name__}")
     for name in has:
@@ -115,14 +125,23 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], room
     try:
         inspect.signature(function).bind_partial(**given)
     except TypeError as error:
-        raise UserError(f"{room} {error}{_hint(function, str(error))}") from error
+        raise UserError(f"{room} {error}{argument_hint(function, str(error))}") from error
 
 
-def _hint(function: Callable[..., Any], message: str, passed: Collection[str] = ()) -> str:
+def argument_hint(function: Callable[..., Any], message: str, passed: Collection[str] = ()) -> str:
     """The argument, not among those passed, that an unknown one was likely meant to be."""
     unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
     known = (name for name in inspect.signature(function).parameters if name not in passed)
     return did_you_mean(unknown[1], list(known)) if unknown else ""
+
+
+def _near(target: str) -> str:
+    """The name, in the module of a target that does not exist, that was likely meant."""
+    package, _, name = target.rpartition(".")
+    near: list[str] = []
+    with suppress(ImportError, ValueError):
+        near = get_close_matches(name, dir(_locate(package)), 1)
+    return f"; did you mean {near[0]}" if near else ""
 
 
 def _allowed(target: str, allow: Sequence[str]) -> bool:
@@ -131,7 +150,11 @@ def _allowed(target: str, allow: Sequence[str]) -> bool:
 
 
 def _check(
-    target: str, allow: Sequence[str], kinds: Sequence[type], function: Sequence[str] = ()
+    target: str,
+    allow: Sequence[str],
+    kinds: Sequence[type],
+    function: Sequence[str] = (),
+    setting: str = "_target_",
 ) -> None:
     """Refuses a target by its name, by what it is, and by where what it names really comes from.
 
@@ -144,23 +167,29 @@ def _check(
     own = package == "landmark_lightning"
     if (own and name in (*OWN, *READERS)) or target.startswith((*TRUSTED, "pytorch_lightning.")):
         try:
-            found = get_object(target)
+            found = _locate(target)
         except (ImportError, ValueError) as error:
-            raise UserError(f"_target_={target!r} does not exist") from error
+            raise UserError(f"{setting}={target!r} does not exist{_near(target)}") from error
         origin = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"
         if inspect.isclass(found):
             if (own and name in OWN) or origin.startswith(TRUSTED):
                 if issubclass(found, tuple(kinds)):
                     return
                 wanted = " or ".join(kind.__name__ for kind in kinds)
-                raise UserError(f"_target_={target!r} makes no {wanted}")
+                raise UserError(f"{setting}={target!r} makes no {wanted}")
         elif (own and name in function) or origin.startswith(
             tuple(f for f in function if "." in f)
         ):
             return
         elif (own and name in READERS) or origin.startswith(FUNCTIONS):
-            raise UserError(f"_target_={target!r} is a function, which has no place there")
+            raise UserError(f"{setting}={target!r} is a function, which has no place there")
+    if own:
+        known = [each for each in function if "." not in each] or OWN
+        raise UserError(
+            f"{setting}={target!r} is none of what may be built: {', '.join(known)}"
+            f"{did_you_mean(name, known)}"
+        )
     raise UserError(
-        f"_target_={target!r} is not of a trusted package; allow it with "
+        f"{setting}={target!r} is not of a trusted package; allow it with "
         f"'allow_targets=[{target.rpartition('.')[0]}.]'"
     )

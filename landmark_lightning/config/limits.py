@@ -1,5 +1,6 @@
 """What a value may be: limits, which the schema of the settings and the constructors share."""
 
+import json
 import math
 import os
 import re
@@ -34,7 +35,9 @@ class Limit:
             UserError: It is not what it must be.
         """
         if not self.holds(value):
-            hint = did_you_mean(value, self.choices)
+            entries = value if isinstance(value, list) else []
+            wrong = next((each for each in entries if each not in self.choices), value)
+            hint = did_you_mean(wrong, self.choices)
             raise UserError(f"{name}={value!r} must be {self.words}{hint}")
         return self.become(value)
 
@@ -68,7 +71,7 @@ def one_of(*choices: object) -> Limit:
     def holds(value: object) -> bool:
         return any(value is c or (isinstance(c, str) and value == c) for c in choices)
 
-    words = ", ".join(str(c).lower() if isinstance(c, bool) else str(c) for c in choices)
+    words = ", ".join(c if isinstance(c, str) else json.dumps(c) for c in choices)
     return Limit(f"one of {words}", holds, choices)
 
 
@@ -103,7 +106,7 @@ def some_of(*choices: str) -> Limit:
     def holds(value: object) -> bool:
         return isinstance(value, list) and bool(value) and all(each in choices for each in value)
 
-    return Limit(f"a list of some of {', '.join(choices)}", holds)
+    return Limit(f"a list of some of {', '.join(choices)}", holds, choices)
 
 
 def rising(most: float = math.inf) -> Limit:
@@ -136,7 +139,14 @@ AT_LEAST_ZERO = number("of at least 0", lambda value: value >= 0)
 INSIDE = number("above 0 and below 1", lambda value: 0 < value < 1)
 SHARE = number("above 0 and at most 1", lambda value: 0 < value <= 1)
 FLAG = Limit("true or false", lambda value: isinstance(value, bool))
+BATCH = whole(1, 100_000)
+"""Faces in a batch; more than that is a slip, and no device holds them."""
+WORKERS = or_null(whole(1, 1024))
+"""Threads; null: one a core."""
 TEXT = Limit("text", lambda value: isinstance(value, str) and value != "")
+TARGET = Limit(
+    "a mapping with a _target_", lambda value: isinstance(value, Mapping) and "_target_" in value
+)
 MAPPING = Limit("a mapping", lambda value: isinstance(value, Mapping), (), dict)
 ANYTHING = Limit("anything", lambda _: True)
 NAME = Limit("letters, digits, -, _ and dots between them", _is_name, (), str)

@@ -91,6 +91,8 @@ def read(
     for key, each in expected.items():
         if key in given:
             values[key] = _read_one(each, given[key], f"{above}{key}", added, known)
+        elif each.default is MISSING and name.endswith("]"):  # an entry of a list
+            raise UserError(f"{above}{key} is not given")
         elif each.default is MISSING:
             raise UserError(f"{above}{key} can't be taken away; leave out ~{above}{key}")
     return kind(**values)
@@ -118,7 +120,7 @@ def _read_one(
     if told["many"]:
         if not isinstance(value, list) or not value:
             raise UserError(f"{name}={value!r} must be a list of mappings")
-        return [read(told["kind"], v, f"{name}[{k}]", added, known) for k, v in enumerate(value)]
+        return [read(told["kind"], v, f"{name}[{k}]", added) for k, v in enumerate(value)]
     kind = told["kind"]
     if not isinstance(kind, type):
         kind = kind(value)
@@ -134,7 +136,7 @@ def speaking_of(room: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        joint = "." if re.match(r"\w[\w.\[\]]*=", str(error)) else ": "
+        joint = "." if re.match(r"\w[\w.\[\]]*(=|\]: )", str(error)) else ": "
         raise UserError(f"{room}{joint}{error}") from error
 
 

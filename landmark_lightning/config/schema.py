@@ -12,26 +12,30 @@ from typing import Any, ClassVar
 from landmark_lightning.config.limits import (
     ABOVE_ZERO,
     ANYTHING,
-    AT_LEAST_ZERO,
+    BATCH,
     FLAG,
     INSIDE,
     MAPPING,
     NAME,
     PATH,
     SHARE,
+    TARGET,
     TEXT,
     VARIANT,
+    WORKERS,
     Limit,
     between,
     list_of,
     named_or_target,
+    number,
     one_of,
     or_null,
     rising,
     some_of,
     whole,
 )  # fmt: skip
-from landmark_lightning.config.read import built, room, setting
+from landmark_lightning.config.read import built, room, setting, speaking_of
+from landmark_lightning.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,9 @@ class Crop:
     gray: str = setting(one_of("luma", "mean"))
 
 
+SCHEDULE = one_of("300w", "wflw")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """``dataset``: whose faces, and how they are cropped."""
@@ -52,7 +59,7 @@ class Dataset:
     root: Path | None = setting(or_null(PATH))
     scheme: Any = setting(ANYTHING)
     normalizer: str | None = setting(or_null(TEXT))
-    subsets: list[str] | None = setting(or_null(list_of(" of names")))
+    subsets: list[str] | None = setting(or_null(list_of(" of names", TEXT.holds)))
     boxes: str = setting(one_of("landmarks", "provided", "detector"))
     strict: bool = setting(FLAG)
     max_rejected: int | None = setting(or_null(whole(0)))
@@ -60,7 +67,7 @@ class Dataset:
     follow_links: bool = setting(FLAG)
     max_pixels: int = setting(whole(1))
     protocol: dict[str, Any] | None = setting(or_null(MAPPING))
-    schedule: str = setting(one_of("300w", "wflw"))
+    schedule: str = setting(SCHEDULE)
     crop: Crop = room(Crop)
     source: dict[str, Any] = built()
     detector: str | None = setting(or_null(TEXT), default=None)
@@ -83,9 +90,9 @@ class Data:
         )
     )
     validation_seed: int = setting(whole(0))
-    eval_batch_size: int = setting(whole(1))
+    eval_batch_size: int = setting(BATCH)
     residency: str = setting(one_of("auto", "device", "host", "stream"))
-    prefetch: int = setting(whole(0))
+    prefetch: int = setting(whole(0, 1000))
     detector_boxes: float = setting(between(0, 1), default=0)
 
 
@@ -136,6 +143,19 @@ COVERAGE = Limit(
 )
 
 
+def check_coverage(coverage: object, validation: object) -> None:
+    """Checks that a model that is to learn which landmarks are covered has a signal, too.
+
+    Raises:
+        UserError: It has none.
+    """
+    if coverage and validation is None:
+        raise UserError(
+            f"coverage={coverage} is a fourth output beside the validation signal, which this "
+            "model lacks; pass a model with one, such as model=nobb"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """``model``: what the signal learns, and who is drawn."""
@@ -144,6 +164,10 @@ class Model:
     validation: Any = setting(named_or_target("manhattan", "euclidean", None))
     coverage: Any = setting(COVERAGE, default=False)
     balancing: "Even | dict[str, Any]" = room(balancing)
+
+    def __post_init__(self) -> None:
+        with speaking_of("model"):
+            check_coverage(self.coverage, self.validation)
 
 
 NETWORK = "landmark_lightning.LandmarkNetwork"
@@ -154,10 +178,13 @@ class Network:
     """``network`` of our own ``_target_``."""
 
     side: int = setting(
-        Limit("a multiple of 16, at least 16", lambda v: whole(16).holds(v) and v % 16 == 0)
+        Limit(
+            "a multiple of 16, from 16 to 1024",
+            lambda v: whole(16, 1024).holds(v) and v % 16 == 0,
+        )
     )
-    width: int = setting(whole(1))
-    hidden: int = setting(whole(1))
+    width: int = setting(whole(1, 1024))
+    hidden: int = setting(whole(1, 65536))
 
 
 DECAY = one_of("constant", "cosine")
@@ -169,7 +196,7 @@ class Phase:
 
     loss: Any = setting(named_or_target("l2", "l1", "wing"))
     lr: float = setting(ABOVE_ZERO)
-    epochs: float = setting(AT_LEAST_ZERO)
+    epochs: float = setting(between(0, 1e6))
     decay: str = setting(DECAY, default="constant")
 
 
@@ -179,7 +206,7 @@ class Phases:
 
     PASSED: ClassVar[tuple[str, ...]] = ("lr", "schedules")
     name: str = setting(NAME)
-    scale: float = setting(ABOVE_ZERO)
+    scale: float = setting(number("above 0 and at most 1000", lambda value: 0 < value <= 1000))
     lr_scale: float = setting(ABOVE_ZERO)
     list: "list[Phase]" = room(Phase, many=True)
     warmup: float = setting(between(0, 1))
@@ -219,12 +246,14 @@ BOX_JITTER = Limit(
         or _FEW.holds(v)
         or (isinstance(v, (list, tuple)) and len(v) == 4 and all(map(_SPREAD.holds, v)))
     ),
+    ("auto",),
 )
 
 
 MIRROR_OFFSET = Limit(
     "auto, or a number between -0.5 and 0.5",
     lambda value: value == "auto" or between(-0.5, 0.5).holds(value),
+    ("auto",),
 )
 
 
@@ -240,7 +269,7 @@ class Augmentation:
     blur_probability: float = setting(between(0, 1))
     occlusion: float = setting(between(0, 0.9))
     contrast: float = setting(between(0, 250))
-    extra: Any = setting(list_of(""))
+    extra: Any = setting(list_of(" of mappings with a _target_", TARGET.holds))
     box_jitter: Any = setting(BOX_JITTER, default=0)
     mirror_offset: Any = setting(MIRROR_OFFSET, default=0)
     occluders: Occluders | None = room(Occluders, default=None)
@@ -274,7 +303,6 @@ TARGETS = list_of(
     " of packages, such as [mypackage.]",
     lambda each: isinstance(each, str) and all(map(str.isidentifier, each.rstrip(".").split("."))),
 )
-WORKERS = or_null(whole(1))
 THREADS = Limit("auto or a whole number, at least 1", lambda v: v == "auto" or whole(1).holds(v))
 
 
@@ -293,7 +321,7 @@ class Train(Prepare):
     """landmark-train, which prepares what needs no folder itself."""
 
     seed: int = setting(whole(0, 2**32 - 1))
-    batch_size: int = setting(whole(1))
+    batch_size: int = setting(BATCH)
     runs_dir: Path = setting(PATH)
     variant: str | None = setting(or_null(VARIANT), default=None)
     optimized_metric: str | None = setting(or_null(TEXT), default=None)
@@ -301,7 +329,9 @@ class Train(Prepare):
     threads: int | str = setting(THREADS, default="auto")
     compile: Any = setting(one_of(False, True, "cudagraph"))
     rerun: bool = setting(FLAG)
-    callbacks: list[dict[str, Any]] = setting(list_of(""))
+    callbacks: list[dict[str, Any]] = setting(
+        list_of(" of mappings with a _target_", TARGET.holds)
+    )
     data: Data = room(Data)
     model: Model = room(Model)
     network: dict[str, Any] = built(Network, by=NETWORK)

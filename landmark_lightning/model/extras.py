@@ -11,6 +11,7 @@ from kornia.augmentation.container.base import ImageSequentialBase
 from torch import nn
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.config.read import speaking_of
 from landmark_lightning.errors import UserError
 
 # Elastic, thin-plate and fisheye warps leave the landmarks where they were; a flip swaps left and
@@ -38,10 +39,12 @@ def extras(
         UserError: One of them would part image and landmarks, or can't change gray images; it is
             named.
     """
-    built: list[Any] = [
-        build(m, kind=nn.Module, parts=[nn.Module], allow=allow) if isinstance(m, Mapping) else m
-        for m in modules
-    ]
+    built: list[Any] = []
+    for place, made in enumerate(modules):
+        if isinstance(made, Mapping):
+            with speaking_of(f"extra[{place}]"):
+                made = build(made, kind=nn.Module, parts=[nn.Module], allow=allow)
+        built.append(made)
     for module in built:
         if not isinstance(module, nn.Module):
             raise UserError(f"augmentation.extra: {module!r} is no module")

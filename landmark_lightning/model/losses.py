@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from landmark_lightning.config.instantiate import FUNCTIONS, build
+from landmark_lightning.config.read import speaking_of
 from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.geometry import euclidean, manhattan
 
@@ -60,7 +61,8 @@ def _one_of(
     try:
         found = value
         if isinstance(value, Mapping):
-            found = build(value, kind=nn.Module, function=FUNCTIONS, allow=allow)
+            with speaking_of(name):
+                found = build(value, kind=nn.Module, function=FUNCTIONS, allow=allow)
     except UserError as error:
         if isinstance(value, Mapping) and "_target_" in value and "_partial_" not in value:
             raise UserError(f"{error}; a function needs _partial_:true beside it") from error

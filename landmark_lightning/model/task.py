@@ -109,11 +109,7 @@ class LandmarkTask(pl.LightningModule):
         self.save_hyperparameters(logger=False, ignore=["to_train"])
         self.scheme = scheme_from(dataset["scheme"], file=False)
         check(schema.Model, coverage=coverage)
-        if coverage and validation is None:
-            raise UserError(
-                f"coverage={coverage} is a fourth output beside the validation signal, which this "
-                "model lacks; pass a model with one, such as model=nobb"
-            )
+        schema.check_coverage(coverage, validation)
         self.coverage = float(coverage)
         told = ("x", "y", "the signal", "how covered it is")
         self.outputs = told[: 2 if validation is None else 4 if coverage else 3]
@@ -474,11 +470,12 @@ class LandmarkTask(pl.LightningModule):
             reset_seed()
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
-        optimizer: torch.optim.Optimizer = build(
-            self.optimizer_config,
-            list(self.network.parameters()),
-            lr=self.schedule.phases[0].lr,
-            kind=torch.optim.Optimizer,
-            allow=self.allow_targets,
-        )
+        with speaking_of("phases.optimizer"):
+            optimizer: torch.optim.Optimizer = build(
+                self.optimizer_config,
+                list(self.network.parameters()),
+                lr=self.schedule.phases[0].lr,
+                kind=torch.optim.Optimizer,
+                allow=self.allow_targets,
+            )
         return optimizer

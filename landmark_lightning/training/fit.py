@@ -23,7 +23,7 @@ from landmark_lightning.datasets.preparation.prepared import (
     for_training,
     open_prepared,
 )
-from landmark_lightning.datasets.preparation.source import beside, source_of
+from landmark_lightning.datasets.preparation.settings import check_training_set
 from landmark_lightning.ending import Ended
 from landmark_lightning.errors import UserError
 from landmark_lightning.files import (
@@ -51,6 +51,7 @@ from landmark_lightning.samplers.statistics import summarize_draws
 from landmark_lightning.seals import sealed
 from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
+from landmark_lightning.training.checks import check_training, logged
 from landmark_lightning.training.curves import TrainingCurves
 from landmark_lightning.training.graphs import GraphedTask, compile_network
 from landmark_lightning.training.loggers import (
@@ -66,10 +67,11 @@ from landmark_lightning.training.progress import TrainingProgress, print_plan
 from landmark_lightning.training.threads import set_threads, threads_put_back
 from landmark_lightning.training.trainer import (
     build_trainer,
-    check_network,
+    check_answer,
+    check_last_batch,
+    check_monitors,
     fit,
     hush_lightning,
-    own_callbacks,
 )
 
 
@@ -113,15 +115,19 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         check_origin(config, photos=False)
         print(f"{folder.path} is finished already; pass rerun=true to train it again")
         return
+    resumed = None if rerun else goes_on_from(folder)
+    # The weights of a run that goes on are its own.
+    built = check_training(replace(config, init_from=None) if resumed else config)
     faces = _facefile(config)
     config = replace(config, dataset=as_in_file(config.dataset, faces))
     if not rerun:  # once more, now that it is known on which faces
         clash = folder.clash(plain(config))
     seed_everything(config)
-    datamodule = FaceDataModule.from_config(faces, config)
-    resumed = None if rerun else goes_on_from(folder)
-    # The weights of a run that goes on are its own.
+    datamodule = FaceDataModule.from_config(faces, config, built.strategy)
     task = _task(replace(config, init_from=None) if resumed else config, datamodule)
+    if built.callbacks:
+        known = logged(task, datamodule.val_faces[[0]])
+        check_monitors(built.callbacks, known, open_ended=False)
     state, kept = RunState(), BestAndLast(folder)
     refreshing = callbacks_of(datamodule.strategy)
     callbacks: list[Callback] = [
@@ -130,7 +136,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
         TrainingProgress(folder.name),
         kept,
-        *own_callbacks(config, task, datamodule),
+        *built.callbacks,
     ]
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
@@ -245,19 +251,11 @@ def _facefile(config: Train) -> FaceFile:
     if path.is_file():
         check_origin(config)
         return open_prepared(dataset, data_dir)
-    read = source_of(dataset.source, config.allow_targets)
-    if dataset.root is not None or beside(read, "RENDERED"):
-        with locked(path):  # of a sweep's parallel cells, one prepares and the others wait
-            if path.is_file():
-                return open_prepared(dataset, data_dir)
-            return prepare_dataset(dataset, data_dir, config.allow_targets, config.workers)
-    choice, own = dataset.name, ""
-    if dataset.source["_target_"] == "landmark_lightning.read_own":
-        choice, own = "custom", f" dataset.name={dataset.name} dataset.scheme=..."
-    raise FileNotFoundError(
-        f"{path} does not exist; prepare it with: landmark-prepare dataset={choice}{own} "
-        f"dataset.root=<folder of the dataset> data_dir={data_dir}"
-    )
+    check_training_set(config)
+    with locked(path):  # of a sweep's parallel cells, one prepares and the others wait
+        if path.is_file():
+            return open_prepared(dataset, data_dir)
+        return prepare_dataset(dataset, data_dir, config.allow_targets, config.workers)
 
 
 def _task(config: Train, datamodule: FaceDataModule) -> LandmarkTask:
@@ -266,7 +264,8 @@ def _task(config: Train, datamodule: FaceDataModule) -> LandmarkTask:
     if compiled == "cudagraph" and not captured:
         print("compile=cudagraph: torch sees no CUDA device here; the steps run as they are")
     task = (GraphedTask if captured else LandmarkTask).for_data(datamodule, config)
-    check_network(task, datamodule.sampler)
+    check_answer(task)
+    check_last_batch(task, datamodule.sampler)
     if compiled is True:
         compile_network(task.network)
     return task

@@ -43,6 +43,9 @@ def print_plan(
         print(f"  {task.taken}")
     if boxes := datamodule.describe_boxes():
         print(f"  {boxes}")
+    batch, count = datamodule.sampler.batch_size, len(datamodule.train_faces)
+    if batch > count:
+        print(f"  Warning: batch_size={batch} is more than the {count} training faces")
     if warning := datamodule.validation.warning:
         print(f"  Warning: {warning}")
     if (start := datamodule.sampler.start_epoch) >= task.schedule.epochs:

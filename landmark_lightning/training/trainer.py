@@ -3,6 +3,7 @@
 import copy
 import logging
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from pytorch_lightning.profilers import Profiler
 from pytorch_lightning.strategies import Strategy
 
 from landmark_lightning.config.instantiate import build
+from landmark_lightning.config.read import speaking_of
 from landmark_lightning.config.schema import Train
-from landmark_lightning.errors import UserError
+from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
 from landmark_lightning.runs.folder import RunFolder
@@ -73,51 +75,51 @@ def hush_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*sync_dist=True")  # the metrics sum themselves
 
 
-def own_callbacks(config: Train, task: LandmarkTask, datamodule: FaceDataModule) -> list[Callback]:
+def own_callbacks(config: Train) -> list[Callback]:
     """The user's callbacks, of the setting ``callbacks``.
 
     Raises:
-        UserError: One that is none, that can't work here, or that watches a figure that nobody
-            logs.
+        UserError: One that is none, or that can't work here.
     """
-    allow = config.allow_targets
-    callbacks = [build(given, kind=Callback, allow=allow) for given in config.callbacks]
+    callbacks: list[Callback] = []
+    for place, given in enumerate(config.callbacks):
+        with speaking_of(f"callbacks[{place}]"):
+            callbacks.append(build(given, kind=Callback, allow=config.allow_targets))
     for callback in callbacks:
         for kind, reason in REFUSED.items():
             if isinstance(callback, kind):
                 raise UserError(f"callbacks: {kind.__name__} can't be used: {reason}")
-    _check_monitors(callbacks, task, datamodule)
     return callbacks
 
 
-def _check_monitors(
-    callbacks: list[Callback], task: LandmarkTask, datamodule: FaceDataModule
-) -> None:
-    """Checks that the figures which callbacks watch are logged, as far as one can know before."""
-    watching = [
-        callback
-        for callback in callbacks
-        if (isinstance(callback, EarlyStopping) and callback.strict)
-        or (isinstance(callback, ModelCheckpoint) and callback.monitor is not None)
-    ]
+def check_monitors(callbacks: list[Callback], logged: Collection[str], open_ended: bool) -> None:
+    """Checks that the figures which callbacks watch are logged, as far as one can know before.
+
+    Args:
+        callbacks: All of the user's.
+        logged: Names of the figures that a LandmarkTask logs.
+        open_ended: Whether there may be more subsets than those have.
+
+    Raises:
+        UserError: One watches a figure that nobody logs.
+    """
     free = any(  # to log what it likes
         isinstance(callback, LearningRateMonitor)
         or not type(callback).__module__.startswith("pytorch_lightning.")
         for callback in callbacks
     )
-    if not watching or free:
-        return
-    task.eval()
-    task.validation_step(task.to_input(datamodule.val_faces[[0]]), 0)
-    task.train()
-    logged = task.figures("val").keys() | {"epoch", "step"}
-    for callback in watching:
-        if callback.monitor not in logged:
-            raise UserError(
-                f"callbacks: {type(callback).__name__} watches {callback.monitor!r}, which nobody "
-                f"logs; there are val/nme, val/nme/full/{task.normalizer} and what else has a "
-                "column in metrics.csv"
-            )
+    for callback in [] if free else callbacks:
+        name = None
+        if isinstance(callback, EarlyStopping | ModelCheckpoint):
+            name = callback.monitor if getattr(callback, "strict", True) else None
+        if name is None or name in logged or (open_ended and name.count("/") > 1):
+            continue
+        known = sorted(n for n in logged if n == "val/nme" or n.startswith("val/nme/full/"))
+        raise UserError(
+            f"callbacks: {type(callback).__name__} watches {name!r}, which nobody logs; there are "
+            f"{', '.join(known)} and what else has a column in metrics.csv"
+            + did_you_mean(name, logged)
+        )
 
 
 def build_trainer(
@@ -145,9 +147,10 @@ def build_trainer(
     # Else a checkpoint that Lightning once left here for Slurm would start any new run.
     settings = {"default_root_dir": str(RunFolder.of(config).path)} | config.trainer
     parts = [Strategy, Profiler, Precision]
-    trainer: pl.Trainer = build(
-        settings, kind=pl.Trainer, parts=parts, allow=config.allow_targets, **own
-    )
+    with speaking_of("trainer"):
+        trainer: pl.Trainer = build(
+            settings, kind=pl.Trainer, parts=parts, allow=config.allow_targets, **own
+        )
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch
@@ -167,16 +170,13 @@ def build_trainer(
     return trainer
 
 
-def check_network(task: LandmarkTask, sampler: BatchSampler) -> None:
-    """Checks the shape of the network's answer, and that it can be trained on the last batch.
-
-    Batch normalization needs two values a channel: two faces, or a picture of two pixels.
+def check_answer(task: LandmarkTask) -> None:
+    """Checks the shape of the network's answer.
 
     Raises:
-        UserError: Another shape, or a last batch of one face, with which it can't work.
+        UserError: It is another one.
     """
-    size, batch, side = sampler.size, sampler.batch_size, task.network.side
-    network, image = copy.deepcopy(task.network), torch.zeros(1, 1, side, side)
+    network, image = copy.deepcopy(task.network), torch.zeros(1, 1, *2 * [task.network.side])
     with torch.no_grad():
         found = tuple(getattr(network.eval()(image), "shape", ()))
     if found != (expected := (1, task.scheme.landmarks, len(task.outputs))):
@@ -184,10 +184,21 @@ def check_network(task: LandmarkTask, sampler: BatchSampler) -> None:
             f"network._target_={task.hparams['network']['_target_']!r} answers an image with "
             f"{found}, not with {expected}: {', '.join(task.outputs)} of each landmark"
         )
+
+
+def check_last_batch(task: LandmarkTask, sampler: BatchSampler) -> None:
+    """Checks that the network can be trained on the last batch of an epoch.
+
+    Batch normalization needs two values a channel: two faces, or a picture of two pixels.
+
+    Raises:
+        UserError: The last batch is one face, with which it can't work.
+    """
+    size, batch, side = sampler.size, sampler.batch_size, task.network.side
     if (size % batch or batch) > 1:
         return
     try:
-        network.train()(image)
+        copy.deepcopy(task.network).train()(torch.zeros(1, 1, side, side))
     except ValueError as error:
         raise UserError(
             f"batch_size={batch}: the last batch of {size} training faces would be a single face, "

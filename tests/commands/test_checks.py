@@ -18,7 +18,7 @@ finally:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "batch_size=0"], "batch_size=0 must be a whole number of at least 1"),
+        (["train", "batch_size=0"], "batch_size=0 must be a whole number from 1 to 100000"),
         (["train", "phases=long"], "Could not find 'phases/long'"),
         (["train", "phases.list=3"], "phases.list=3 must be a list of mappings"),
         (["train", "model=bb", "model.balancing.power=-1"], "model.balancing.power=-1 must be"),
@@ -29,7 +29,7 @@ finally:
         (["train", "runs_dir=null"], "runs_dir=None must be a path"),
         (["evaluate", "run=x", "allow_targets=torch."], "allow_targets='torch.' must be a list"),
         (["export", "run=3"], "run=3 is neither a checkpoint nor"),
-        (["prepare", "workers=0"], "workers=0 must be a whole number of at least 1"),
+        (["prepare", "workers=0"], "workers=0 must be a whole number from 1 to 1024"),
         (["report", "runs=nowhere"], "runs=nowhere is no folder; landmark-train writes runs"),
     ],
 )

@@ -153,12 +153,12 @@ def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["workers=0"], "workers=0 must be a whole number of at least 1"),
+        (["workers=0"], "workers=0 must be a whole number from 1 to 1024"),
         (["dataset.max_rejected=some"], "dataset.max_rejected='some' must be a whole number"),
         (["dataset.root=/none"], "dataset.root=/none is no folder"),
         (["dataset.name=../x"], "dataset.name='../x' must be letters"),
         (["dataset.boxes=best"], "boxes='best' must be one of"),
-        (["dataset.normalizer=eyes"], "normalizer='eyes' is unknown to scheme ibug68"),
+        (["dataset.normalizer=eyes"], "normalizer='eyes' must be one of scheme ibug68"),
         (["dataset.crop.scale=0"], "dataset.crop.scale=0 must be a number between"),
         (["dataset.boxes=provided"], "it has no box"),
         (["dataset.strict=no"], "dataset.strict='no' must be true or false"),

@@ -135,7 +135,8 @@ def test_so_many_missing_photos_may_be_left_out(command: Command, tree: Tree) ->
         (["dataset=300w"], "holds none of the folders afw"),
         (["dataset=300w", "dataset.root=null"], "dataset.root is not given"),
         (["dataset=300w", "dataset.scheme=wflw98"], "scheme=wflw98 has 98 landmarks, 300W has 68"),
-        (["dataset=aflw", "dataset.normalizer=inter_ocular"], "AFLWinfo_release.mat does not"),
+        (["dataset=aflw"], "AFLWinfo_release.mat does not"),
+        (["dataset=aflw", "dataset.normalizer=inter_ocular"], "must be one of scheme aflw19"),
     ],
 )
 def test_a_wrong_setting_or_root_is_one_sentence(

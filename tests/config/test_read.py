@@ -33,9 +33,9 @@ def test_settings_are_read_and_written_the_same() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("batch_size", 0, "batch_size=0 must be a whole number of at least 1"),
+        ("batch_size", 0, "batch_size=0 must be a whole number from 1 to 100000"),
         ("data", 5, "data=5 must be a mapping"),
-        ("data.prefetch", -1, "data.prefetch=-1 must be a whole number of at least 0"),
+        ("data.prefetch", -1, "data.prefetch=-1 must be a whole number from 0 to 1000"),
         (
             "model.balancing.power",
             -1,
@@ -46,7 +46,7 @@ def test_settings_are_read_and_written_the_same() -> None:
         (
             "phases.list",
             [{"loss": "l2"}],
-            "phases.list[0].lr can't be taken away",
+            "phases.list[0].lr is not given",
         ),
         ("phases.list", [{"loss": "l2", "lr": 0, "epochs": 1}], "phases.list[0].lr=0 must be a"),
         ("phases.list", [{"los": "l2"}], "there is no setting 'phases.list[0].los'"),

@@ -90,7 +90,7 @@ def _metrics(runs: Path, model: str = "nobb") -> dict[str, Any]:
             "ModelCheckpoint watches 'val_nme', which nobody logs",
         ),
         (["callbacks=[{_target_:torch.nn.ReLU}]"], "torch.nn.ReLU' makes no Callback"),
-        (["callbacks=[5]"], "5 must be a mapping with a _target_"),
+        (["callbacks=[5]"], "callbacks=[5] must be a list of mappings with a _target_"),
         (
             ["network.side=16", "batch_size=13"],
             "batch_size=13: the last batch of 27 training faces would be a single face",

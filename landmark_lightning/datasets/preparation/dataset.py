@@ -26,12 +26,8 @@ from landmark_lightning.datasets.preparation.origins import annotations_digest
 from landmark_lightning.datasets.preparation.prepare import Preparation, cores, prepare
 from landmark_lightning.datasets.preparation.prepared import facefile_path, kept_settings
 from landmark_lightning.datasets.preparation.protocol import Protocol
-from landmark_lightning.datasets.preparation.source import (
-    beside,
-    function_beside,
-    scheme_of,
-    source_of,
-)
+from landmark_lightning.datasets.preparation.settings import check_dataset
+from landmark_lightning.datasets.preparation.source import beside, function_beside, scheme_of
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import scheme_setting
 from landmark_lightning.terminal import shown
@@ -63,13 +59,10 @@ def prepare_dataset(
     """
     path = facefile_path(dataset, data_dir)
     crop = CropRule(boxes=dataset.boxes, **plain(dataset.crop))
+    read, root = check_dataset(dataset, allow_targets, reading=True), dataset.root
+    assert read is not None
     requested = dataset.protocol
     protocol = None if requested is None else Protocol.from_settings(requested)
-    read, root = source_of(dataset.source, allow_targets), dataset.root
-    if root is None and not beside(read, "RENDERED"):
-        raise UserError("dataset.root is not given; pass dataset.root=<the dataset's folder>")
-    if root is not None and not root.is_dir():
-        raise UserError(f"dataset.root={root} is no folder")
     name = dataset.detector
     detect = None if name is None else detector(name, "dataset.detector")
     scheme, made = scheme_of(dataset, read, root)

@@ -114,6 +114,20 @@ def _touches(given: str, name: str) -> bool:
     return given == name or name.startswith(f"{given}.") or given.startswith(f"{name}.")
 
 
+def check_prepared(dataset: Dataset, data_dir: Path) -> Path:
+    """A dataset's FaceFile, after checking that it is there.
+
+    Raises:
+        FileNotFoundError: It was not prepared.
+    """
+    path = facefile_path(dataset, data_dir)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; landmark-prepare writes it, or pass data_dir=<where it lies>"
+        )
+    return path
+
+
 def open_prepared(dataset: Dataset, data_dir: Path) -> FaceFile:
     """Opens a dataset's FaceFile, which must have been prepared with the same settings.
 
@@ -123,12 +137,7 @@ def open_prepared(dataset: Dataset, data_dir: Path) -> FaceFile:
         FileNotFoundError: It was not prepared.
         UserError: It is damaged, or was prepared with other settings, of which the first is named.
     """
-    path = facefile_path(dataset, data_dir)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} does not exist; landmark-prepare writes it, or pass data_dir=<where it lies>"
-        )
-    faces = FaceFile.open(path)
+    faces = FaceFile.open(check_prepared(dataset, data_dir))
     requested = kept_settings(dataset)
     if requested["scheme"] is not None:
         _check_same_scheme(faces, scheme_from(requested["scheme"]))

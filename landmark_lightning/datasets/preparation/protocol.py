@@ -51,8 +51,7 @@ class Protocol:
         names = {field.name for field in fields(cls)}
         if not isinstance(settings, Mapping) or set(settings) != names:
             raise UserError(
-                f"dataset.protocol={settings!r} must name train, test, folders and subsets, or be "
-                "null"
+                f"protocol={settings!r} must name train, test, folders and subsets, or be null"
             )
         return cls(**settings)
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.config.instantiate import READERS, build, check_arguments
+from landmark_lightning.config.instantiate import READERS, TRUSTED, build, check_arguments
 from landmark_lightning.config.read import speaking_of
 from landmark_lightning.config.schema import Dataset
 from landmark_lightning.errors import UserError
@@ -25,6 +25,12 @@ def source_of(settings: Mapping[str, Any], allow_targets: Iterable[str] = ()) ->
     Raises:
         UserError: A source that is not there or not to be trusted, or settings that are not its.
     """
+    if str(settings.get("_target_")).startswith(TRUSTED):
+        raise UserError(
+            f"dataset.source._target_={settings['_target_']!r} reads no dataset; name one of "
+            f"{', '.join(f'landmark_lightning.{name}' for name in READERS)}, "
+            "or a function of your own that allow_targets allows"
+        )
     with speaking_of("dataset.source"):
         given = {**settings, "_partial_": True}
         read: partial[Any] = build(given, function=READERS, allow=tuple(allow_targets))
@@ -58,6 +64,22 @@ def function_beside(read: "partial[Any]", name: str) -> "partial[Any] | None":
     function = partial(found, **read.keywords)
     _check_call(function, "root")
     return function
+
+
+def check_source(
+    read: "partial[Any]", root: Path | None = None, scheme: Scheme | None = None
+) -> None:
+    """Checks a source's settings, and the folder and the scheme where they are known.
+
+    By the function ``check_source`` beside its ``read``, which takes the same arguments, if there
+    is one: it reads no annotations and renders nothing.
+
+    Raises:
+        UserError: What that says.
+    """
+    found = beside(read, "check_source")
+    if found is not None:
+        found(root, scheme, **read.keywords)
 
 
 def is_rendered(settings: Mapping[str, Any], allow_targets: Iterable[str] = ()) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning.config.limits import or_null, whole
 from landmark_lightning.datasets.face import Face, Rejection, visibility
 from landmark_lightning.datasets.face_list import FaceList
 from landmark_lightning.datasets.photos import photo_path
@@ -58,15 +59,14 @@ def read(
         UserError: A file that can't be used as a whole, or no folder of photos.
     """
     root = given_root(root, scheme, "AFLW", LANDMARKS)
+    check_source(root, scheme, train=train)
     path = root / ANNOTATION
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; dataset.root must be the folder that holds it")
     names = ["nameList", "bbox", "data", "mask_new", "ra"]
     [arrays] = read_arrays([photo_path(root, ANNOTATION, "file")], names)
     order = _check(path, arrays)
     if train is None:
         train = round(TRAIN * len(order) / FACES)
-    if isinstance(train, bool) or not isinstance(train, int) or not 0 < train < len(order):
+    if not train < len(order):
         raise UserError(
             f"dataset.source.train={train!r} must be a whole number below the {len(order)} faces "
             f"of {path}"
@@ -80,6 +80,21 @@ def read(
         split = "train" if place < train else "test"
         faces.append(_face(root, f"{path} row {row + 1}", arrays, row, split, listed))
     return faces
+
+
+def check_source(root: Path | None, scheme: Scheme | None, *, train: object = None) -> None:
+    """Checks the arguments of ``read``, and that the annotations are there, if there is a root.
+
+    Raises:
+        UserError: As ``read``.
+    """
+    or_null(whole(1)).check(train, "dataset.source.train")
+    if root is None:
+        return
+    given_root(root, scheme, "AFLW", LANDMARKS)
+    path = root / ANNOTATION
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; dataset.root must be the folder that holds it")
 
 
 def annotations(root: Path, *, train: int | None = None) -> list[str]:

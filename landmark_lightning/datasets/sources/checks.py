@@ -15,15 +15,15 @@ LARGEST = 1e6
 """Pixels: no photo is larger, so that a larger coordinate must be a mistake."""
 
 
-def given_root(root: Path | None, scheme: Scheme, dataset: str, landmarks: int) -> Path:
-    """The root, after checking that it is given and that the scheme fits.
+def given_root(root: Path | None, scheme: Scheme | None, dataset: str, landmarks: int) -> Path:
+    """The root, after checking that it is given and that the scheme, where it is known, fits.
 
     Raises:
         UserError: No root, or a scheme with another number of landmarks than the dataset's.
     """
     if root is None:
         raise UserError(f"dataset.root is not given; pass dataset.root=<folder of {dataset}>")
-    if scheme.landmarks != landmarks:
+    if scheme is not None and scheme.landmarks != landmarks:
         raise UserError(
             f"dataset.scheme={scheme.name} has {scheme.landmarks} landmarks, {dataset} has "
             f"{landmarks}"

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from landmark_lightning.config.limits import one_of
+from landmark_lightning.config.limits import between, one_of, or_null
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.sources import coco, dlc, dlib, pts
 from landmark_lightning.datasets.sources import table as tables
@@ -27,6 +27,8 @@ NAMING = {"coco": coco, "dlib": dlib, "dlc": dlc}
 NAMELESS = {"table": tables, "pts": pts}
 TABLE = "landmarks.csv"
 FORMATS = ("table", "coco", "dlib", "pts", "dlc")
+
+GROUPS = one_of("folder", "none", None)
 
 LARGEST_GROUP = 0.2
 """Share of the training faces; a larger group leaves no way to take out a tenth for validation."""
@@ -67,9 +69,8 @@ def read(
     Raises:
         UserError: A setting or a file that as a whole can't be used.
     """
+    GROUPS.check(groups, "dataset.source.groups")
     listings = _listings(root, format, table, train, validation, test, first_pixel)
-    if groups not in (None, "folder", "none"):
-        raise UserError(f"dataset.source.groups={groups!r} must be folder, none or null")
     faces = Listed()
     expected: Sequence[str] = scheme.names
     for listing in listings:
@@ -80,6 +81,25 @@ def read(
             expected = expected or names
             faces += found
     return _grouped(faces, format, groups)
+
+
+def check_source(
+    root: Path | None,
+    scheme: Scheme | None,
+    *,
+    groups: str | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> None:
+    """Checks the arguments of ``read``, and that there are the files to read; without a root less.
+
+    Raises:
+        UserError: As ``read``.
+    """
+    GROUPS.check(groups, "dataset.source.groups")
+    if root is None:
+        _check_form(settings.get("format", "table"), settings.get("first_pixel"))
+    else:
+        _listings(root, **settings)
 
 
 def annotations(root: Path, **settings: object) -> list[str]:
@@ -151,12 +171,9 @@ def _listings(
     first_pixel: float | None = None,
 ) -> list[Listing]:
     """What is to be read, training faces first; a setting that makes no sense is an error."""
-    one_of(*FORMATS).check(format, "dataset.source.format")
+    _check_form(format, first_pixel)
     if first_pixel is None:
         first_pixel = 1.0 if format == "pts" else 0.0
-    plain = isinstance(first_pixel, (int, float)) and not isinstance(first_pixel, bool)
-    if not plain or not 0 <= first_pixel <= 1:
-        raise UserError(f"dataset.source.first_pixel={first_pixel!r} must be between 0 and 1")
     if root is None:
         raise UserError("dataset.root is not given; pass dataset.root=<folder of the photos>")
     requested = {"train": train, "validation": validation, "test": test}
@@ -183,3 +200,9 @@ def _listings(
         Listing(root, path, "test" if key == "test" else "train", key == "validation", first_pixel)
         for key, path in named.items()
     ]
+
+
+def _check_form(format: object, first_pixel: object) -> None:
+    """Checks the settings that no file is needed for."""
+    one_of(*FORMATS).check(format, "dataset.source.format")
+    or_null(between(0, 1)).check(first_pixel, "dataset.source.first_pixel")

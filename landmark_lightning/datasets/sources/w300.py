@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from landmark_lightning.config.limits import FLAG
 from landmark_lightning.datasets.face import Face, Rejection
 from landmark_lightning.datasets.face_list import FaceList
 from landmark_lightning.datasets.photos import photo_path
@@ -63,12 +64,8 @@ def read(
         UserError: A root that holds none of the folders, or box files that can't be read.
     """
     root = given_root(root, scheme, "300W", 68)
-    present = [folder for folder in FOLDERS if (root / folder).is_dir()]
-    if not present:
-        raise UserError(
-            f"{root} holds none of the folders {', '.join(FOLDERS)}; dataset.root must be where "
-            "the zips of 300W were unpacked"
-        )
+    check_source(root, scheme, one_based=one_based)
+    present = _present(root)
     shift = 1.0 if one_based else 0.0
     boxes = _read_boxes(root, present, shift)
     return FaceList(
@@ -76,9 +73,30 @@ def read(
     )
 
 
+def check_source(root: Path | None, scheme: Scheme | None, *, one_based: object = True) -> None:
+    """Checks the arguments of ``read``, and that the folders are there, if there is a root.
+
+    Raises:
+        UserError: As ``read``.
+    """
+    FLAG.check(one_based, "dataset.source.one_based")
+    if root is None:
+        return
+    given_root(root, scheme, "300W", 68)
+    if not _present(root):
+        raise UserError(
+            f"{root} holds none of the folders {', '.join(FOLDERS)}; dataset.root must be where "
+            "the zips of 300W were unpacked"
+        )
+
+
+def _present(root: Path) -> list[str]:
+    return [folder for folder in FOLDERS if (root / folder).is_dir()]
+
+
 def annotations(root: Path, *, one_based: bool = True) -> list[str]:
     """Names under the root of the files that decide which faces there are, and their landmarks."""
-    present = [folder for folder in FOLDERS if (root / folder).is_dir()]
+    present = _present(root)
     points = [
         f"{folder}/{name}"
         for folder in present

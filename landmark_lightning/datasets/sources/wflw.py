@@ -66,6 +66,18 @@ def read(root: Path | None, scheme: Scheme) -> Iterable[Face | Rejection]:
     return faces
 
 
+def check_source(root: Path | None, scheme: Scheme | None) -> None:
+    """Checks the scheme, and that the folders are there, if there is a root.
+
+    Raises:
+        UserError: As ``read``.
+    """
+    if root is not None:
+        given_root(root, scheme, "WFLW", LANDMARKS)
+        annotations(root)
+        _folder(root, "WFLW_images")
+
+
 def annotations(root: Path) -> list[str]:
     """Names under the root of the files that decide which faces there are, and their landmarks."""
     lists = _folder(root, "WFLW_annotations", LISTS)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from landmark_lightning.config.limits import whole
 from landmark_lightning.datasets.face import SPLITS, Face, Rejection, visibility
 from landmark_lightning.datasets.synthetic import scenery
 from landmark_lightning.datasets.synthetic.camera import Pose, render
@@ -27,7 +28,12 @@ RENDERED = True
 """The source needs no folder: it makes its faces."""
 
 ATTRIBUTES = ("pose", "expression", "illumination", "makeup", "occlusion", "blur")
-"""The subsets of WFLW, in its order."""
+"""The attributes of WFLW, in its order."""
+
+SUBSETS = ATTRIBUTES
+
+MOST = 10**9
+"""Faces of a split, and the largest seed; more are a slip, and no disk holds them."""
 
 _OVERSAMPLING = 2
 
@@ -68,16 +74,24 @@ def read(
             the same however many are rendered.
 
     Raises:
-        UserError: A scheme that is not built in, or a negative number.
+        UserError: A scheme that is not built in, or a number out of range.
     """
-    if scheme.name not in SCHEMES:
+    check_source(root, scheme, train=train, test=test, seed=seed)
+    return _faces(scheme.name, {"train": train, "test": test}, seed)
+
+
+def check_source(root: Path | None, scheme: Scheme | None, **numbers: object) -> None:
+    """Checks the arguments of ``read``, as far as it can without rendering.
+
+    Raises:
+        UserError: As ``read``.
+    """
+    if scheme is not None and scheme.name not in SCHEMES:
         raise UserError(
             f"scheme={scheme.name!r} can't be rendered; synthetic faces have {', '.join(SCHEMES)}"
         )
-    for name, number in (("train", train), ("test", test), ("seed", seed)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise UserError(f"{name}={number!r} must be a whole number, not negative")
-    return _faces(scheme.name, {"train": train, "test": test}, seed)
+    for name, number in numbers.items():
+        whole(0, MOST).check(number, f"dataset.source.{name}")
 
 
 def _faces(scheme: str, counts: dict[str, int], seed: int) -> Iterator[Face]:

@@ -233,7 +233,7 @@ def test_all_left_out_says_why(tmp_path: Path) -> None:
     [
         ({"max_rejected": -1}, r"max_rejected=-1 must be a whole number of at least 0"),
         ({"max_rejected": "all"}, r"max_rejected='all' must be"),
-        ({"workers": 0}, "workers=0 must be a whole number of at least 1"),
+        ({"workers": 0}, "workers=0 must be a whole number from 1 to 1024"),
         ({"workers": True}, "workers=True must be"),
     ],
 )

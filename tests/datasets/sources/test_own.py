@@ -192,8 +192,8 @@ def test_the_videos_of_dlc_are_groups_where_there_are_enough(tmp_path: Path) -> 
         ({"format": "pts", "train": "landmarks.csv"}, r"landmarks\.csv is no folder"),
         ({"train": "landmarks.csv", "test": "landmarks.csv"}, "train and test are the same file"),
         ({"table": "none.csv"}, r"none\.csv does not exist"),
-        ({"first_pixel": "one"}, "first_pixel='one' must be between 0 and 1"),
-        ({"first_pixel": float("nan")}, "first_pixel=nan must be between 0 and 1"),
+        ({"first_pixel": "one"}, "first_pixel='one' must be a number between 0 and 1"),
+        ({"first_pixel": float("nan")}, "first_pixel=nan must be a number between 0 and 1"),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
@@ -206,7 +206,7 @@ def test_settings_that_make_no_sense(tmp_path: Path, settings: dict[str, Any], s
 
 def test_groups_of_another_kind(tmp_path: Path) -> None:
     written.table(tmp_path, written.faces())
-    with pytest.raises(ValueError, match="groups='person' must be folder, none or null"):
+    with pytest.raises(ValueError, match="groups='person' must be one of folder, none, null"):
         own.read(tmp_path, DOTS, groups="person")
 
 
