@@ -4,12 +4,12 @@ The names below are the public ones; each is loaded when it is first asked for, 
 the package costs nothing.
 """
 
-import ast
 import importlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # typing itself would be loaded before a command can answer to Ctrl-C
 if TYPE_CHECKING:
+    import typing
+
     from landmark_lightning.config.compose import compose as compose
     from landmark_lightning.datasets.face import Face as Face
     from landmark_lightning.datasets.facefile import CropRule as CropRule
@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 
 def _homes() -> dict[str, tuple[str, str]]:
     """Public name -> its module and its name there, as the imports above have them."""
+    import ast
+    from pathlib import Path
+
     tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
     imports = (node for block in tree.body if isinstance(block, ast.If) for node in block.body)
     return {
@@ -69,7 +72,7 @@ def _homes() -> dict[str, tuple[str, str]]:
     }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> "typing.Any":  # noqa: ANN401
     if name == "__version__":
         from importlib.metadata import version
 

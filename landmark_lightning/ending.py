@@ -11,10 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-)  # Windows has no SIGHUP
-"""What asks a process to end."""
+from landmark_lightning.exiting import SIGNALS, ExitsAtOnce
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -27,6 +24,7 @@ class Ended(SystemExit):
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
+        self.status = 128 + number
         self.name = signal.Signals(number).name
 
     def __str__(self) -> str:
@@ -38,7 +36,8 @@ def ended_by_signals() -> Iterator[None]:
     """Within the block a signal that asks to end raises Ended in the main thread.
 
     Later ones are ignored, so that what is said and written last is whole. A signal that has a
-    handler or is ignored, as under ``nohup``, keeps that. In another thread it does nothing.
+    handler or is ignored, as under ``nohup``, keeps that; but ExitsAtOnce stands back, and Ctrl-C
+    raises KeyboardInterrupt. In another thread it does nothing.
     """
     requested = False
 
@@ -48,8 +47,11 @@ def ended_by_signals() -> Iterator[None]:
             requested = True
             raise Ended(number)
 
-    free = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
-    with handled(free, end):
+    known = {number: signal.getsignal(number) for number in (signal.SIGINT, *SIGNALS)}
+    exiting = [number for number, handler in known.items() if isinstance(handler, ExitsAtOnce)]
+    free = [number for number in SIGNALS if number in exiting or known[number] == signal.SIG_DFL]
+    interrupts = [signal.SIGINT] if signal.SIGINT in exiting else []
+    with handled(interrupts, signal.default_int_handler), handled(free, end):
         yield
 
 

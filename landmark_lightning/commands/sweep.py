@@ -145,8 +145,13 @@ class Sweep(BasicSweeper):
         """Starts the runs and shows at the end what became of each.
 
         Raises:
+            Ended: A signal asks the process to end.
             UserError: Two runs would share a folder, or some are not finished at the end.
         """
+        with ended_by_signals():
+            self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> None:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         (combinations,) = self.split_arguments(overrides, None)

@@ -146,7 +146,8 @@ def test_what_changes_nothing_of_the_phases_is_allowed(
 ) -> None:
     done = command("train", "model=bb", *quiet, *arguments)
     assert done.code == 0, done.err
-    assert "Warning" not in done.out
+    larger = "Warning: batch_size=1000 is more than the 27 training faces"
+    assert ("Warning" in done.out) == (larger in done.out) == ("batch_size=1000" in arguments)
     content = _metrics(tmp_path / "runs", "bb")
     assert content["steps"] == content["planned_steps"]
     assert content["epochs"] == content["epochs_trained"] == 2
