@@ -53,6 +53,7 @@ from landmark_lightning.training.balancing import callbacks_of, rescore_seconds
 from landmark_lightning.training.checkpoints import BestAndLast, DurableCheckpointIO, RunState
 from landmark_lightning.training.checks import check_training, logged
 from landmark_lightning.training.curves import TrainingCurves
+from landmark_lightning.training.divergence import Divergence
 from landmark_lightning.training.graphs import GraphedTask, compile_network
 from landmark_lightning.training.loggers import (
     RunLogger,
@@ -133,6 +134,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     callbacks: list[Callback] = [
         state,  # before what takes time
         *refreshing,
+        Divergence(),
         TrainingCurves(config.trainer.get("log_every_n_steps", 50)),
         TrainingProgress(folder.name),
         kept,
