@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo rehearsal rehearsal-full test test-all test-faults test-faults-full lint format bench bench-gpu clean
+.PHONY: help setup demo rehearsal rehearsal-full test test-all test-lowest test-faults test-faults-full lint format docs dist bench bench-gpu clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,15 @@ test-faults: $(READY) ## kills, flipped bits, full disks and hostile inputs: a t
 test-faults-full: $(READY) ## all of them (hours)
 	FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m faults
 
+# Its own environment, with constraints-lowest.txt on top of constraints.txt's packages.
+.venv-lowest/.ready: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet -c constraints-lowest.txt -e . pytest hypothesis
+	@touch $@
+
+test-lowest: .venv-lowest/.ready ## the tests of the library's parts with the lowest versions that pyproject.toml allows
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest tests/config tests/metrics tests/samplers tests/datasets tests/model tests/commands/test_train.py
+
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,6 +63,25 @@ format: $(READY) ## lets ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.venv/.docs: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: .venv/.docs ## README, docs/, the reference and the notebooks as a site in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+.venv/.release: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[release]'
+	@touch $@
+
+dist: .venv/.release ## wheel and sdist in dist/, and what a user does first with the wheel in a bare environment
+	rm -rf build dist
+	$(BIN)/python -m build
+	$(PYTHON) -m venv build/bare
+	build/bare/bin/pip install --quiet -c constraints.txt dist/*.whl
+	cd build && bare/bin/landmark-train experiment=demo model=bb network.width=8 phases.scale=0.05 \
+	  dataset.source.train=60 dataset.source.test=10 && bare/bin/landmark-report runs=runs
+
 bench: $(READY) ## speed ratios, each against its rival in one process (minutes)
 	$(BIN)/python -m benchmarks
 
@@ -61,4 +89,4 @@ bench-gpu: $(READY) ## the same on a CUDA device
 	$(BIN)/python -m benchmarks --device cuda
 
 clean: ## removes what the other targets made, but for runs and data
-	rm -rf .venv .demo .rehearsal build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-lowest .demo .rehearsal site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

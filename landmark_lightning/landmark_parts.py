@@ -38,7 +38,7 @@ def covered_parts(parts: Parts) -> list[tuple[int, ...]]:
     They are the parts but for the jaw, whose box is the whole face; and the mouth together with
     the jaw below it.
 
-    Example:
+    Examples:
         >>> covered_parts({"jaw": tuple(range(8)), "mouth": (8, 9)})
         [(8, 9), (8, 9, 2, 3, 4, 5)]
     """

@@ -102,7 +102,7 @@ def _warnings(card: Card, detector: str | None) -> Iterator[str]:
     if not card.jittered:
         yield (
             "this network was trained on crops by true boxes alone, and a detector's are others: "
-            "expect about a fifth more error; README says how to train for them"
+            "expect about a fifth more error; docs/predict.md says how to train for them"
         )
     known = "" if card.calibration is None else card.calibration.found_by
     if known and known != detector:

@@ -20,7 +20,7 @@ def own_covers(visible: Tensor, scheme: str) -> Tensor:
     Returns:
         (N, L) bool; all false where the dataset's covered landmarks are hidden by the head itself.
 
-    Example:
+    Examples:
         >>> own_covers(torch.tensor([[0, 1, 2]]), "ibug68")
         tensor([[False,  True, False]])
     """
@@ -38,7 +38,7 @@ def coverage_auroc(score: Tensor, covered: Tensor, labelled: Tensor) -> Tensor:
     Returns:
         Scalar in 0..1; NaN where all or none are covered.
 
-    Example:
+    Examples:
         >>> score, covered = torch.tensor([[0.1, 0.9, 0.8]]), torch.tensor([[False, True, False]])
         >>> coverage_auroc(score, covered, torch.ones_like(covered))
         tensor(1., dtype=torch.float64)
@@ -56,7 +56,7 @@ def coverage_by_landmark(score: Tensor, covered: Tensor, labelled: Tensor) -> Te
         Scalar in 0..1, of the landmarks that some faces have covered and others not; NaN where
         there are none.
 
-    Example:
+    Examples:
         >>> score = torch.tensor([[0.1, 0.9], [0.2, 0.1]])
         >>> covered = torch.tensor([[False, True], [True, False]])
         >>> coverage_by_landmark(score, covered, torch.ones_like(covered))

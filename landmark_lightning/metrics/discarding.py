@@ -22,7 +22,7 @@ def discard_count(landmarks: int, percent: float) -> int:
     Raises:
         ValueError: ``percent`` is not in 0..100.
 
-    Example:
+    Examples:
         >>> [discard_count(68, percent) for percent in (10, 20, 30)]
         [7, 14, 20]
     """
@@ -42,7 +42,7 @@ def kept_means(error: Tensor, score: Tensor) -> Tensor:
         (..., n): entry k is the mean error of the k + 1 entries of lowest score. Where m entries
         are NaN, the last m are NaN.
 
-    Example:
+    Examples:
         >>> kept_means(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0.2, 0.9, 0.1]))
         tensor([5., 3., 3.])
     """
@@ -69,7 +69,7 @@ def discard_error(
     Returns:
         (N, P); NaN where no landmark is kept or none is labelled.
 
-    Example:
+    Examples:
         >>> error = torch.tensor([[1.0, 2.0, 3.0, 10.0]])
         >>> discard_error(error, torch.tensor([[0.1, 0.2, 0.3, 0.4]]), (0, 25))
         tensor([[4., 2.]])
@@ -100,7 +100,7 @@ def random_discard_error(
     Raises:
         ValueError: ``draws`` is less than 1.
 
-    Example:
+    Examples:
         >>> random_discard_error(torch.full((1, 10), 2.0), (50,))
         tensor([[2.]])
     """
@@ -125,7 +125,7 @@ def share_closed(reference: Tensor, by_signal: Tensor, oracle: Tensor) -> Tensor
     Returns:
         Scalar, at most 1, below 0 where the signal loses; NaN where nothing could be won.
 
-    Example:
+    Examples:
         >>> share_closed(torch.tensor(6.0), torch.tensor(5.5), torch.tensor(4.0))
         tensor(0.2500)
     """
@@ -142,7 +142,7 @@ def closed_within(error: Tensor, signal: Tensor, prior: Tensor, percent: float =
         prior: (L,) static prior in input pixels.
         percent: Share of each face's landmarks to discard.
 
-    Example:
+    Examples:
         >>> error = torch.tensor([[1.0, 5.0, 3.0]])
         >>> closed_within(error, error, torch.tensor([1.0, 2.0, 3.0]))
         tensor(1.)
@@ -168,7 +168,7 @@ def closed_pooled(
         normalizer: (N,) in input pixels.
         percent: Share of all landmarks to discard.
 
-    Example:
+    Examples:
         >>> error = torch.tensor([[1.0, 5.0, 3.0], [4.0, 2.0, 2.0]])
         >>> closed_pooled(error, error, torch.tensor([1.0, 2.0, 3.0]), torch.ones(2))
         tensor(1.)
@@ -190,7 +190,7 @@ def closed_face(error: Tensor, signal: Tensor, normalizer: Tensor, percent: floa
         normalizer: (N,) in input pixels.
         percent: Share of the faces to discard.
 
-    Example:
+    Examples:
         >>> error = torch.tensor([[1.0, 5.0], [4.0, 2.0], [1.0, 1.0]])
         >>> closed_face(error, error, torch.ones(3))
         tensor(1.)
@@ -208,7 +208,7 @@ def labelled_mean(signal: Tensor, error: Tensor) -> Tensor:
         signal: (N, L).
         error: (N, L), NaN where a landmark is not labelled.
 
-    Example:
+    Examples:
         >>> labelled_mean(torch.tensor([[1.0, 5.0]]), torch.tensor([[2.0, torch.nan]]))
         tensor([1.])
     """

@@ -58,7 +58,7 @@ def interval(
     Raises:
         ValueError: No networks, fewer than two groups, or as many rivals as there are not seeds.
 
-    Example:
+    Examples:
         >>> errors = np.array([1.0, 2.0, 3.0])
         >>> ours, theirs = lambda rows: errors[rows].mean(), lambda rows: 2.0
         >>> interval([ours], ["Ann", "Ann", "Bob"], [theirs]).value

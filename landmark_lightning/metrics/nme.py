@@ -28,7 +28,7 @@ def landmark_error(prediction: Tensor, target: Tensor) -> Tensor:
     Returns:
         (..., L); NaN where a landmark is not labelled.
 
-    Example:
+    Examples:
         >>> landmark_error(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2))
         tensor([[5.]])
     """
@@ -43,10 +43,10 @@ def measurable(target: Tensor, normalizer: Tensor) -> Tensor:
         normalizer: (N, R) lengths.
 
     Returns:
-        (N, R) bool: at least one landmark of the face is labelled, and its length is finite and
-        positive.
+        (N, R) bool, whether at least one landmark of the face is labelled, and its length is
+        finite and positive.
 
-    Example:
+    Examples:
         >>> measurable(torch.zeros(2, 1, 2), torch.tensor([[50.0], [torch.nan]]))
         tensor([[ True],
                 [False]])
@@ -66,7 +66,7 @@ def normalized_error(prediction: Tensor, target: Tensor, normalizer: Tensor) -> 
     Returns:
         (N, L); NaN where d is not finite and positive, and where a landmark is not labelled.
 
-    Example:
+    Examples:
         >>> prediction, target = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
         >>> normalized_error(prediction, target, torch.tensor([50.0]))
         tensor([[10.]])
@@ -89,7 +89,7 @@ def normalized_mean_error(prediction: Tensor, target: Tensor, normalizer: Tensor
     Returns:
         (N,); NaN where d is not finite and positive, or no landmark is labelled.
 
-    Example:
+    Examples:
         >>> prediction = torch.tensor([[[3.0, 4.0], [0.0, 0.0]]])
         >>> normalized_mean_error(prediction, torch.zeros(1, 2, 2), torch.tensor([50.0]))
         tensor([5.])
@@ -114,7 +114,7 @@ def visible_mean_error(
     Returns:
         (N,); NaN where d is not finite and positive, and where no landmark is visible.
 
-    Example:
+    Examples:
         >>> prediction = torch.tensor([[[3.0, 4.0], [0.0, 9.0]]])
         >>> target, normalizer = torch.zeros(1, 2, 2), torch.tensor([50.0])
         >>> seen = torch.tensor([[2, 1]], dtype=torch.uint8)
@@ -135,7 +135,7 @@ def failure_rate(nme: Tensor, threshold: float) -> Tensor:
     Returns:
         Scalar in percent.
 
-    Example:
+    Examples:
         >>> failure_rate(torch.tensor([3.0, 5.0, 8.0, 12.0]), 0.08)
         tensor(25.)
     """
@@ -155,7 +155,7 @@ def area_under_curve(nme: Tensor, threshold: float) -> Tensor:
     Returns:
         Scalar in 0..1: 1 when every error is zero.
 
-    Example:
+    Examples:
         >>> area_under_curve(torch.tensor([4.0, 8.0, 12.0, 0.0]), 0.08)
         tensor(0.3750)
     """

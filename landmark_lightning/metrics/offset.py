@@ -25,7 +25,7 @@ def error_vectors(prediction: Tensor, target: Tensor, normalizer: Tensor) -> Ten
     Returns:
         (N, 2) x and y; NaN where the length is not finite and positive, or no landmark labelled.
 
-    Example:
+    Examples:
         >>> error_vectors(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2), torch.tensor([50.0]))
         tensor([[6., 8.]])
     """
@@ -48,7 +48,7 @@ def error_less_mean(prediction: Tensor, target: Tensor, normalizer: Tensor) -> T
     Returns:
         (N,); NaN as in ``normalized_mean_error``.
 
-    Example:
+    Examples:
         >>> prediction = torch.tensor([[[3.0, 4.0]], [[3.0, 2.0]]])
         >>> error_less_mean(prediction, torch.zeros(2, 1, 2), torch.tensor([50.0, 50.0]))
         tensor([2., 2.])
@@ -61,7 +61,7 @@ def error_less_mean(prediction: Tensor, target: Tensor, normalizer: Tensor) -> T
 def mean_and_error(values: Tensor) -> tuple[Tensor, Tensor]:
     """Mean of (N,) values and its standard error, NaN left out.
 
-    Example:
+    Examples:
         >>> mean_and_error(torch.tensor([1.0, 3.0, torch.nan, 1.0, 3.0]))
         (tensor(2.), tensor(0.5774))
     """
@@ -86,7 +86,7 @@ def label_offset(
     Returns:
         (N,) in percent of the normalizer; NaN as in ``error_vectors``.
 
-    Example:
+    Examples:
         >>> found, mirrored = torch.tensor([[[31.0, 9.0]]]), torch.tensor([[[29.0, 9.0]]])
         >>> label_offset(found, mirrored, torch.tensor([[[31.0, 9.0]]]), torch.tensor([50.0]))
         tensor([2.])

@@ -24,7 +24,7 @@ SIGNAL_FIGURES = ("spearman", "spearman_face", "pearson", "ause", "signal_mae", 
 def average_ranks(values: Tensor) -> Tensor:
     """Ranks (n,) from 1 in float64; equal values share the mean of their ranks.
 
-    Example:
+    Examples:
         >>> average_ranks(torch.tensor([10.0, 30.0, 10.0, 20.0]))
         tensor([1.5000, 4.0000, 1.5000, 3.0000], dtype=torch.float64)
     """
@@ -40,7 +40,7 @@ def pearson(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         Scalar in -1..1; NaN where one of them is constant.
 
-    Example:
+    Examples:
         >>> pearson(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 3.0, 2.0]))
         tensor(0.5000, dtype=torch.float64)
     """
@@ -56,7 +56,7 @@ def spearman(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         Scalar in -1..1; NaN where one of them is constant.
 
-    Example:
+    Examples:
         >>> spearman(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 27.0, 8.0]))
         tensor(0.5000, dtype=torch.float64)
     """
@@ -75,7 +75,7 @@ def signal_distance(prediction: Tensor, target: Tensor, distance: str | None) ->
         (N, L) in input pixels; NaN for a landmark that is not labelled, and for a distance of
         another name.
 
-    Example:
+    Examples:
         >>> signal_distance(torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2), "manhattan")
         tensor([[7.]])
     """
@@ -104,7 +104,7 @@ def surprise(
     Returns:
         (N,) in percent of the normalizer; -inf where the normalizer is not finite and positive.
 
-    Example:
+    Examples:
         >>> prediction, target = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
         >>> surprise(prediction, target, torch.ones(1, 1), torch.tensor([50.0]), "manhattan")
         tensor([12.])
@@ -130,7 +130,7 @@ def auroc(positive: Tensor, score: Tensor) -> Tensor:
     Returns:
         Scalar in 0..1; NaN where all or none are positive.
 
-    Example:
+    Examples:
         >>> auroc(torch.tensor([False, True, True]), torch.tensor([0.2, 0.1, 0.5]))
         tensor(0.5000, dtype=torch.float64)
     """
@@ -150,7 +150,7 @@ def failure_auroc(nme: Tensor, score: Tensor, threshold: float = FAILURE_THRESHO
     Returns:
         Scalar in 0..1; NaN where all or none of the faces fail.
 
-    Example:
+    Examples:
         >>> failure_auroc(torch.tensor([3.0, 9.0, 12.0]), torch.tensor([0.1, 0.5, 0.2]))
         tensor(1., dtype=torch.float64)
     """
@@ -172,7 +172,7 @@ def sparsification_error(error: Tensor, score: Tensor) -> Tensor:
     Returns:
         Scalar, 0 for a score that sorts as the oracle does; NaN where every error is zero.
 
-    Example:
+    Examples:
         >>> error = torch.tensor([1.0, 2.0, 6.0])
         >>> sparsification_error(error, error), sparsification_error(error, -error)
         (tensor(0., dtype=torch.float64), tensor(0.8333, dtype=torch.float64))

@@ -117,7 +117,7 @@ class NormalizedMeanError(_FaceMean):
     Raises:
         ValueError: No normalizer, or a batch with other normalizers or subsets than named.
 
-    Example:
+    Examples:
         >>> metric = NormalizedMeanError(["box"])
         >>> prediction, target = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
         >>> none = torch.zeros(1, 0, dtype=torch.bool)
@@ -153,7 +153,7 @@ class DiscardError(_FaceMean):
         ValueError: No normalizer, a percent outside 0..100, or a batch with other normalizers or
             subsets than named.
 
-    Example:
+    Examples:
         >>> metric = DiscardError(["box"], percents=[50])
         >>> prediction = torch.tensor([[[0.0, 1.0], [0.0, 3.0]]])
         >>> none = torch.zeros(1, 0, dtype=torch.bool)
