@@ -3,6 +3,7 @@
 import pickle
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from landmark_lightning.datasets.face import Face, Rejection
 
@@ -20,7 +21,8 @@ class FaceList:
     """
 
     def __init__(self, faces: Iterable[Face | Rejection] = ()) -> None:
-        self._packed: list[bytes] = []
+        # One buffer, however long, which goes back to the system as a whole.
+        self._packed, self._ends = bytearray(), [0]
         self._last: list[Face | Rejection] = []
         self += faces
 
@@ -28,7 +30,8 @@ class FaceList:
         """Adds one at the end."""
         self._last.append(face)
         if len(self._last) == TOGETHER:
-            self._packed.append(zlib.compress(pickle.dumps(self._last, 5), 1))
+            self._packed += zlib.compress(pickle.dumps(self._last, 5), 1)
+            self._ends.append(len(self._packed))
             self._last = []
 
     def __iadd__(self, faces: Iterable[Face | Rejection]) -> "FaceList":
@@ -37,11 +40,11 @@ class FaceList:
         return self
 
     def __len__(self) -> int:
-        return TOGETHER * len(self._packed) + len(self._last)
+        return TOGETHER * (len(self._ends) - 1) + len(self._last)
 
     def __iter__(self) -> Iterator[Face | Rejection]:
-        for packed in self._packed:
-            yield from pickle.loads(zlib.decompress(packed))
+        for start, end in pairwise(self._ends):
+            yield from pickle.loads(zlib.decompress(self._packed[start:end]))
         yield from self._last
 
 

@@ -44,7 +44,7 @@ LONGEST = 4096
 FARTHEST = 1e7
 """Pixels: no landmark or box of a face lies so far out, and no face is so large."""
 
-BLOCK = 65536
+BLOCK = 4096
 """Rows whose numbers are looked at together."""
 
 ROWS_AT_ONCE = 1024

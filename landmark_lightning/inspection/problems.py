@@ -44,13 +44,14 @@ def same_pictures(splits: Mapping[str, FaceSplit]) -> list[str]:
     """Faces within a split whose crops are equal to the last bit."""
     messages = []
     for name, split in splits.items():
-        holders: dict[bytes, list[int]] = {}
-        for i, digest in enumerate(picture_digests(split)):
-            holders.setdefault(digest, []).append(i)
-        if twice := [of for of in holders.values() if len(of) > 1]:
-            first, second = (split.photo[i] for i in twice[0][:2])
+        digests = picture_digests(split)
+        order = digests.argsort(kind="stable")
+        repeats = np.flatnonzero(digests[order[1:]] == digests[order[:-1]])
+        if len(repeats):
+            earliest = repeats[order[repeats].argmin()]
+            first, second = (split.photo[i] for i in order[earliest : earliest + 2])
             messages.append(
-                f"{sum(map(len, twice)) - len(twice)} faces of {name} repeat the picture of "
-                f"another, such as {second} that of {first}"
+                f"{len(repeats)} faces of {name} repeat the picture of another, such as {second} "
+                f"that of {first}"
             )
     return messages
