@@ -4,9 +4,12 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from tqdm import tqdm
 
 Write = Callable[[], object]
 
@@ -47,6 +50,8 @@ class Killed:
         """Runs something in a fork of this process; gives its status, negative for a signal."""
         if not (child := os.fork()):
             status = 1
+            # tqdm's own is shared by all forks: one that is killed with it blocks the others.
+            tqdm.set_lock(threading.RLock())
             try:
                 run()
                 status = 0
