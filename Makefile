@@ -89,4 +89,4 @@ bench-gpu: $(READY) ## the same on a CUDA device
 	$(BIN)/python -m benchmarks --device cuda
 
 clean: ## removes what the other targets made, but for runs and data
-	rm -rf .venv .venv-lowest .demo .rehearsal site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf .venv .venv-lowest .demo .debug .rehearsal site build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

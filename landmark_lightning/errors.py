@@ -39,6 +39,8 @@ def no_setting(key: str, known: Collection[str]) -> str:
     near += get_close_matches(key, known, 1, cutoff=0.8)
     near += [name for name in known if name.rpartition(".")[2] == last]
     hint = f"did you mean {near[0]}" if near else "--cfg job lists all of them"
+    if not near and room == "trainer":
+        hint = f"what else Lightning's Trainer takes is added with +, as in +{key}=..."
     return f"there is no setting {key!r}; {hint}"
 
 

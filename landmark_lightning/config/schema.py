@@ -286,7 +286,7 @@ class Trainer:
 
 @dataclass(frozen=True, kw_only=True)
 class Logger:
-    """``logger``: W&B beside metrics.csv."""
+    """``logger``: W&B and others beside metrics.csv."""
 
     wandb: bool = setting(FLAG)
     offline: bool = setting(FLAG)
@@ -297,6 +297,9 @@ class Logger:
     )
     tags: list[Any] = setting(list_of(""))
     pictures: int = setting(whole(0))
+    also: "list[str] | tuple[()]" = setting(
+        list_of(" of tensorboard or nothing", lambda each: each == "tensorboard"), default=()
+    )
 
 
 TARGETS = list_of(

@@ -45,6 +45,10 @@ STUDIES = "study-*.json"
 """Files in a ``runs_dir`` that say what became of a study's trials; ``*`` is its name."""
 
 
+PROFILE = "profile"
+"""What a Trainer's profiler writes, ``fit-profile.txt``; its own names for the stages lead."""
+
+
 class Place:
     """A path in a run's folder, by the names that lead to it."""
 
@@ -104,6 +108,10 @@ class RunFolder:
     """What became of the run, JSON (``state.py``)."""
     lock = Place(".lock")
     """What a process that trains the run keeps locked (``lock.py``)."""
+    profile = Place(f"fit-{PROFILE}.txt")
+    """What the training's steps cost; where trainer.profiler is set."""
+    tensorboard = Place("tensorboard")
+    """The curves for TensorBoard; where logger.also names it."""
     error = Place("error.txt")
     """The traceback of a run that failed."""
     surprises = Place("surprises.png")
@@ -149,9 +157,11 @@ class RunFolder:
         for path in (
             self.metrics, self.last, self.best, self.curves, self.predictions, self.faces,
             self.error, self.surprises, self.balancing, self.most_drawn, self.wandb_id, self.onnx,
+            self.profile,
         ):  # fmt: skip
             path.unlink(missing_ok=True)
-        shutil.rmtree(self.evaluations, ignore_errors=True)
+        for folder in (self.evaluations, self.tensorboard):
+            shutil.rmtree(folder, ignore_errors=True)
         self.config.unlink(missing_ok=True)
 
     def clash(self, config: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from landmark_lightning.config.read import plain
@@ -61,6 +61,7 @@ from landmark_lightning.training.loggers import (
     one_wandb_run,
     start_curves,
     summary_figures,
+    tensorboard_logger,
 )
 from landmark_lightning.training.pictures import ValidationPictures, log_results, plot_most_drawn
 from landmark_lightning.training.processes import companions
@@ -142,6 +143,8 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     ]
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
+    if "tensorboard" in config.logger.also:
+        loggers.append(tensorboard_logger(folder, resumed))
     tracked = None
     if config.logger.wandb:
         tracked = RunLogger(folder, config, task.normalizer)
@@ -201,7 +204,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
             if isinstance(logger, RunLogger):
                 with logger.surviving():
                     log_results(logger, folder, figures, config.logger.pictures > 0)
-            else:
+            elif not isinstance(logger, TensorBoardLogger):
                 logger.log_metrics(figures, step=trainer.global_step)
             logger.save()
             logger.finalize("success")
@@ -215,7 +218,8 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
             f"answer to each it is {rival:.2f}; train longer (phases.scale), on more faces, or "
             "look at them with landmark-inspect"
         )
-    more = [path.name for path in (folder.balancing, folder.most_drawn) if path.is_file()]
+    others = (folder.balancing, folder.most_drawn, folder.profile, folder.tensorboard)
+    more = [path.name for path in others if path.exists()]
     names = [*written(folder), *more, folder.curves.name, folder.checkpoints.name]
     print(f"Wrote {folder.path}: {', '.join(names)}")
 

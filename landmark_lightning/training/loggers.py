@@ -1,4 +1,4 @@
-"""Loggers: CSV always, Weights & Biases beside it."""
+"""Loggers: CSV always, Weights & Biases and TensorBoard beside it."""
 
 import csv
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 
 import wandb
 from lightning_fabric.loggers.logger import rank_zero_experiment
-from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
 from landmark_lightning.config.difference import leaves, under
@@ -109,6 +109,27 @@ def start_curves(logger: CurvesLogger, folder: RunFolder, resumed: Path | None) 
         logger.experiment.write(rows, list(rows[0]))
     else:
         folder.curves.unlink(missing_ok=True)
+
+
+def tensorboard_logger(folder: RunFolder, resumed: Path | None) -> TensorBoardLogger:
+    """A logger that writes the curves to ``tensorboard`` in the run's folder.
+
+    It touches nothing yet. Of a run that goes on, TensorBoard drops what was logged after that
+    checkpoint.
+
+    Raises:
+        UserError: TensorBoard is not installed.
+    """
+    step = None if resumed is None else read_checkpoint(resumed)["global_step"]
+    place = folder.tensorboard.resolve()
+    try:
+        return TensorBoardLogger(
+            place.parent, name="", version=place.name, default_hp_metric=False, purge_step=step
+        )
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "logger.also=[tensorboard] needs more: pip install 'landmark-lightning[tensorboard]'"
+        ) from error
 
 
 class RunLogger(WandbLogger):

@@ -20,11 +20,12 @@ from pytorch_lightning.callbacks import (
     LearningRateMonitor,
     ModelCheckpoint,
     ModelPruning,
+    ProgressBar,
     StochasticWeightAveraging,
 )
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import Precision
-from pytorch_lightning.profilers import Profiler
+from pytorch_lightning.profilers import PassThroughProfiler, Profiler
 from pytorch_lightning.strategies import Strategy
 
 from landmark_lightning.config.instantiate import build
@@ -33,24 +34,46 @@ from landmark_lightning.config.schema import Train
 from landmark_lightning.errors import UserError, did_you_mean
 from landmark_lightning.loading.datamodule import FaceDataModule
 from landmark_lightning.model.task import LandmarkTask
-from landmark_lightning.runs.folder import RunFolder
+from landmark_lightning.runs.folder import PROFILE, RunFolder
 from landmark_lightning.samplers.batch_sampler import BatchSampler
 from landmark_lightning.training.batch_norm import GlobalBatchNorms
 from landmark_lightning.training.checkpoints import DurableCheckpointIO
 from landmark_lightning.training.processes import check_ranks
 
-_OF_PHASES = (
-    "the phases count every batch of every epoch; change batch_size or phases.scale instead"
-)
+_COUNTED = "the phases count every batch of every epoch"
+_OF_PHASES = f"{_COUNTED}; change batch_size or phases.scale instead"
 _OF_VALIDATION = "all validation faces choose the best checkpoint; change data.validation instead"
+_OF_TEST = "Lightning's Trainer does not test: the run does, on all test faces"
 LEFT_ALONE = (
-    ("fast_dev_run", False, _OF_PHASES),
-    ("overfit_batches", 0.0, _OF_PHASES),  # before those that it sets
+    ("fast_dev_run", False, f"{_COUNTED}; experiment=debug is a tiny run from faces to figures"),
+    (  # before those that it sets
+        "overfit_batches",
+        0.0,
+        f"{_COUNTED}; data.validation=0.95 trains on a twentieth of the faces instead",
+    ),
     ("accumulate_grad_batches", 1, _OF_PHASES),
-    ("limit_train_batches", 1.0, _OF_PHASES),
+    ("limit_train_batches", 1.0, f"{_COUNTED}; phases.scale=0.1 trains a tenth of them instead"),
     ("limit_val_batches", 1.0, _OF_VALIDATION),
+    ("limit_test_batches", 1.0, _OF_TEST),
+    ("limit_predict_batches", 1.0, _OF_TEST),
 )
 """The Trainer's attributes that must be as they are by themselves, and why."""
+
+_NEEDED = "a run needs it as it is"
+INSTEAD = {
+    "max_epochs": "the length follows from phases.list and phases.scale",
+    "max_steps": "the length follows from phases.list and phases.scale",
+    "gradient_clip_val": "phases.gradient_clip is it",
+    "callbacks": "callbacks is a setting of its own",
+    "logger": "logger.wandb and logger.also choose them",
+    "barebones": "a run is made of what it leaves out",
+    "enable_checkpointing": "a run goes on from its checkpoints",
+    "plugins": _NEEDED,
+    "num_sanity_val_steps": _NEEDED,
+    "use_distributed_sampler": _NEEDED,
+    "enable_model_summary": _NEEDED,
+}
+"""Arguments of the Trainer that a run gives itself, and what there is instead."""
 
 REFUSED: dict[type[Callback], str] = {
     GradientAccumulationScheduler: _OF_PHASES,
@@ -139,11 +162,12 @@ def build_trainer(
         "use_distributed_sampler": False,
         "enable_model_summary": False,
     }
-    if given := sorted((own.keys() | {"max_steps", "gradient_clip_val"}) & config.trainer.keys()):
+    for name in sorted(INSTEAD.keys() & config.trainer.keys()):
         raise UserError(
-            f"trainer.{given[0]} is not yours to set: the length follows from phases.list and "
-            "phases.scale, callbacks, logger and phases.gradient_clip have settings of their own"
+            f"trainer.{name} is not yours to set: {INSTEAD[name]}{_as_scale(config, name)}"
         )
+    if config.trainer.get("enable_progress_bar") is False:
+        own["callbacks"] = [each for each in callbacks if not isinstance(each, ProgressBar)]
     # Else a checkpoint that Lightning once left here for Slurm would start any new run.
     settings = {"default_root_dir": str(RunFolder.of(config).path)} | config.trainer
     parts = [Strategy, Profiler, Precision]
@@ -151,6 +175,10 @@ def build_trainer(
         trainer: pl.Trainer = build(
             settings, kind=pl.Trainer, parts=parts, allow=config.allow_targets, **own
         )
+    profiler: Profiler = trainer.profiler  # type: ignore[attr-defined]
+    if not isinstance(profiler, PassThroughProfiler) and profiler.filename is None:
+        # Else what it found would go to a log that is silenced.
+        profiler.dirpath, profiler.filename = RunFolder.of(config).path, PROFILE
     for name, whole, reason in LEFT_ALONE:
         given = getattr(trainer, name)
         if given != whole or (given == 1 and type(given) is not type(whole)):  # 1 is a batch
@@ -168,6 +196,14 @@ def build_trainer(
             "evenly; leave threads out"
         )
     return trainer
+
+
+def _as_scale(config: Train, name: str) -> str:
+    """The ``phases.scale`` that makes as many epochs as a setting of the Trainer asks for."""
+    epochs, planned = config.trainer[name], sum(phase.epochs for phase in config.phases.list)
+    if name != "max_epochs" or not isinstance(epochs, int) or epochs < 1 or not planned:
+        return ""
+    return f"; phases.scale={epochs / planned:.4g} makes {epochs}"
 
 
 def check_answer(task: LandmarkTask) -> None:

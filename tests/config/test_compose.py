@@ -106,3 +106,13 @@ def test_a_choice_builds_on_others() -> None:
     bbs = group_defaults("model", "bbs")["balancing"]
     assert (bbs["refresh"], bbs["fraction"], bbs["power"]) == ("rescore", 0.1, 1.0)
     assert group_defaults("dataset", None) == group_defaults("dataset", "nowhere") == {}
+
+
+def test_experiment_debug_takes_other_faces_too() -> None:
+    tiny = compose("experiment=debug")
+    assert (tiny.dataset.name, tiny.dataset.source["train"], str(tiny.runs_dir)) == (
+        "tiny", 60, ".debug"
+    )  # fmt: skip
+    mine = compose("experiment=debug", "dataset=custom", "dataset.name=mine")
+    assert (mine.dataset.name, mine.network["width"]) == ("mine", 8)
+    assert "train" not in mine.dataset.source or mine.dataset.source["train"] is None

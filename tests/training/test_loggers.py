@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from landmark_lightning.config.compose import compose
+from landmark_lightning.errors import UserError
 from landmark_lightning.files import write_text
 from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.training.loggers import (
@@ -14,6 +16,7 @@ from landmark_lightning.training.loggers import (
     is_curve,
     start_curves,
     summary_figures,
+    tensorboard_logger,
 )
 
 CONFIG = compose(
@@ -133,3 +136,32 @@ def test_summary_figures_are_flat_and_without_nulls() -> None:
         "test/full/nme": 6.0,
         "test/full/discard/30": 5.0,
     }
+
+
+def test_tensorboard_that_is_missing_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("Neither `tensorboard` nor `tensorboardX` is available")
+
+    monkeypatch.setattr("landmark_lightning.training.loggers.TensorBoardLogger", missing)
+    with pytest.raises(UserError, match=r"pip install 'landmark-lightning\[tensorboard\]'"):
+        tensorboard_logger(RunFolder(tmp_path), None)
+
+
+def test_tensorboard_drops_what_lies_behind_the_checkpoint(tmp_path: Path) -> None:
+    folder, checkpoint = RunFolder(tmp_path), tmp_path / "last.ckpt"
+    torch.save({"global_step": 3, "state_dict": {}}, checkpoint)
+    for resumed in (None, checkpoint):
+        logger = tensorboard_logger(folder, resumed)
+        for step in range(3 if resumed else 0, 5):
+            logger.log_metrics({"loss": step + (10.0 if resumed else 0.0)}, step=step)
+        logger.finalize("success")
+    events = EventAccumulator(str(folder.tensorboard)).Reload()
+    assert [event.value for event in events.Scalars("loss")] == [0, 1, 2, 13, 14]
+
+
+def test_other_loggers_are_refused() -> None:
+    assert compose("model=bb").logger.also in ((), [])
+    with pytest.raises(UserError, match=r"logger.also=\['mlflow'\] must be a list of tensorboard"):
+        compose("logger.also=[mlflow]")

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning.callbacks import Timer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from landmark_lightning.model.task import LandmarkTask
+from landmark_lightning.runs.folder import RunFolder
 from landmark_lightning.samplers.strategies import Strategy
 from landmark_lightning.training import fit
 from tests.console import TINY, Command
@@ -62,7 +64,12 @@ def _metrics(runs: Path, model: str = "nobb") -> dict[str, Any]:
         (["+trainer.limit_train_batches=1"], "trainer.limit_train_batches=1: the phases count"),
         (["+trainer.overfit_batches=1"], "trainer.overfit_batches=1: the phases count"),
         (["+trainer.overfit_batches=1.0"], "trainer.overfit_batches=1.0: the phases count"),
-        (["+trainer.fast_dev_run=true"], "trainer.fast_dev_run=True: the phases count"),
+        (["+trainer.fast_dev_run=true"], "experiment=debug is a tiny run from faces to figures"),
+        (["+trainer.limit_test_batches=2"], "the run does, on all test faces"),
+        (["+trainer.max_epochs=8"], "phases.list and phases.scale; phases.scale=0.2 makes 8"),
+        (["+trainer.max_steps=8"], "the length follows from phases.list and phases.scale"),
+        (["+trainer.barebones=true"], "barebones is not yours to set: a run is made of what it"),
+        (["trainer.max_epochs=8"], "takes is added with +, as in +trainer.max_epochs=..."),
         (["+trainer.limit_val_batches=0"], "limit_val_batches=0: all validation faces choose"),
         (["+trainer.limit_val_batches=1"], "limit_val_batches=1: all validation faces choose"),
         (["+trainer.check_val_every_n_epoch=3"], "training of 2 epochs would never be validated"),
@@ -239,3 +246,33 @@ def test_a_training_whose_time_is_up_says_so(
     assert 0 < content["steps"] < content["planned_steps"] == 6
     assert content["epochs_trained"] == round(content["steps"] / 3, 2)
     assert f"Warning: the training ended after {content['steps']} of 6 steps" in done.out
+
+
+def test_debugging_leaves_its_files_in_the_run_s_folder(
+    command: Command, quiet: tuple[str, ...], tmp_path: Path
+) -> None:
+    given = ("+trainer.profiler=simple", "+trainer.enable_progress_bar=false")
+    done = command("train", *quiet, *given, "logger.also=[tensorboard]")
+    assert done.code == 0, done.err
+    assert "step/s" not in done.err
+    folder = RunFolder(tmp_path / "runs/synthetic/nobb/seed0")
+    assert "training_step" in folder.profile.read_text()
+    assert "fit-profile.txt, tensorboard, metrics.csv" in done.out
+    events = EventAccumulator(str(folder.tensorboard))
+    events.Reload()
+    assert {"val/nme", "train/loss"} <= {*events.Tags()["scalars"]}
+    assert not any(name.startswith("test/") for name in events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("val/nme")] == [2, 5]
+    folder.clear()
+    assert not folder.profile.exists()
+    assert not folder.tensorboard.exists()
+
+
+@pytest.mark.slow
+def test_experiment_debug_goes_from_faces_to_the_report(command: Command) -> None:
+    done = command("train", "experiment=debug", "model=bb")
+    assert done.code == 0, done.err
+    assert "Wrote .debug/tiny/bb/seed0: metrics.json" in done.out
+    assert command("evaluate", "run=.debug/tiny/bb/seed0").code == 0
+    assert command("report", "runs=.debug", "output=.debug/report").code == 0
+    assert command("train", "experiment=debug", "model=bb").code == 0, "it starts anew"
