@@ -56,11 +56,11 @@ def ended_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def sigterm_held_back() -> Iterator[None]:
+def sigterm_held_back() -> Iterator[Callable[[], bool]]:
     """Within the block SIGTERM is noted only; at its end the process takes it as it would have.
 
     For steps that several processes take together: one that leaves from wherever it is lets the
-    others wait for it. Who can leave between two steps does so when he is told.
+    others wait for it. Who can leave between two steps asks what the block gives: whether it came.
     """
     noted = False
 
@@ -72,7 +72,7 @@ def sigterm_held_back() -> Iterator[None]:
     held = [signal.SIGTERM] if callable(handler) else []
     try:
         with handled(held, note):
-            yield
+            yield lambda: noted
     finally:
         if noted and callable(handler):
             handler(signal.SIGTERM, None)

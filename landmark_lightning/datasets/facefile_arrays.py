@@ -16,6 +16,7 @@ from landmark_lightning.datasets.face import NOT_LABELLED, SPLITS, VISIBLE
 from landmark_lightning.datasets.photos import THUMBNAIL
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
+from landmark_lightning.terminal import shown
 
 SCHEMA = 3
 
@@ -129,8 +130,9 @@ def _check_block(arrays: Mapping[str, NDArray[Any]], start: int) -> None:
     for name, faces in wrong.items():
         if faces.any():
             face = int(faces.argmax())
+            photo = shown(arrays["photo"][face].decode(errors="replace"))
             raise UserError(
-                f"{name} of face {start + face} can't be: "
+                f"{name} of face {start + face}, photo {photo:.80}, can't be: "
                 f"{' '.join(str(arrays[name][face]).split()):.80}"
             )
 

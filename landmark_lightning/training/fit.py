@@ -121,6 +121,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     # The weights of a run that goes on are its own.
     built = check_training(replace(config, init_from=None) if resumed else config)
     faces = _facefile(config)
+    faces.read("test", images=False)  # a number that can't be is said now, not after the training
     config = replace(config, dataset=as_in_file(config.dataset, faces))
     if not rerun:  # once more, now that it is known on which faces
         clash = folder.clash(plain(config))

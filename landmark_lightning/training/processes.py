@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,9 +62,10 @@ def companions(config: Train, trainer: pl.Trainer) -> Iterator[None]:
     if trainer.world_size == 1:
         yield
         return
-    _take_sigterm_between_steps(trainer)
-    with sigterm_held_back(), _others(config, trainer):
-        yield
+    with sigterm_held_back() as noted:
+        _take_sigterm_between_steps(trainer, noted)
+        with _others(config, trainer):
+            yield
 
 
 @contextmanager
@@ -114,18 +115,25 @@ def _others(config: Train, trainer: pl.Trainer) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _take_sigterm_between_steps(trainer: pl.Trainer) -> None:
+def _take_sigterm_between_steps(trainer: pl.Trainer, noted: Callable[[], bool]) -> None:
     """Leaves SIGTERM to the broadcast that Lightning makes before each step.
 
     Its handler sends a broadcast of its own from wherever it interrupts, which meets whatever the
-    other processes wait for: all of them hang, or die of the wrong size.
+    other processes wait for: all of them hang, or die of the wrong size. One that came before it
+    has its handler, which ``noted`` says, it would not know of.
     """
     connector = trainer._signal_connector
+    register = connector.register_signal_handlers
 
     def note(*_: Any) -> None:  # noqa: ANN401
         connector.received_sigterm = True
 
+    def registered() -> None:
+        register()
+        connector.received_sigterm = noted()
+
     connector._sigterm_notifier_fn = note  # type: ignore[assignment]
+    connector.register_signal_handlers = registered  # type: ignore[method-assign]
 
 
 def _start(config: Train, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:

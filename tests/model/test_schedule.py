@@ -145,7 +145,7 @@ def test_a_wrong_phase_is_named(change: dict[str, Any], message: str) -> None:
         ({"phases": []}, r"list=\[\] must be a list"),
         ({"phases": 3}, r"list=3 must be a list"),
         ({"phases": [0.1]}, r"list\[0\]=0\.1 must be"),
-        ({"phases": [{"loss": "l2", "lr": 1}]}, r"list\[0\]\.epochs can't be"),
+        ({"phases": [{"loss": "l2", "lr": 1}]}, r"list\[0\]\.epochs is not given"),
         ({"scale": 0}, "scale=0"),
         ({"scale": float("nan")}, "scale=nan"),
         ({"warmup": 2}, "warmup=2"),

@@ -95,8 +95,8 @@ def _children(pid: int) -> list[int]:
     return [int(line) for line in told.stdout.split()]
 
 
-def _started(tmp_path: Path) -> subprocess.Popen[str]:
-    """A long training of two processes, once it has a checkpoint."""
+def _started(tmp_path: Path, sign: str = "checkpoints/last.ckpt") -> subprocess.Popen[str]:
+    """A long training of two processes, once it has written a file: a checkpoint."""
     long = [a for a in ARGUMENTS if not a.startswith("phases.scale")] + ["phases.scale=50"]
     code = "from landmark_lightning.commands.entry import train; train()"
     root = str(Path(landmark_lightning.__file__).parent.parent)
@@ -107,8 +107,8 @@ def _started(tmp_path: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    curves = tmp_path / "runs/synthetic/bbo/seed0/checkpoints/last.ckpt"
-    while not curves.is_file() and run.poll() is None:
+    written = tmp_path / "runs/synthetic/bbo/seed0" / sign
+    while not written.is_file() and run.poll() is None:
         time.sleep(0.1)
     return run
 
@@ -137,6 +137,16 @@ def test_sigterm_cuts_a_run_of_two(tmp_path: Path) -> None:
         _all_end(others)
         state = json.loads((folder / "runs/synthetic/bbo/seed0/state.json").read_text())
         assert state["state"] == "cut"
+
+
+@pytest.mark.slow
+def test_sigterm_cuts_a_run_of_two_that_is_just_starting(tmp_path: Path) -> None:
+    """It came before Lightning had its handler, and was obeyed at the end of the training."""
+    run = _started(tmp_path, "config.yaml")
+    run.terminate()
+    _, said = run.communicate(timeout=90)
+    assert run.returncode == 143, said
+    assert said.splitlines()[-1].startswith("landmark-train: ended by SIGTERM; start the same")
 
 
 @pytest.mark.slow

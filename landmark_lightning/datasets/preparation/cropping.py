@@ -29,7 +29,7 @@ from landmark_lightning.datasets.photos import (
     read_photo,
     thumbnail,
 )
-from landmark_lightning.datasets.sources.checks import rejected
+from landmark_lightning.datasets.sources.checks import ordered_box, rejected
 from landmark_lightning.errors import UserError
 from landmark_lightning.schemes import Scheme
 from landmark_lightning.terminal import shown
@@ -209,6 +209,10 @@ class Cropper:
         placeless = labelled & landmarks.isnan().any(dim=-1).numpy()
         if placeless.any():
             return f"landmark {int(placeless.argmax())} is labelled, but has no coordinates"
+        endless = landmarks.isinf().any(dim=-1)
+        if bool(endless.any()):
+            x, y = landmarks[index := int(endless.int().argmax())].tolist()
+            return f"landmark {index} at ({x:g}, {y:g}) is no place in a photo"
         if bool(box.isnan().any()):
             kind = "detector's box" if self.rule.boxes == "detector" else "box"
             return f"it has no {kind}, and dataset.boxes={self.rule.boxes} asks for it"
@@ -247,7 +251,9 @@ class Cropper:
             if not _shown(box, width, height) >= LEAST_SHOWN:
                 raise UserError(f"its {kind} {box} is too large for {within} or lies beside it")
         crop = cut_crop(photo.grays, square.center, square.extent, self.rule.side)
-        detected = np.full(4, np.nan) if face.detector is None else face.detector
+        detected = np.full(4, np.nan)
+        if face.detector is not None and not np.isnan(face.detector).all():
+            detected = ordered_box(face.detector, "its detector's box")
         if self.detect is not None:
             boxes_there = found(face.photo) if face.image is None else self._found(photo.grays)
             detected = box_of_face(boxes_there, face.landmarks)

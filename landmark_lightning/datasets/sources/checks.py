@@ -78,17 +78,19 @@ def number(text: str, name: str) -> float:
     return value
 
 
-def ordered_box(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """A box (4,) x0, y0, x1, y1.
+def ordered_box(
+    values: Sequence[float] | NDArray[np.float64], name: str = "its box"
+) -> NDArray[np.float64]:
+    """A box (4,) x0, y0, x1, y1; messages call it ``name``.
 
     Raises:
         UserError: Its corners are not finite, not in order or beyond any photo.
     """
     box = np.asarray(values, dtype=np.float64)
     if not (np.isfinite(box).all() and box[2] > box[0] and box[3] > box[1]):
-        raise UserError(f"its box {box.tolist()} is not x0 < x1, y0 < y1")
+        raise UserError(f"{name} {box.tolist()} is not x0 < x1, y0 < y1")
     if np.abs(box).max() > LARGEST:
-        raise UserError(f"its box {box.tolist()} is beyond any photo")
+        raise UserError(f"{name} {box.tolist()} is beyond any photo")
     return box
 
 
