@@ -159,7 +159,7 @@ def test_errors_are_one_sentence(command: Command, tmp_path: Path, photos: list[
         (("images=photos", "max_error=4"), "max_error=4 must be a length such as 4px"),
         (("images=photos", "boxes=whole", "discard=30%", "max_error=4px"), "exclude each other"),
         (("images=photos", "passes=9"), "passes=9"),
-        (("images=photos", "boxes=whole", "device=nowhere"), "device='nowhere' can't be used"),
+        (("images=photos", "boxes=whole", "device=nowhere"), "device='nowhere' must be cpu, cuda"),
     ):
         done = command("predict", run, *wrong)
         assert done.code == 1, wrong
@@ -260,6 +260,7 @@ def test_a_video_is_predicted_frame_by_frame(
     content = (tmp_path / "my clip.mp4").read_bytes()
     moov = content.index(b"moov")
     (tmp_path / "cut.mp4").write_bytes(content[: moov - 4])
+    (tmp_path / "some.csv").touch()
     for wrong, expected in (
         ("boxes=some.csv", "boxes=some.csv can't be used with a video"),
         ("images=*.mp4", "means 2 files, of which cut.mp4 is a video"),

@@ -40,7 +40,7 @@ def test_a_sweep_says_what_it_does_and_what_became_of_it(command: Command) -> No
 def test_a_failed_cell_is_recorded_and_can_be_run_again(command: Command, tmp_path: Path) -> None:
     failed = command("train", "-m", *BROKEN, "seed=0", *QUIET)
     assert failed.code == 1
-    said = "Fails: bb fails"
+    said = "callbacks[0]: Fails: bb fails"
     assert f"landmark-train (runs/synthetic/bb/seed0): {said}" in failed.err.replace("\n", " ")
     assert "1 of 2 cells are not done; start the same command again" in failed.err
     bb = read_state(tmp_path / "runs/synthetic/bb/seed0")
@@ -227,7 +227,7 @@ def test_launchers_that_use_other_processes(
 ) -> None:
     failed = command("train", "-m", *BROKEN, f"launcher={launcher}", *QUIET)
     assert failed.code == 1
-    assert "synthetic/bb/seed0: Fails: bb fails" in failed.err
+    assert "synthetic/bb/seed0: callbacks[0]: Fails: bb fails" in failed.err
     assert states(tmp_path / "runs") == {"nobb": "done", "bb": "failed"}
     one = command("train", "model=nobb", "runs_dir=one", *QUIET)
     assert one.code == 0, one.err

