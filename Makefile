@@ -45,10 +45,10 @@ test-faults: $(READY) ## kills, flipped bits, full disks and hostile inputs: a t
 test-faults-full: $(READY) ## all of them (hours)
 	FAULTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m faults
 
-# Its own environment, with constraints-lowest.txt on top of constraints.txt's packages.
+# An environment of its own; what constraints-lowest.txt does not name is what pip takes.
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/pip install --quiet -c constraints-lowest.txt -e . pytest hypothesis
+	.venv-lowest/bin/pip install --quiet -c constraints-lowest.txt -e '.[onnx,detect,video]' pytest hypothesis
 	@touch $@
 
 test-lowest: .venv-lowest/.ready ## the tests of the library's parts with the lowest versions that pyproject.toml allows

@@ -70,6 +70,9 @@ def _shown(path: Path) -> Iterator[tuple[str, str | bytes]]:
         if path.stem == "compare_runs":
             notebook.cells.insert(1, nbformat.v4.new_markdown_cell(_runs(Path(folder))))
         ExecutePreprocessor(timeout=300).preprocess(notebook, {"metadata": {"path": folder}})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [each for each in cell.outputs if each.get("name") != "stderr"]
     exporter = MarkdownExporter(exclude_input_prompt=True, exclude_output_prompt=True)
     body, found = exporter.from_notebook_node(notebook, {"unique_key": path.stem})
     yield f"{path.stem}.md", body

@@ -297,8 +297,9 @@ class Logger:
     )
     tags: list[Any] = setting(list_of(""))
     pictures: int = setting(whole(0))
-    also: "list[str] | tuple[()]" = setting(
-        list_of(" of tensorboard or nothing", lambda each: each == "tensorboard"), default=()
+    also: list[str] | None = setting(
+        or_null(list_of(" of tensorboard or nothing", lambda each: each == "tensorboard")),
+        default=None,
     )
 
 

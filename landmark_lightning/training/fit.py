@@ -144,7 +144,7 @@ def _train(config: Train, folder: RunFolder, attempt: Attempt) -> None:
     ]
     curves = csv_logger(folder)
     loggers: list[Logger] = [curves]
-    if "tensorboard" in config.logger.also:
+    if "tensorboard" in (config.logger.also or ()):
         loggers.append(tensorboard_logger(folder, resumed))
     tracked = None
     if config.logger.wandb:
